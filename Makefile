@@ -1,0 +1,130 @@
+# Everything that is done to this repository, by name. `make` prints the list.
+# hack/env.sh holds the Go settings, so that scripts and targets share one build cache.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+export CGO_ENABLED := $(shell . hack/env.sh; echo "$$CGO_ENABLED")
+export GOFLAGS := $(shell . hack/env.sh; echo "$$GOFLAGS")
+
+# What vet, lint, test and bench look at, and more flags for go test (-run, -count).
+PACKAGES ?= ./...
+RACE_PACKAGES ?= ./receiver/... ./controllers/...
+TESTFLAGS ?=
+# How long each fuzz target runs.
+FUZZTIME ?= 30s
+# DEMO=once shows everything and stops; without it the demo stays up to play with.
+DEMO ?=
+
+KUBECTL ?= kubectl
+# The images are $(IMAGE)-manager:$(TAG) and $(IMAGE)-receiver:$(TAG).
+IMAGE ?= sallyport
+TAG ?= latest
+
+# What the API server of the tests and the demo is made of. It is asked for in
+# the recipes that need it, where a failure stops make.
+ASSETS = KUBEBUILDER_ASSETS=$$(hack/controlplane.sh); export KUBEBUILDER_ASSETS
+
+##@ General
+
+.PHONY: help
+help: ## Print this list.
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+##@ Development
+
+.PHONY: build
+build: ## Build the programs into bin/.
+	go build -ldflags "-s -w" -o bin/ ./cmd/...
+
+.PHONY: generate
+generate: bin/controller-gen ## Write deep copies, apply configurations, CRDs and roles from the markers in the code.
+	rm -rf api/v1alpha1/applyconfiguration # so that a removed type leaves nothing behind
+	bin/controller-gen object crd applyconfiguration paths=./api/... output:crd:artifacts:config=config/crd/bases
+	bin/controller-gen rbac:roleName=sallyport-manager "paths={./controllers/...,./cmd/manager/...}" output:rbac:artifacts:config=config/rbac/manager
+	bin/controller-gen rbac:roleName=sallyport-receiver "paths={./receiver/...,./cmd/receiver/...}" output:rbac:artifacts:config=config/rbac/receiver
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## Format the Go files and group their imports.
+	bin/golangci-lint fmt
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet $(PACKAGES)
+
+.PHONY: lint
+lint: bin/golangci-lint ## Check style and architecture (.golangci.yml).
+	GOGC=400 bin/golangci-lint run $(PACKAGES)
+
+.PHONY: verify
+verify: ## Check that generated files and go.mod files are up to date.
+	hack/verify.sh
+
+.PHONY: clean
+clean: ## Remove what the other targets made here.
+	rm -rf bin .demo cover.out
+
+##@ Test
+
+.PHONY: test
+test: ## Run every test (units, a real API server, a real Redis) and then the demo once.
+	hack/redis.sh >&2
+	$(ASSETS); go test $(TESTFLAGS) $(PACKAGES)
+	$(MAKE) demo DEMO=once
+
+.PHONY: test-race
+test-race: ## Run the receiver's and the controllers' tests under the race detector (needs a C compiler).
+	hack/redis.sh >&2
+	$(ASSETS); CGO_ENABLED=1 go test -race $(TESTFLAGS) $(RACE_PACKAGES)
+
+.PHONY: bench
+bench: ## Run the benchmarks.
+	hack/redis.sh >&2
+	$(ASSETS); go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME.
+	hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: demo
+demo: ## Start a control plane, Redis, manager and receiver here, and send signed webhooks through them.
+	hack/redis.sh >&2
+	go build -o bin/demo ./hack/demo
+	$(ASSETS); DEMO=$(DEMO) exec bin/demo
+
+##@ Cluster
+
+.PHONY: docker-build
+docker-build: ## Build the images of the manager and the receiver.
+	for program in manager receiver; do \
+	  docker build --build-arg PROGRAM=$$program --tag $(IMAGE)-$$program:$(TAG) .; \
+	done
+
+.PHONY: install
+install: ## Install the CRDs into the current cluster.
+	$(KUBECTL) apply --server-side -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRDs, and with them every endpoint.
+	$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: deploy
+deploy: ## Install everything into the current cluster.
+	$(KUBECTL) apply --server-side -k config/default
+
+.PHONY: undeploy
+undeploy: ## Remove everything from the current cluster.
+	$(KUBECTL) delete --ignore-not-found -k config/default
+
+# The tools, at the versions of hack/tools/go.mod.
+
+bin/controller-gen: PACKAGE = sigs.k8s.io/controller-tools/cmd/controller-gen
+bin/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/controller-gen bin/golangci-lint: hack/tools/go.mod hack/tools/go.sum
+	@echo "building $@ (once)" >&2
+	@cd hack/tools && GOGC=400 go build -p 4 -ldflags "-s -w" -o $(CURDIR)/$@ $(PACKAGE)
+	@touch $@

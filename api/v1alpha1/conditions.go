@@ -1,0 +1,81 @@
+package v1alpha1
+
+// The conditions of a WebhookEndpoint, in the vocabulary of the Gateway API.
+const (
+	// ConditionAccepted: the spec is valid and the endpoint has the path it claims.
+	ConditionAccepted = "Accepted"
+	// ConditionResolvedRefs: provider, secret and target exist and fit.
+	ConditionResolvedRefs = "ResolvedRefs"
+	// ConditionProgrammed: every live receiver serves the current route.
+	ConditionProgrammed = "Programmed"
+	// ConditionReady: all of the above, so the next webhook is handled by this
+	// generation on whichever receiver it lands.
+	ConditionReady = "Ready"
+)
+
+// ConditionVerified is the condition of a WebhookProvider: its own examples
+// come out as it says.
+const ConditionVerified = "Verified"
+
+// Reasons of Accepted.
+const (
+	// ReasonAccepted: the endpoint has its path.
+	ReasonAccepted = "Accepted"
+	// ReasonPathConflict: an older endpoint of the namespace has the path.
+	ReasonPathConflict = "PathConflict"
+	// ReasonInvalid: the spec can't be served as it is written.
+	ReasonInvalid = "Invalid"
+)
+
+// Reasons of ResolvedRefs.
+const (
+	// ReasonResolvedRefs: everything that the endpoint names is there.
+	ReasonResolvedRefs = "ResolvedRefs"
+	// ReasonProviderNotFound: no WebhookProvider and no preset has that name.
+	ReasonProviderNotFound = "ProviderNotFound"
+	// ReasonProviderNotVerified: the provider is not valid or fails its own examples.
+	ReasonProviderNotVerified = "ProviderNotVerified"
+	// ReasonPublicURLUnknown: the provider signs the public URL, and the manager
+	// was not told it.
+	ReasonPublicURLUnknown = "PublicURLUnknown"
+	// ReasonSecretNotFound: there is no such Secret.
+	ReasonSecretNotFound = "SecretNotFound"
+	// ReasonSecretKeyNotFound: the Secret lacks the entry.
+	ReasonSecretKeyNotFound = "SecretKeyNotFound"
+	// ReasonSecretInvalid: the value is empty or not what the provider's scheme needs.
+	ReasonSecretInvalid = "SecretInvalid"
+	// ReasonTargetNotFound: there is no such Service.
+	ReasonTargetNotFound = "TargetNotFound"
+	// ReasonTargetPortNotFound: the Service lacks the port.
+	ReasonTargetPortNotFound = "TargetPortNotFound"
+	// ReasonTargetNotAllowed: the Service is of type ExternalName.
+	ReasonTargetNotAllowed = "TargetNotAllowed"
+)
+
+// Reasons of Programmed.
+const (
+	// ReasonProgrammed: all live receivers serve the current route.
+	ReasonProgrammed = "Programmed"
+	// ReasonPending: a live receiver does not serve the current route yet.
+	ReasonPending = "Pending"
+	// ReasonNoReceivers: no receiver is alive.
+	ReasonNoReceivers = "NoReceivers"
+	// ReasonServiceConflict: a Service of the name <name>-webhook is somebody else's.
+	ReasonServiceConflict = "ServiceConflict"
+	// ReasonNotPublished: there is no route to serve, see the other conditions.
+	ReasonNotPublished = "NotPublished"
+)
+
+// ReasonReady is the reason of Ready while it is true. While it is false, its
+// reason is that of the first condition that is not.
+const ReasonReady = "Ready"
+
+// Reasons of Verified.
+const (
+	// ReasonVerified: every example comes out as stated.
+	ReasonVerified = "Verified"
+	// ReasonExampleFailed: an example comes out otherwise than stated.
+	ReasonExampleFailed = "ExampleFailed"
+	// ReasonInvalidScheme: the provider can't be compiled.
+	ReasonInvalidScheme = "InvalidScheme"
+)

@@ -1,0 +1,304 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// WebhookEndpoint is a URL at which one provider's webhooks are received,
+// verified, deduplicated, recorded and handed to a Service of the same namespace.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=whe,categories=sallyport
+// +kubebuilder:printcolumn:name="Provider",type=string,JSONPath=`.spec.provider`
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.url`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Target",type=string,priority=1,JSONPath=`.spec.target.service.name`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]{0,53}[a-z0-9])?$')",message="metadata.name must start with a letter, consist of lower case letters, digits and '-', and have at most 55 characters: a Service called <name>-webhook is made for it"
+type WebhookEndpoint struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is what should be received, and what should become of it.
+	// +required
+	Spec WebhookEndpointSpec `json:"spec"`
+	// status is what Sallyport found and did.
+	// +optional
+	Status WebhookEndpointStatus `json:"status,omitzero"`
+}
+
+// WebhookEndpointSpec says who sends, how they prove it, and who gets the events.
+type WebhookEndpointSpec struct {
+	// provider names who sends: a built-in preset (github, stripe, slack, ...) or
+	// a WebhookProvider of this cluster. `kubectl get webhookproviders` lists them.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="provider must be the name of a WebhookProvider or of a built-in preset, for example github or stripe: lower case letters, digits and '-'"
+	Provider string `json:"provider"`
+
+	// secretRef names the Secret, in the namespace of the endpoint, that holds what
+	// the provider signs with. One newline at the end of the value is not part of it.
+	// To rotate the secret, edit the Secret.
+	// +required
+	SecretRef SecretKeyReference `json:"secretRef"`
+
+	// path is the end of the URL, for example /stripe: the whole path is
+	// /<namespace><path>. It defaults to /<name of the endpoint>. If two endpoints of
+	// a namespace claim one path, the oldest has it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$')",message="path must start with '/' and consist of segments of letters, digits, '-', '_', '~' and '.' that don't start with a dot, with no '/' at the end, for example /stripe or /v1/stripe"
+	Path string `json:"path,omitempty"`
+
+	// target gets the events.
+	// +required
+	Target Target `json:"target"`
+
+	// delivery bounds how events are handed to the target.
+	// +optional
+	Delivery *DeliverySpec `json:"delivery,omitempty"`
+
+	// deduplication says how events are recognized again.
+	// +optional
+	Deduplication *DeduplicationSpec `json:"deduplication,omitempty"`
+
+	// limits bound what a sender may do.
+	// +optional
+	Limits *LimitsSpec `json:"limits,omitempty"`
+}
+
+// SecretKeyReference names an entry of a Secret in the same namespace.
+type SecretKeyReference struct {
+	// name of the Secret.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="secretRef.name must be the name of a Secret: lower case letters, digits, '-' and '.'"
+	Name string `json:"name"`
+	// key is the entry of the Secret's data; "secret" by default.
+	// +optional
+	// +default="secret"
+	// +kubebuilder:default="secret"
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="secretRef.key must be an entry of a Secret: letters, digits, '-', '_' and '.'"
+	Key string `json:"key,omitempty"`
+}
+
+// Target is where events go.
+type Target struct {
+	// service is a Service in the namespace of the endpoint.
+	// +required
+	Service ServiceTarget `json:"service"`
+}
+
+// ServiceTarget is a port and a path of a Service.
+type ServiceTarget struct {
+	// name of the Service. It must not be of type ExternalName.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="target.service.name must be the name of a Service in the endpoint's own namespace, not a URL or a host name"
+	Name string `json:"name"`
+	// port is the number or the name of a TCP port of the Service.
+	// +required
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : self.size() <= 15 && self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && self.matches('[a-z]')",message="target.service.port must be a number from 1 to 65535, without quotes, or the name of a port of the Service"
+	Port intstr.IntOrString `json:"port"`
+	// path of the request to the Service, for example /webhooks; / by default.
+	// +optional
+	// +default="/"
+	// +kubebuilder:default="/"
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule="self.matches('^/[A-Za-z0-9._~!$&()*+,;=:@%/-]*$')",message="target.service.path must start with '/' and hold no query, fragment or space"
+	Path string `json:"path,omitempty"`
+	// scheme of the request to the Service.
+	// +optional
+	// +default="http"
+	// +kubebuilder:default=http
+	// +kubebuilder:validation:Enum=http
+	Scheme string `json:"scheme,omitempty"`
+}
+
+// DeliveryMode says when the sender gets its answer.
+// +kubebuilder:validation:Enum=Async
+type DeliveryMode string
+
+// DeliveryModeAsync acknowledges an event once it is stored.
+const DeliveryModeAsync DeliveryMode = "Async"
+
+// DeliverySpec bounds how events are handed to the target.
+type DeliverySpec struct {
+	// mode says when the sender gets its answer. Async, the default: once the event
+	// is stored.
+	// +optional
+	// +default="Async"
+	// +kubebuilder:default=Async
+	Mode DeliveryMode `json:"mode,omitempty"`
+	// timeout of one attempt, from 100ms to 5m; 10s by default.
+	// +optional
+	// +default="10s"
+	// +kubebuilder:default="10s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="delivery.timeout must be a duration from 100ms to 5m, for example 10s"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	// maxInFlight bounds the concurrent attempts per receiver and target, from 1 to
+	// 1000; 32 by default.
+	// +optional
+	// +default=32
+	// +kubebuilder:default=32
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxInFlight *int32 `json:"maxInFlight,omitempty"`
+	// retry says when a failed attempt is made again.
+	// +optional
+	Retry *RetrySpec `json:"retry,omitempty"`
+}
+
+// RetrySpec is exponential backoff with full jitter.
+//
+// +kubebuilder:validation:XValidation:rule="[self.minBackoff, self.maxBackoff].exists(d, !d.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$')) || duration(self.minBackoff) <= duration(self.maxBackoff)",messageExpression="'delivery.retry.minBackoff (' + self.minBackoff + ') must not be longer than maxBackoff (' + self.maxBackoff + ')'"
+type RetrySpec struct {
+	// maxAttempts counts the first attempt, too, from 1 to 100; 12 by default. After
+	// the last one, the event is a dead letter.
+	// +optional
+	// +default=12
+	// +kubebuilder:default=12
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MaxAttempts *int32 `json:"maxAttempts,omitempty"`
+	// minBackoff bounds the wait after the first failure; it doubles with each
+	// further one. From 100ms to 1h; 1s by default.
+	// +optional
+	// +default="1s"
+	// +kubebuilder:default="1s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('1h')",message="delivery.retry.minBackoff must be a duration from 100ms to 1h, for example 1s"
+	MinBackoff *metav1.Duration `json:"minBackoff,omitempty"`
+	// maxBackoff bounds every wait. From 100ms to 24h; 1h by default.
+	// +optional
+	// +default="1h"
+	// +kubebuilder:default="1h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('24h')",message="delivery.retry.maxBackoff must be a duration from 100ms to 24h, for example 1h"
+	MaxBackoff *metav1.Duration `json:"maxBackoff,omitempty"`
+	// maxAge of an event, counted from its receipt: older, it is a dead letter,
+	// whatever attempts are left. From 1m to 720h; 72h by default.
+	// +optional
+	// +default="72h"
+	// +kubebuilder:default="72h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="delivery.retry.maxAge must be a duration from 1m to 720h, for example 72h"
+	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
+}
+
+// ReplayProtection says whether signed content is remembered beside the event id.
+// +kubebuilder:validation:Enum=Auto;Strict;Off
+type ReplayProtection string
+
+// The settings of replay protection.
+const (
+	// ReplayProtectionAuto remembers signed content where the provider is known to
+	// sign something unique with every event.
+	ReplayProtectionAuto ReplayProtection = "Auto"
+	// ReplayProtectionStrict always remembers it. Genuine events with the same
+	// content are refused as duplicates, too.
+	ReplayProtectionStrict ReplayProtection = "Strict"
+	// ReplayProtectionOff never remembers it.
+	ReplayProtectionOff ReplayProtection = "Off"
+)
+
+// DeduplicationSpec says how events are recognized again.
+type DeduplicationSpec struct {
+	// window is how long an event is remembered, from 1m to 720h. It defaults to the
+	// time for which the provider repeats an event.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="deduplication.window must be a duration from 1m to 720h, for example 72h"
+	Window *metav1.Duration `json:"window,omitempty"`
+	// replayProtection refuses signed content that was accepted before under another
+	// event id. Auto, the default: where the provider signs something unique with
+	// every event. Strict: always; genuine events with the same content are refused,
+	// too. Off: never.
+	// +optional
+	// +default="Auto"
+	// +kubebuilder:default=Auto
+	ReplayProtection ReplayProtection `json:"replayProtection,omitempty"`
+}
+
+// LimitsSpec bounds what a sender may do.
+type LimitsSpec struct {
+	// maxBodyBytes is the size of the largest body that is taken, up to 64Mi, for
+	// example 5Mi. It defaults to what the provider may send, else 1Mi. A larger body
+	// gets 413.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).isGreaterThan(quantity('0')) && !quantity(string(self)).isGreaterThan(quantity('64Mi'))",message="limits.maxBodyBytes must be a whole number of bytes from 1 to 64Mi, for example 5Mi"
+	MaxBodyBytes *resource.Quantity `json:"maxBodyBytes,omitempty"`
+	// sourceRanges lists the networks that may send, in CIDR notation, for example
+	// 192.30.252.0/22; empty: all. Others get 403.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=128
+	// +kubebuilder:validation:items:MaxLength=43
+	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="limits.sourceRanges must be networks in CIDR notation, for example 192.30.252.0/22, or 203.0.113.7/32 for one address"
+	// +kubebuilder:validation:items:XValidation:rule="!isCIDR(self) || cidr(self) == cidr(self).masked()",message="limits.sourceRanges must have no bits set behind the prefix: write 203.0.113.0/24 for the network, or 203.0.113.7/32 for one address of it"
+	SourceRanges []string `json:"sourceRanges,omitempty"`
+	// rateLimit of requests, per receiver. Requests beyond it get 429.
+	// +optional
+	RateLimit *RateLimitSpec `json:"rateLimit,omitempty"`
+}
+
+// RateLimitSpec is a token bucket.
+type RateLimitSpec struct {
+	// perSecond is the sustained rate, from 1 to 100000.
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	PerSecond int32 `json:"perSecond"`
+	// burst is how many requests may come at once, from 1 to 1000000; perSecond by
+	// default.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000000
+	Burst *int32 `json:"burst,omitempty"`
+}
+
+// WebhookEndpointStatus is what Sallyport found and did.
+type WebhookEndpointStatus struct {
+	// observedGeneration is the generation of the spec that the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// url is what to enter at the provider: only a path while the manager was not
+	// told its public URL, and nothing while the path belongs to another endpoint.
+	// +optional
+	URL string `json:"url,omitempty"`
+	// conditions: Accepted (the spec is valid and has its path), ResolvedRefs
+	// (provider, secret and target exist and fit), Programmed (every live receiver
+	// serves this generation), Ready (all of it).
+	// +optional
+	// +patchMergeKey=type
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+}
+
+// WebhookEndpointList is a list of WebhookEndpoint.
+//
+// +kubebuilder:object:root=true
+type WebhookEndpointList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []WebhookEndpoint `json:"items"`
+}

@@ -1,0 +1,591 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// WebhookProvider is a sender of webhooks as data: how it proves who it is, how
+// its events are told apart, and examples that prove the description right.
+// Built-in presets have the same form; a WebhookProvider with the name of a
+// preset takes its place.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Cluster,shortName=whp,categories=sallyport
+// +kubebuilder:printcolumn:name="Display Name",type=string,JSONPath=`.spec.displayName`
+// +kubebuilder:printcolumn:name="Verified",type=string,JSONPath=`.status.conditions[?(@.type=="Verified")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Verified")].reason`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Verified")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",message="metadata.name must consist of lower case letters, digits and '-', and have at most 63 characters"
+type WebhookProvider struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec describes the sender.
+	// +required
+	Spec WebhookProviderSpec `json:"spec"`
+	// status is what came of the examples.
+	// +optional
+	Status WebhookProviderStatus `json:"status,omitzero"`
+}
+
+// WebhookProviderSpec describes a sender.
+type WebhookProviderSpec struct {
+	// displayName is the sender's name as people write it, for example GitHub.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	DisplayName string `json:"displayName,omitempty"`
+
+	// verify lists the ways in which the sender signs. The first one whose
+	// signature is present judges a request; no later one is tried.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Verify []SignatureScheme `json:"verify"`
+
+	// identity says which event a request is.
+	// +required
+	Identity EventIdentity `json:"identity"`
+
+	// deduplication says how the sender repeats events.
+	// +optional
+	Deduplication *ProviderDeduplication `json:"deduplication,omitempty"`
+
+	// maxBodyBytes is the size of the largest body that the sender sends, up to
+	// 64Mi. It is the default of the endpoints' limits.maxBodyBytes; without it
+	// that is 1Mi.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="isQuantity(string(self)) && quantity(string(self)).isInteger() && quantity(string(self)).isGreaterThan(quantity('0')) && !quantity(string(self)).isGreaterThan(quantity('64Mi'))",message="maxBodyBytes must be a whole number of bytes from 1 to 64Mi, for example 5Mi"
+	MaxBodyBytes *resource.Quantity `json:"maxBodyBytes,omitempty"`
+
+	// facts are for people: what is known of the sender's delivery. They change
+	// nothing.
+	// +optional
+	Facts *ProviderFacts `json:"facts,omitempty"`
+
+	// tests are example requests and what must come of them. They are run at each
+	// change; a provider that fails one of them doesn't serve.
+	// +required
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Tests []ProviderTest `json:"tests"`
+}
+
+// SignatureAlgorithm is how a signature is made.
+//
+//   - HMAC-SHA1, HMAC-SHA256, HMAC-SHA512: RFC 2104.
+//   - SHA256: a plain hash of content that contains the secret.
+//   - Ed25519: RFC 8032; the secret is the public key.
+//   - ECDSA-P256-SHA256: ASN.1 signature; the secret is the public key.
+//   - RSA-SHA1, RSA-SHA256: PKCS #1 v1.5; the secret is the public key.
+//   - Token: the sender sends the secret itself.
+//   - Basic: the sender sends user and password; the secret is "user:password".
+//
+// +kubebuilder:validation:Enum=HMAC-SHA1;HMAC-SHA256;HMAC-SHA512;SHA256;Ed25519;ECDSA-P256-SHA256;RSA-SHA1;RSA-SHA256;Token;Basic
+type SignatureAlgorithm string
+
+// KeyStep is one step from the secret to the key: base64 and hex decode, sha1
+// takes the digest, nfkd normalises Unicode, trim:<prefix> drops a prefix that
+// may be missing.
+//
+// +kubebuilder:validation:MaxLength=64
+// +kubebuilder:validation:XValidation:rule="self.matches('^(trim:.+|base64|hex|sha1|nfkd)$')",message="a step of key is base64, hex, sha1, nfkd, or trim:<prefix>, for example trim:whsec_"
+type KeyStep string
+
+// ContentTemplate is text with variables in braces; {{ and }} are braces.
+//
+// {body}, {body_sha256} (hex), {crc32} (decimal), {form_sorted} (names and values
+// of a form, sorted), {timestamp}, {id}, {method}, {url} (the public URL as given
+// to the sender, with the query), {secret} (for SHA256), {header:X}, {query:x},
+// {form:x}, {json:/pointer}.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=1024
+type ContentTemplate string
+
+// IdentityTemplate is text with variables in braces: {id}, {timestamp},
+// {body_sha256} (hex), {header:X}, {query:x}, {form:x}, {json:/pointer}.
+//
+// +kubebuilder:validation:MinLength=1
+// +kubebuilder:validation:MaxLength=1024
+type IdentityTemplate string
+
+// SignatureScheme is one way to sign a request.
+//
+// +kubebuilder:validation:XValidation:rule="self.algorithm in ['Token', 'Basic'] || has(self.content)",message="content is missing: say what is signed, for example {body}; only Token and Basic sign nothing"
+// +kubebuilder:validation:XValidation:rule="!(self.algorithm in ['Token', 'Basic']) || !(has(self.content) || has(self.key) || has(self.keyID) || has(self.id) || has(self.timestamp) || has(self.bodyDigest))",message="Token and Basic sign nothing: content, key, keyID, id, timestamp and bodyDigest have no meaning for them"
+// +kubebuilder:validation:XValidation:rule="!(self.algorithm in ['Token', 'Basic']) || self.signature.encoding == 'Text'",message="signature.encoding must be Text for Token and Basic: the secret is sent as it is"
+// +kubebuilder:validation:XValidation:rule="!has(self.content) || self.content.contains('{secret}') == (self.algorithm == 'SHA256')",message="{secret} belongs into the content of the algorithm SHA256, and of no other"
+// +kubebuilder:validation:XValidation:rule="!has(self.content) || self.content.contains('{timestamp}') == false || has(self.timestamp)",message="content contains {timestamp}: say in timestamp where that is and how it is written"
+// +kubebuilder:validation:XValidation:rule="!has(self.content) || self.content.contains('{id}') == has(self.id)",message="content contains {id} if, and only if, id says where that is; an id that is not signed belongs into identity.id, as {header:X-Id}"
+// +kubebuilder:validation:XValidation:rule="!has(self.timestamp) || has(self.timestamp.from) != (has(self.signature.keyValue) && has(self.signature.keyValue.timestampKey))",message="say where the timestamp is: either in timestamp.from or in signature.keyValue.timestampKey"
+type SignatureScheme struct {
+	// name tells the schemes of a provider apart, for example v1.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// mediaType restricts the scheme to bodies of this type, for example
+	// application/x-www-form-urlencoded.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	MediaType string `json:"mediaType,omitempty"`
+	// algorithm is how the signature is made. The sender can't choose it.
+	// +required
+	Algorithm SignatureAlgorithm `json:"algorithm"`
+	// key lists the steps from the secret to the key, in order. Without steps the
+	// bytes of the secret are the key.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	Key []KeyStep `json:"key,omitempty"`
+	// keyID is where the sender names the key that it used. The secret is then
+	// written <key id>:<secret>.
+	// +optional
+	KeyID *RequestLocation `json:"keyID,omitempty"`
+	// signature is where the signature is, and how it is written.
+	// +required
+	Signature SignatureFormat `json:"signature"`
+	// content is what is signed.
+	// +optional
+	Content ContentTemplate `json:"content,omitempty"`
+	// alternativeContent lists what the sender is known to sign instead.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	AlternativeContent []ContentTemplate `json:"alternativeContent,omitempty"`
+	// urlForms lists the spellings of {url} to try: AsGiven, DefaultPort (:443 or :80
+	// is written out), NoPort.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=3
+	URLForms []URLForm `json:"urlForms,omitempty"`
+	// id is where the variable {id} is. It is signed, and the request is refused
+	// without it.
+	// +optional
+	ID *RequestLocation `json:"id,omitempty"`
+	// timestamp is when the sender signed. It must be signed, too.
+	// +optional
+	Timestamp *SignatureTimestamp `json:"timestamp,omitempty"`
+	// bodyDigest is where the SHA-256 of the body is, if that is signed instead of
+	// the body.
+	// +optional
+	BodyDigest *BodyDigest `json:"bodyDigest,omitempty"`
+	// require lists headers that must have a certain value.
+	// +optional
+	// +listType=map
+	// +listMapKey=header
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Require []RequiredHeader `json:"require,omitempty"`
+	// bodyUnsigned admits that the sender doesn't sign the body. Whoever sees one
+	// request can then send another body with its signature.
+	// +optional
+	BodyUnsigned bool `json:"bodyUnsigned,omitempty"`
+}
+
+// RequestLocation is one place of a request.
+//
+// +kubebuilder:validation:ExactlyOneOf=header;query;form;json
+type RequestLocation struct {
+	// header is the name of a header.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Header string `json:"header,omitempty"`
+	// query is a parameter of the URL.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Query string `json:"query,omitempty"`
+	// form is a field of a form (application/x-www-form-urlencoded).
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Form string `json:"form,omitempty"`
+	// json is a JSON pointer (RFC 6901) into the body, for example /data/0/id.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="json must be a JSON pointer, for example /data/id"
+	JSON string `json:"json,omitempty"`
+}
+
+// SignatureEncoding is how bytes are written as text: Hex (either case), Base64
+// (padded), Base64URL (with or without padding), or Text.
+//
+// +kubebuilder:validation:Enum=Hex;Base64;Base64URL;Text
+type SignatureEncoding string
+
+// SignatureFormat is where the signature is, and how it is written. Without
+// prefix, list, keyValue and pairs the whole value is the signature.
+//
+// +kubebuilder:validation:AtMostOneOf=prefix;list;keyValue;pairs
+// +kubebuilder:validation:XValidation:rule="!has(self.prefixOptional) || !self.prefixOptional || has(self.prefix)",message="signature.prefixOptional needs signature.prefix"
+type SignatureFormat struct {
+	// from lists the places where a signature can be. Each that is there is a
+	// candidate; one that matches is enough.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	From []RequestLocation `json:"from"`
+	// repeated: the header may occur several times, with one signature each.
+	// Otherwise a header that occurs twice is refused.
+	// +optional
+	Repeated bool `json:"repeated,omitempty"`
+	// prefix stands before the signature, for example sha256=.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Prefix string `json:"prefix,omitempty"`
+	// prefixOptional: the prefix may be missing.
+	// +optional
+	PrefixOptional bool `json:"prefixOptional,omitempty"`
+	// list is several signatures in one value, as in "v1,aaa v1,bbb".
+	// +optional
+	List *SignatureList `json:"list,omitempty"`
+	// keyValue is named items in one value, as in "t=1,v1=aaa,v1=bbb".
+	// +optional
+	KeyValue *SignatureKeyValue `json:"keyValue,omitempty"`
+	// pairs is several signatures in one value, each with the id of its key, as in
+	// "id1|aaa&id2|bbb". The secret is then written <key id>:<secret>.
+	// +optional
+	Pairs *SignaturePairs `json:"pairs,omitempty"`
+	// encoding is how the bytes of the signature are written.
+	// +required
+	Encoding SignatureEncoding `json:"encoding"`
+}
+
+// SignatureList is several signatures in one value.
+type SignatureList struct {
+	// separator stands between the items.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8
+	Separator string `json:"separator"`
+	// prefix marks the items of this scheme, for example "v1,". Others are skipped.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Prefix string `json:"prefix,omitempty"`
+}
+
+// SignatureKeyValue is named items in one value.
+//
+// +kubebuilder:validation:XValidation:rule="self.separator != self.equals && (!has(self.timestampKey) || self.timestampKey != self.signatureKey)",message="separator and equals, and signatureKey and timestampKey, must differ"
+type SignatureKeyValue struct {
+	// separator stands between the items.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8
+	Separator string `json:"separator"`
+	// equals stands between name and value.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8
+	Equals string `json:"equals"`
+	// signatureKey names the items that are signatures of this scheme. Others are
+	// skipped.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	SignatureKey string `json:"signatureKey"`
+	// timestampKey names the item that is the timestamp.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	TimestampKey string `json:"timestampKey,omitempty"`
+	// trimSpace drops spaces around items.
+	// +optional
+	TrimSpace bool `json:"trimSpace,omitempty"`
+}
+
+// SignaturePairs is several signatures in one value, each with the id of its key.
+//
+// +kubebuilder:validation:XValidation:rule="self.separator != self.equals",message="separator and equals must differ"
+type SignaturePairs struct {
+	// separator stands between the pairs.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8
+	Separator string `json:"separator"`
+	// equals stands between key id and signature.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8
+	Equals string `json:"equals"`
+}
+
+// URLForm is a spelling of the URL.
+//
+// +kubebuilder:validation:Enum=AsGiven;DefaultPort;NoPort
+type URLForm string
+
+// TimestampUnit is how a timestamp is written: Seconds or Milliseconds since 1970
+// in decimal digits, or RFC3339.
+//
+// +kubebuilder:validation:Enum=Seconds;Milliseconds;RFC3339
+type TimestampUnit string
+
+// SignatureTimestamp is when the sender says it signed.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.tolerance) || has(self.unit)",message="timestamp.tolerance needs timestamp.unit: a timestamp can't be judged without knowing how it is written"
+type SignatureTimestamp struct {
+	// from is where it is. Without it, it is in signature.keyValue.timestampKey.
+	// +optional
+	From *RequestLocation `json:"from,omitempty"`
+	// unit is how it is written. Without it, the timestamp is signed as text and
+	// not understood.
+	// +optional
+	Unit TimestampUnit `json:"unit,omitempty"`
+	// tolerance is how far it may be from now, into the past and into the future,
+	// from 1s to 24h. Without it, the timestamp is not judged.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timestamp.tolerance must be a duration from 1s to 24h, for example 5m"
+	Tolerance *metav1.Duration `json:"tolerance,omitempty"`
+}
+
+// BodyDigest is the SHA-256 of the body in a place that is signed.
+type BodyDigest struct {
+	// from is where it is.
+	// +required
+	From RequestLocation `json:"from"`
+	// encoding is how it is written.
+	// +required
+	Encoding SignatureEncoding `json:"encoding"`
+}
+
+// RequiredHeader is a header that must have a certain value.
+type RequiredHeader struct {
+	// header is the name of the header.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Header string `json:"header"`
+	// value is what it must be.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Value string `json:"value"`
+}
+
+// EventIdentity says which event a request is. Of each list the first template
+// counts whose variables are all there.
+type EventIdentity struct {
+	// id lists templates for the event id. {body_sha256} is the last resort, for
+	// senders that number nothing.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	ID []IdentityTemplate `json:"id"`
+	// type lists templates for the event type. The type may be missing.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Type []IdentityTemplate `json:"type,omitempty"`
+}
+
+// ProviderDeduplication says how the sender repeats events.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.signedContentUnique) || !self.signedContentUnique || has(self.reason)",message="deduplication.signedContentUnique needs deduplication.reason: say what makes the signed content of two events differ"
+type ProviderDeduplication struct {
+	// window is for how long the sender repeats an event, from 1m to 720h. It is the
+	// default of the endpoints' deduplication.window; without it that is 72h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="deduplication.window must be a duration from 1m to 720h, for example 72h"
+	Window *metav1.Duration `json:"window,omitempty"`
+	// signedContentUnique: no two events have the same signed content, so a content
+	// that comes again under another event id is a replay. Endpoints with
+	// replayProtection Auto then refuse it.
+	// +optional
+	SignedContentUnique bool `json:"signedContentUnique,omitempty"`
+	// reason says where window and signedContentUnique come from.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Reason string `json:"reason,omitempty"`
+}
+
+// FactConfidence says where a fact comes from: Official (documentation or source
+// of the sender), ThirdParty (source of others), Unverified.
+//
+// +kubebuilder:validation:Enum=Official;ThirdParty;Unverified
+type FactConfidence string
+
+// ProviderFacts are for people.
+type ProviderFacts struct {
+	// scheme says where the description of the signature comes from.
+	// +optional
+	Scheme FactConfidence `json:"scheme,omitempty"`
+	// delivery says where ackSeconds, retry and success come from.
+	// +optional
+	Delivery FactConfidence `json:"delivery,omitempty"`
+	// ackSeconds is how long the sender waits for an answer.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=3600
+	AckSeconds int32 `json:"ackSeconds,omitempty"`
+	// retry is how the sender repeats events.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Retry string `json:"retry,omitempty"`
+	// success is the answer that the sender takes for success.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Success string `json:"success,omitempty"`
+	// notes are what else to know, for example how to set the sender up.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Notes string `json:"notes,omitempty"`
+	// docs are where to read on.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=512
+	Docs []string `json:"docs,omitempty"`
+}
+
+// ProviderTest is an example request and what must come of it.
+type ProviderTest struct {
+	// name says what the example shows.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name"`
+	// secret is what the example is verified with. It is no secret: never put a
+	// real one here.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	Secret string `json:"secret"`
+	// now is the time at which the example arrives, for schemes with a timestamp.
+	// +optional
+	Now *metav1.Time `json:"now,omitempty"`
+	// request is what arrives.
+	// +required
+	Request ExampleRequest `json:"request"`
+	// expect is what must come of it.
+	// +required
+	Expect Expectation `json:"expect"`
+}
+
+// ExampleRequest is a request.
+//
+// +kubebuilder:validation:AtMostOneOf=body;bodyBase64
+type ExampleRequest struct {
+	// method of the request.
+	// +optional
+	// +default="POST"
+	// +kubebuilder:default="POST"
+	// +kubebuilder:validation:Enum=GET;POST;PUT;PATCH
+	Method string `json:"method,omitempty"`
+	// url is the public URL, with the query.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	URL string `json:"url,omitempty"`
+	// headers of the request, in order. A name may occur twice.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Headers []ExampleHeader `json:"headers,omitempty"`
+	// body is the body as text.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16384
+	Body string `json:"body,omitempty"`
+	// bodyBase64 is the body, where it isn't text.
+	// +optional
+	// +kubebuilder:validation:MaxLength=16384
+	BodyBase64 []byte `json:"bodyBase64,omitempty"`
+}
+
+// ExampleHeader is a header of an example.
+type ExampleHeader struct {
+	// name of the header.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Name string `json:"name"`
+	// value of the header.
+	// +required
+	// +kubebuilder:validation:MaxLength=8192
+	Value string `json:"value"`
+}
+
+// RejectionReason is why a request is refused.
+//
+// +kubebuilder:validation:Enum=MissingSignature;MalformedSignature;DuplicateHeader;WrongSignature;MissingTimestamp;MalformedTimestamp;TimestampOutsideTolerance;PreconditionFailed;MissingID;MalformedBody;NoUsableKey;NoPublicURL
+type RejectionReason string
+
+// Expectation is what must come of an example: a rejection, or an event.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.rejected) != has(self.id)",message="expect must have either rejected, the reason of the rejection, or id, the id of the event"
+// +kubebuilder:validation:XValidation:rule="!has(self.rejected) || !(has(self.type) || has(self.scheme))",message="an example that is rejected has no type and no scheme"
+type Expectation struct {
+	// rejected is the reason for which the request is refused.
+	// +optional
+	Rejected RejectionReason `json:"rejected,omitempty"`
+	// scheme is the name of the scheme that verified the request; empty: any.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Scheme string `json:"scheme,omitempty"`
+	// id is the id of the event.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	ID string `json:"id,omitempty"`
+	// type is the type of the event; without it, it must have none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Type string `json:"type,omitempty"`
+}
+
+// WebhookProviderStatus is what came of the examples.
+type WebhookProviderStatus struct {
+	// observedGeneration is the generation of the spec that the status speaks of.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// conditions: Verified (every example comes out as stated).
+	// +optional
+	// +patchMergeKey=type
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=8
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+	// unauthenticated says for each scheme what the signature leaves out: whoever
+	// holds one genuine request can change it without being noticed.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MaxLength=1024
+	Unauthenticated []string `json:"unauthenticated,omitempty"`
+}
+
+// WebhookProviderList is a list of WebhookProvider.
+//
+// +kubebuilder:object:root=true
+type WebhookProviderList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []WebhookProvider `json:"items"`
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/cmd/internal/cli"
+	"sallyport.dev/sallyport/receiver"
+)
+
+const kubeconfig = `apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+contexts: [{name: c, context: {cluster: c}}]
+current-context: c
+`
+
+// parse runs parseFlags with enough flags for it to succeed, and args.
+func parse(t *testing.T, variables map[string]string, args ...string) (receiver.Options, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(file, []byte(kubeconfig), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	enough := []string{"--kubeconfig=" + file, "--redis-url=redis://127.0.0.1:1", "--route-namespace=sallyport-system"}
+	return parseFlags(cli.Env{
+		Name: "receiver", Args: append(enough, args...), Stdout: new(bytes.Buffer), Stderr: new(bytes.Buffer),
+		Lookup: func(name string) (string, bool) { value, ok := variables[name]; return value, ok },
+	})
+}
+
+func TestDefaults(t *testing.T) {
+	o, err := parse(t, map[string]string{"POD_NAME": "receiver-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Listen != ":8080" || o.AdminListen != ":9090" || o.ClusterDomain != "cluster.local" || o.ShutdownGrace != 30*time.Second ||
+		o.RouteNamespace != "sallyport-system" || o.Identity != "receiver-1" || o.Kubernetes.Host != "https://127.0.0.1:1" || o.Log == nil || o.AuditLog == nil {
+		t.Errorf("the options are %+v", o)
+	}
+}
+
+func TestListsAndIdentity(t *testing.T) {
+	o, err := parse(t, nil, "--listen=127.0.0.1:7000", "--trusted-proxies=10.0.0.0/8,192.0.2.1",
+		"--connect-to=a/b:80=127.0.0.1:1", "--connect-to=a/c:81=[::1]:2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.ConnectTo["a/b:80"] != "127.0.0.1:1" || o.ConnectTo["a/c:81"] != "[::1]:2" || len(o.ConnectTo) != 2 {
+		t.Errorf("connect-to is %v", o.ConnectTo)
+	}
+	if len(o.TrustedProxies) != 2 || o.TrustedProxies[1] != netip.MustParsePrefix("192.0.2.1/32") {
+		t.Errorf("trusted-proxies is %v", o.TrustedProxies)
+	}
+	if host, _ := os.Hostname(); o.Identity != host+":7000" {
+		t.Errorf("the identity is %q", o.Identity)
+	}
+}
+
+func TestMistakesAreUsageErrorsThatNameTheFlag(t *testing.T) {
+	const password = "hunter2"
+	for name, test := range map[string]struct{ arg, says string }{
+		"no Redis":               {"--redis-url=", "--redis-url"},
+		"not a Redis URL":        {"--redis-url=http://u:" + password + "@127.0.0.1", "--redis-url"},
+		"a broken Redis URL":     {"--redis-url=redis://u:" + password + "@[::1", "--redis-url"},
+		"no namespace":           {"--route-namespace=", "--route-namespace"},
+		"no grace":               {"--shutdown-grace=0s", "--shutdown-grace"},
+		"not a network":          {"--trusted-proxies=10.0.0.0/33", "--trusted-proxies"},
+		"no port":                {"--connect-to=a/b=c", "connect-to"},
+		"a named port":           {"--connect-to=a/b:http=c:80", "connect-to"},
+		"no address":             {"--connect-to=a/b:80", "connect-to"},
+		"no service":             {"--connect-to=a/:80=c:80", "connect-to"},
+		"no namespace in target": {"--connect-to=b:80=c:80", "connect-to"},
+		"no kubeconfig":          {"--kubeconfig=/nonexistent", "/nonexistent"},
+		"a listen without port":  {"--listen=localhost", "--listen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(t, nil, test.arg)
+			if _, ok := errors.AsType[*cli.UsageError](err); !ok || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("the error is %v, want a UsageError that names %s", err, test.says)
+			}
+			if err != nil && strings.Contains(err.Error(), password) {
+				t.Errorf("the error holds the password: %v", err)
+			}
+		})
+	}
+}

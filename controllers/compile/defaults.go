@@ -1,0 +1,115 @@
+package compile
+
+import (
+	"net/netip"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+// What an endpoint gets that says nothing. The first six stand in the CRD too,
+// where they show in `kubectl explain`; they are needed here for a spec that
+// leaves out the whole struct.
+const (
+	defaultTimeout     = 10 * time.Second
+	defaultMaxInFlight = 32
+	defaultMaxAttempts = 12
+	defaultMinBackoff  = time.Second
+	defaultMaxBackoff  = time.Hour
+	defaultMaxAge      = 72 * time.Hour
+
+	defaultWindow       = 72 * time.Hour // for a provider that says nothing of its retries
+	defaultMaxBodyBytes = 1 << 20        // for a provider that says nothing of its bodies
+)
+
+func delivery(spec *v1alpha1.DeliverySpec) route.Delivery {
+	if spec == nil {
+		spec = &v1alpha1.DeliverySpec{}
+	}
+	retry := spec.Retry
+	if retry == nil {
+		retry = &v1alpha1.RetrySpec{}
+	}
+	return route.Delivery{
+		Timeout:     durationOr(spec.Timeout, defaultTimeout),
+		MaxInFlight: int(valueOr(spec.MaxInFlight, defaultMaxInFlight)),
+		Retry: route.Retry{
+			MaxAttempts: int(valueOr(retry.MaxAttempts, defaultMaxAttempts)),
+			MinBackoff:  durationOr(retry.MinBackoff, defaultMinBackoff),
+			MaxBackoff:  durationOr(retry.MaxBackoff, defaultMaxBackoff),
+			MaxAge:      durationOr(retry.MaxAge, defaultMaxAge),
+		},
+	}
+}
+
+func deduplication(spec *v1alpha1.DeduplicationSpec, sender *Sender) route.Deduplication {
+	if spec == nil {
+		spec = &v1alpha1.DeduplicationSpec{}
+	}
+	window := sender.Window
+	if window == 0 {
+		window = defaultWindow
+	}
+	return route.Deduplication{
+		Window:          durationOr(spec.Window, window),
+		RememberContent: rememberContent(spec.ReplayProtection, sender),
+	}
+}
+
+// rememberContent decides whether signed content is remembered beside the event
+// id. If the signature covers the id, whoever repeats the content repeats the
+// id, and remembering the id is enough.
+func rememberContent(setting v1alpha1.ReplayProtection, sender *Sender) bool {
+	switch setting {
+	case v1alpha1.ReplayProtectionOff:
+		return false
+	case v1alpha1.ReplayProtectionStrict:
+		return !sender.Provider.IDCovered()
+	default:
+		return sender.SignedContentUnique && !sender.Provider.IDCovered()
+	}
+}
+
+func limits(spec *v1alpha1.LimitsSpec, sender *Sender) route.Limits {
+	result := route.Limits{MaxBodyBytes: sender.MaxBodyBytes}
+	if result.MaxBodyBytes == 0 {
+		result.MaxBodyBytes = defaultMaxBodyBytes
+	}
+	if spec == nil {
+		return result
+	}
+	if spec.MaxBodyBytes != nil {
+		result.MaxBodyBytes = spec.MaxBodyBytes.Value()
+	}
+	for _, text := range spec.SourceRanges {
+		// The API server admits only CIDRs; one that isn't would have to shut
+		// everybody out, never let everybody in.
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			prefix = netip.PrefixFrom(netip.IPv6Unspecified(), 128)
+		}
+		result.SourceRanges = append(result.SourceRanges, prefix.Masked())
+	}
+	if spec.RateLimit != nil {
+		perSecond := int(spec.RateLimit.PerSecond)
+		result.RateLimit = &route.RateLimit{PerSecond: perSecond, Burst: int(valueOr(spec.RateLimit.Burst, spec.RateLimit.PerSecond))}
+	}
+	return result
+}
+
+func durationOr(d *metav1.Duration, otherwise time.Duration) route.Duration {
+	if d == nil {
+		return route.Duration(otherwise)
+	}
+	return route.Duration(d.Duration)
+}
+
+func valueOr[T any](v *T, otherwise T) T {
+	if v == nil {
+		return otherwise
+	}
+	return *v
+}

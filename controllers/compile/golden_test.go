@@ -1,0 +1,219 @@
+package compile
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+var update = flag.Bool("update", false, "write testdata/*/want.yaml anew")
+
+// Each folder of testdata is a case: in.yaml is what the cluster holds, as the
+// API server stores it, the endpoint to compile first; want.yaml is what comes
+// of it. Providers that the cluster doesn't hold are in testdata/providers.
+func TestGolden(t *testing.T) {
+	cases, err := filepath.Glob("testdata/*/in.yaml")
+	if err != nil || len(cases) == 0 {
+		t.Fatalf("there are no cases: %v", err)
+	}
+	for _, in := range cases {
+		dir := filepath.Dir(in)
+		t.Run(filepath.Base(dir), func(t *testing.T) {
+			cluster := readCluster(t, in)
+			got := render(t, Endpoint(cluster.input(t)))
+			cluster.mustNotShowSecrets(t, got)
+
+			want := filepath.Join(dir, "want.yaml")
+			if *update {
+				if err := os.WriteFile(want, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(string(read(t, want)), string(got)); diff != "" {
+				t.Errorf("%s differs; if that is meant, write it with `go test ./controllers/compile -update` (-want +got):\n%s", want, diff)
+			}
+		})
+	}
+}
+
+// cluster is what an in.yaml holds.
+type cluster struct {
+	endpoints []v1alpha1.WebhookEndpoint
+	providers map[string]*v1alpha1.WebhookProvider
+	secrets   map[string]*corev1.Secret
+	services  map[string]*corev1.Service
+	settings  Settings
+}
+
+func readCluster(t *testing.T, file string) *cluster {
+	t.Helper()
+	c := &cluster{
+		providers: map[string]*v1alpha1.WebhookProvider{},
+		secrets:   map[string]*corev1.Secret{},
+		services:  map[string]*corev1.Service{},
+		settings:  Settings{PublicURL: "https://hooks.example.com", ReceiverHost: "sallyport-receiver.sallyport-system.svc.cluster.local"},
+	}
+	for _, document := range bytes.Split(read(t, file), []byte("\n---\n")) {
+		c.add(t, document)
+	}
+	if len(c.endpoints) == 0 {
+		t.Fatalf("%s holds no WebhookEndpoint", file)
+	}
+	return c
+}
+
+func (c *cluster) add(t *testing.T, document []byte) {
+	t.Helper()
+	var kind metav1.TypeMeta
+	parse(t, document, &kind, yaml.Unmarshal)
+	switch kind.Kind {
+	case "WebhookEndpoint":
+		c.endpoints = append(c.endpoints, v1alpha1.WebhookEndpoint{})
+		parse(t, document, &c.endpoints[len(c.endpoints)-1], yaml.UnmarshalStrict)
+	case "Secret":
+		secret := &corev1.Secret{}
+		parse(t, document, secret, yaml.UnmarshalStrict)
+		if secret.Data == nil {
+			secret.Data = map[string][]byte{}
+		}
+		for key, text := range secret.StringData { // as the API server does
+			secret.Data[key] = []byte(text)
+		}
+		c.secrets[secret.Name] = secret
+	case "Service":
+		service := &corev1.Service{}
+		parse(t, document, service, yaml.UnmarshalStrict)
+		c.services[service.Name] = service
+	case "Settings": // ours: the flags of the manager
+		c.settings = Settings{}
+		parse(t, document, &struct {
+			metav1.TypeMeta
+			*Settings
+		}{Settings: &c.settings}, yaml.UnmarshalStrict)
+	default:
+		t.Fatalf("a cluster holds no %q", kind.Kind)
+	}
+}
+
+// input gathers what the first endpoint depends on.
+func (c *cluster) input(t *testing.T) Input {
+	t.Helper()
+	endpoint := &c.endpoints[0]
+	in := Input{
+		Endpoint: endpoint,
+		Rivals:   c.endpoints[1:],
+		Sender:   sender(t, endpoint.Spec.Provider),
+		Service:  c.services[endpoint.Spec.Target.Service.Name],
+		Alias:    c.services[route.ServiceName(endpoint.Name)],
+		Settings: c.settings,
+	}
+	if secret := c.secrets[endpoint.Spec.SecretRef.Name]; secret != nil {
+		in.Secret.Found = true
+		in.Secret.Value, in.Secret.HasKey = secret.Data[endpoint.Spec.SecretRef.Key]
+	}
+	return in
+}
+
+// sender compiles a provider of testdata/providers; nil: there is none.
+func sender(t testing.TB, name string) *Sender {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "providers", name+".yaml"))
+	if os.IsNotExist(err) {
+		return nil
+	}
+	provider := &v1alpha1.WebhookProvider{}
+	parse(t, text, provider, yaml.UnmarshalStrict)
+	return Provider(provider)
+}
+
+// mustNotShowSecrets looks for every value of every Secret, and for its parts.
+func (c *cluster) mustNotShowSecrets(t *testing.T, output []byte) {
+	t.Helper()
+	for _, secret := range c.secrets {
+		for key, value := range secret.Data {
+			for _, part := range regexp.MustCompile(`\S{4,}`).FindAll(value, -1) {
+				if bytes.Contains(output, part) {
+					t.Errorf("the output shows %q of the entry %q of the Secret %q", part, key, secret.Name)
+				}
+			}
+		}
+	}
+}
+
+// result is how a Result is written down. Keys show only how long they are.
+type result struct {
+	URL          string       `json:"url,omitempty"`
+	Accepted     []problem    `json:"accepted,omitempty"`
+	ResolvedRefs []problem    `json:"resolvedRefs,omitempty"`
+	Programmed   []problem    `json:"programmed,omitempty"`
+	Notes        []string     `json:"notes,omitempty"`
+	Alias        *aliased     `json:"alias,omitempty"`
+	KeyBytes     []int        `json:"keyBytes,omitempty"`
+	Route        *route.Route `json:"route,omitempty"`
+}
+
+type problem struct {
+	Reason  string `json:"reason"`
+	Message string `json:"message"`
+}
+
+type aliased struct {
+	Name string `json:"name"`
+	Host string `json:"host"`
+}
+
+func render(t *testing.T, r Result) []byte {
+	t.Helper()
+	shown := result{
+		URL: r.URL, Notes: r.Notes, Alias: (*aliased)(r.Alias), Route: r.Route,
+		Accepted: problems(r.Accepted), ResolvedRefs: problems(r.ResolvedRefs), Programmed: problems(r.Programmed),
+	}
+	if r.Route != nil {
+		for _, key := range r.Route.Keys {
+			shown.KeyBytes = append(shown.KeyBytes, len(key.Value.Reveal()))
+		}
+	}
+	text, err := yaml.Marshal(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func problems(in Problems) []problem {
+	var out []problem
+	for _, p := range in {
+		out = append(out, problem(p))
+	}
+	return out
+}
+
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+type unmarshal func([]byte, any, ...yaml.JSONOpt) error
+
+func parse(t testing.TB, text []byte, into any, how unmarshal) {
+	t.Helper()
+	if err := how(text, into); err != nil {
+		t.Fatal(fmt.Errorf("%w in\n%s", err, text))
+	}
+}

@@ -1,0 +1,160 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// Sender is a WebhookProvider, compiled and tried on its own examples. It is
+// immutable and safe for concurrent use.
+type Sender struct {
+	// Provider is what goes into routes.
+	Provider verify.Provider
+	// Window is for how long the sender repeats events; 0: it doesn't say.
+	Window time.Duration
+	// MaxBodyBytes is the largest body; 0: the provider doesn't say.
+	MaxBodyBytes int64
+	// SignedContentUnique: no two events have the same signed content.
+	SignedContentUnique bool
+	// NeedsURL: the sender signs the URL that it was given.
+	NeedsURL bool
+	// Unauthenticated says what signatures leave out, a sentence for each scheme.
+	Unauthenticated []string
+
+	// Reason and Problem say why the provider must not serve; empty: it may.
+	Reason, Problem string
+
+	verifier *verify.Verifier
+}
+
+// CheckKey reports whether a secret can be used with the sender. A sender that
+// must not serve has no opinion.
+func (s *Sender) CheckKey(key secret.Value) error {
+	if s.verifier == nil {
+		return nil
+	}
+	return s.verifier.CheckKey(key)
+}
+
+// Provider compiles a provider and runs its examples. What is wrong with it is
+// in the result.
+func Provider(object *v1alpha1.WebhookProvider) *Sender {
+	spec := &object.Spec
+	s := &Sender{Provider: verifyProvider(object.Name, spec)}
+	if spec.Deduplication != nil {
+		s.SignedContentUnique = spec.Deduplication.SignedContentUnique
+		if spec.Deduplication.Window != nil {
+			s.Window = spec.Deduplication.Window.Duration
+		}
+	}
+	if spec.MaxBodyBytes != nil {
+		s.MaxBodyBytes = spec.MaxBodyBytes.Value()
+	}
+	verifier, err := verify.Compile(s.Provider)
+	if err != nil {
+		s.Reason, s.Problem = v1alpha1.ReasonInvalidScheme, sentence(err)
+		return s
+	}
+	s.NeedsURL, s.Unauthenticated = verifier.NeedsURL(), verifier.Unauthenticated()
+	for i := range spec.Tests {
+		if problem := runExample(verifier, &spec.Tests[i]); problem != "" {
+			s.Reason = v1alpha1.ReasonExampleFailed
+			s.Problem = fmt.Sprintf("The example %q fails: %s.", spec.Tests[i].Name, problem)
+			return s
+		}
+	}
+	s.verifier = verifier
+	return s
+}
+
+// sentence makes one line of an error that lists several. Fields are called as
+// in the WebhookProvider.
+func sentence(err error) string {
+	lines := strings.ReplaceAll(err.Error(), "\n", "; ")
+	return "spec is not valid: " + strings.ReplaceAll(lines, "schemes[", "verify[") + "."
+}
+
+// verifyProvider says the same in the words of the receiver.
+func verifyProvider(name string, spec *v1alpha1.WebhookProviderSpec) verify.Provider {
+	p := verify.Provider{Name: name, Identity: verify.Identity{ID: texts(spec.Identity.ID), Type: texts(spec.Identity.Type)}}
+	for i := range spec.Verify {
+		p.Schemes = append(p.Schemes, verifyScheme(&spec.Verify[i]))
+	}
+	return p
+}
+
+func verifyScheme(in *v1alpha1.SignatureScheme) verify.Scheme {
+	out := verify.Scheme{
+		Name:               in.Name,
+		MediaType:          in.MediaType,
+		Algorithm:          verify.Algorithm(in.Algorithm),
+		Key:                texts(in.Key),
+		KeyID:              verifyLocation(in.KeyID),
+		Signature:          verifySignature(&in.Signature),
+		Content:            string(in.Content),
+		AlternativeContent: texts(in.AlternativeContent),
+		ID:                 verifyLocation(in.ID),
+		BodyUnsigned:       in.BodyUnsigned,
+	}
+	for _, form := range in.URLForms {
+		out.URLForms = append(out.URLForms, verify.URLForm(form))
+	}
+	if in.Timestamp != nil {
+		out.Timestamp = &verify.Timestamp{
+			From:             verifyLocation(in.Timestamp.From),
+			Unit:             verify.Unit(in.Timestamp.Unit),
+			ToleranceSeconds: seconds(in.Timestamp.Tolerance),
+		}
+	}
+	if in.BodyDigest != nil {
+		out.BodyDigest = &verify.BodyDigest{From: verify.Location(in.BodyDigest.From), Encoding: verify.Encoding(in.BodyDigest.Encoding)}
+	}
+	for _, require := range in.Require {
+		out.Require = append(out.Require, verify.Requirement(require))
+	}
+	return out
+}
+
+func verifySignature(in *v1alpha1.SignatureFormat) verify.Signature {
+	out := verify.Signature{
+		Repeated:       in.Repeated,
+		Prefix:         in.Prefix,
+		PrefixOptional: in.PrefixOptional,
+		List:           (*verify.List)(in.List),
+		KeyValue:       (*verify.KeyValue)(in.KeyValue),
+		Pairs:          (*verify.Pairs)(in.Pairs),
+		Encoding:       verify.Encoding(in.Encoding),
+	}
+	for _, location := range in.From {
+		out.From = append(out.From, verify.Location(location))
+	}
+	return out
+}
+
+func verifyLocation(in *v1alpha1.RequestLocation) *verify.Location { return (*verify.Location)(in) }
+
+// seconds rounds up, so that a tolerance never becomes "not judged".
+func seconds(d *metav1.Duration) int64 {
+	if d == nil {
+		return 0
+	}
+	return int64((d.Duration + time.Second - 1) / time.Second)
+}
+
+func texts[T ~string](in []T) []string {
+	if in == nil {
+		return nil
+	}
+	out := make([]string, len(in))
+	for i, v := range in {
+		out[i] = string(v)
+	}
+	return out
+}

@@ -1,0 +1,18 @@
+// Package controllers is the control plane: it turns WebhookEndpoints and
+// WebhookProviders of the API server into the routes that receivers serve.
+//
+// The way of an endpoint, a file for each step:
+//
+//	observe.go   reads all that the endpoint depends on
+//	compile/     makes a route of it, a pure function
+//	publish.go   writes the route Secret and the in-cluster Service
+//	receivers.go knows from the receivers' Leases what they serve
+//	status.go    says in conditions what came of it
+//
+// index.go maps what changes back to the endpoints that depend on it. catalog.go
+// finds providers; presets.go puts the built-in ones into the cluster.
+//
+// The package assumes that one manager is active at a time. It promises that an
+// unchanged endpoint causes no write, that a Secret of a user is read only if an
+// endpoint names it, and that an object it doesn't own is never changed.
+package controllers

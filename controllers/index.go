@@ -1,0 +1,120 @@
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+// The indexes of endpoints, each by what an endpoint depends on.
+const (
+	byPath     = "compile.path"
+	byProvider = "spec.provider"
+	bySecret   = "spec.secretRef.name"
+	byService  = "services" // the target and the alias
+)
+
+// indexed says how each index is filled.
+var indexed = map[string]func(*v1alpha1.WebhookEndpoint) []string{
+	byPath:     func(e *v1alpha1.WebhookEndpoint) []string { return []string{compile.Path(e)} },
+	byProvider: func(e *v1alpha1.WebhookEndpoint) []string { return []string{e.Spec.Provider} },
+	bySecret:   func(e *v1alpha1.WebhookEndpoint) []string { return []string{e.Spec.SecretRef.Name} },
+	byService: func(e *v1alpha1.WebhookEndpoint) []string {
+		return []string{e.Spec.Target.Service.Name, route.ServiceName(e.Name)}
+	},
+}
+
+func indexEndpoints(indexer client.FieldIndexer) error {
+	for name, keys := range indexed {
+		extract := func(object client.Object) []string { return keys(object.(*v1alpha1.WebhookEndpoint)) }
+		if err := indexer.IndexField(context.Background(), &v1alpha1.WebhookEndpoint{}, name, extract); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endpointsBy lists the endpoints with a value in an index, as requests. An
+// empty namespace means all.
+func (r *WebhookEndpointReconciler) endpointsBy(ctx context.Context, index, value, namespace string) []reconcile.Request {
+	var list v1alpha1.WebhookEndpointList
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace), client.MatchingFields{index: value}); err != nil {
+		// The cache only fails while the manager starts or stops; then every
+		// endpoint is reconciled anyway.
+		log.FromContext(ctx).Error(err, "Could not find the endpoints that depend on an object", "index", index, "value", value)
+		return nil
+	}
+	requests := make([]reconcile.Request, len(list.Items))
+	for i := range list.Items {
+		requests[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])}
+	}
+	return requests
+}
+
+// rivalsOfEndpoint maps an endpoint that comes, moves or goes to those that claim
+// its path, and to those that claim the path it had: one of them has it now.
+func (r *WebhookEndpointReconciler) rivalsOfEndpoint() handler.EventHandler {
+	enqueue := func(ctx context.Context, object client.Object, queue requestQueue) {
+		endpoint := object.(*v1alpha1.WebhookEndpoint)
+		for _, request := range r.endpointsBy(ctx, byPath, compile.Path(endpoint), endpoint.Namespace) {
+			if request.Name != endpoint.Name {
+				queue.Add(request)
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q requestQueue) {
+			enqueue(ctx, e.Object, q)
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
+			before, after := e.ObjectOld.(*v1alpha1.WebhookEndpoint), e.ObjectNew.(*v1alpha1.WebhookEndpoint)
+			if compile.Path(before) != compile.Path(after) || isDeleted(before) != isDeleted(after) {
+				enqueue(ctx, before, q)
+				enqueue(ctx, after, q)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q requestQueue) {
+			enqueue(ctx, e.Object, q)
+		},
+	}
+}
+
+func (r *WebhookEndpointReconciler) endpointsOfProvider() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		return r.endpointsBy(ctx, byProvider, object.GetName(), "")
+	})
+}
+
+func (r *WebhookEndpointReconciler) endpointsOfService() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		return r.endpointsBy(ctx, byService, object.GetName(), object.GetNamespace())
+	})
+}
+
+func (r *WebhookEndpointReconciler) endpointsOfSecret() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		return r.endpointsBy(ctx, bySecret, object.GetName(), object.GetNamespace())
+	})
+}
+
+// endpointOfRoute maps a route Secret back to its endpoint. When the manager
+// starts, this finds routes whose endpoint was deleted meanwhile.
+func (r *WebhookEndpointReconciler) endpointOfRoute() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, object client.Object) []reconcile.Request {
+		labels := object.GetLabels()
+		name := types.NamespacedName{Namespace: labels[route.LabelEndpointNamespace], Name: labels[route.LabelEndpointName]}
+		if name.Namespace == "" || name.Name == "" {
+			return nil
+		}
+		return []reconcile.Request{{NamespacedName: name}}
+	})
+}

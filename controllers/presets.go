@@ -1,0 +1,77 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/yaml"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+)
+
+// LabelPreset marks WebhookProviders that came with a build of Sallyport.
+const LabelPreset = "hooks.sallyport.dev/preset"
+
+// LoadPresets reads the manifests of the presets. An error is a mistake of the
+// build.
+func LoadPresets(files fs.FS) ([]v1alpha1.WebhookProvider, error) {
+	names, err := fs.Glob(files, "*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	presets := make([]v1alpha1.WebhookProvider, len(names))
+	for i, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		if err := yaml.UnmarshalStrict(text, &presets[i]); err != nil {
+			return nil, fmt.Errorf("preset %s: %w", name, err)
+		}
+	}
+	return presets, nil
+}
+
+// PresetInstaller puts the presets into the cluster, once, when the manager
+// becomes the leader, so that `kubectl get webhookproviders` lists them. A
+// preset that somebody edited stays as it is: whoever owns a field keeps it.
+type PresetInstaller struct {
+	Client  client.Client
+	Presets []v1alpha1.WebhookProvider
+}
+
+// Start implements manager.Runnable. Presets serve from memory too, so what
+// can't be written is logged and does not stop the manager.
+func (p *PresetInstaller) Start(ctx context.Context) error {
+	logger := log.FromContext(ctx).WithName("presets")
+	for i := range p.Presets {
+		name := p.Presets[i].Name
+		switch err := p.install(ctx, &p.Presets[i]); {
+		case apierrors.IsConflict(err):
+			logger.Info("A preset was edited in the cluster and is left as it is", "provider", name)
+		case err != nil && ctx.Err() == nil:
+			logger.Error(err, "Could not put a preset into the cluster; it serves all the same", "provider", name)
+		}
+	}
+	return nil
+}
+
+// install applies a preset without force.
+func (p *PresetInstaller) install(ctx context.Context, preset *v1alpha1.WebhookProvider) error {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(preset)
+	if err != nil {
+		return err
+	}
+	delete(content, "status")
+	object := &unstructured.Unstructured{Object: content}
+	object.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("WebhookProvider"))
+	object.SetLabels(map[string]string{labelManagedBy: managedBy, LabelPreset: "true"})
+	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	return p.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), FieldOwner)
+}

@@ -1,0 +1,141 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	applycore "k8s.io/client-go/applyconfigurations/core/v1"
+	applymeta "k8s.io/client-go/applyconfigurations/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+// managedBy marks what the manager made (kubernetes.io's recommended label).
+const (
+	labelManagedBy = "app.kubernetes.io/managed-by"
+	managedBy      = "sallyport"
+)
+
+// publish writes what came of an endpoint and returns the resourceVersion of
+// its route; "" if it has none. What is there already is not written again.
+func (r *WebhookEndpointReconciler) publish(ctx context.Context, in *compile.Input, result compile.Result) (string, error) {
+	if result.Route == nil {
+		return "", r.withdraw(ctx, client.ObjectKeyFromObject(in.Endpoint))
+	}
+	version, err := r.publishRoute(ctx, result.Route)
+	if err != nil {
+		return "", fmt.Errorf("publish the route: %w", err)
+	}
+	if result.Alias != nil {
+		if err := r.publishAlias(ctx, in.Endpoint, result.Alias, in.Alias); err != nil {
+			return version, fmt.Errorf("publish the Service %s: %w", result.Alias.Name, err)
+		}
+	}
+	return version, nil
+}
+
+func (r *WebhookEndpointReconciler) publishRoute(ctx context.Context, compiled *route.Route) (string, error) {
+	data, err := route.Encode(*compiled)
+	if err != nil {
+		return "", err
+	}
+	name := types.NamespacedName{Namespace: r.RouteNamespace, Name: route.SecretName(compiled.Endpoint.Namespace, compiled.Endpoint.Name)}
+	labels, annotations := route.Labels(compiled.Endpoint), route.Annotations(*compiled)
+	labels[labelManagedBy] = managedBy
+	current, err := find(ctx, r.Routes, name, &corev1.Secret{})
+	if err != nil {
+		return "", err
+	}
+	if current != nil && reflect.DeepEqual(current.Data, data) && containsAll(current.Labels, labels) && containsAll(current.Annotations, annotations) {
+		return current.ResourceVersion, nil
+	}
+	if err := r.dropForeign(ctx, current, data); err != nil {
+		return "", err
+	}
+	secret := applycore.Secret(name.Name, name.Namespace).WithLabels(labels).WithAnnotations(annotations).WithType(route.SecretType).WithData(data)
+	if err := r.Client.Apply(ctx, secret, FieldOwner, client.ForceOwnership); err != nil {
+		return "", err
+	}
+	return *secret.ResourceVersion, nil
+}
+
+// dropForeign takes out the entries of a route Secret that are not in data.
+// Applying would leave those of others there, and receivers refuse a route with
+// entries that it doesn't mention.
+func (r *WebhookEndpointReconciler) dropForeign(ctx context.Context, current *corev1.Secret, data map[string][]byte) error {
+	if current == nil {
+		return nil
+	}
+	cleaned := current.DeepCopy()
+	maps.DeleteFunc(cleaned.Data, func(entry string, _ []byte) bool { return data[entry] == nil })
+	if len(cleaned.Data) == len(current.Data) {
+		return nil
+	}
+	return client.IgnoreNotFound(r.Client.Patch(ctx, cleaned, client.MergeFrom(current), FieldOwner))
+}
+
+// publishAlias writes the in-cluster Service. It can't take over a Service that
+// somebody else made since the endpoint was observed: creating fails if there is
+// one, and applying is bound to the UID of the one that was seen.
+func (r *WebhookEndpointReconciler) publishAlias(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, alias *compile.Alias, current *corev1.Service) error {
+	if current == nil {
+		service := &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: endpoint.Namespace, Name: alias.Name, Labels: aliasLabels(endpoint),
+				OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(endpoint, endpointKind)},
+			},
+			Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: alias.Host},
+		}
+		return r.Client.Create(ctx, service, FieldOwner)
+	}
+	if current.Spec.Type == corev1.ServiceTypeExternalName && current.Spec.ExternalName == alias.Host && containsAll(current.Labels, aliasLabels(endpoint)) {
+		return nil
+	}
+	service := applycore.Service(alias.Name, endpoint.Namespace).
+		WithUID(current.UID).
+		WithLabels(aliasLabels(endpoint)).
+		WithOwnerReferences(ownedBy(endpoint)).
+		WithSpec(applycore.ServiceSpec().WithType(corev1.ServiceTypeExternalName).WithExternalName(alias.Host))
+	return r.Client.Apply(ctx, service, FieldOwner, client.ForceOwnership)
+}
+
+func aliasLabels(endpoint *v1alpha1.WebhookEndpoint) map[string]string {
+	return map[string]string{labelManagedBy: managedBy, route.LabelEndpointName: endpoint.Name}
+}
+
+// withdraw deletes the route of an endpoint. The Service goes with its owner.
+func (r *WebhookEndpointReconciler) withdraw(ctx context.Context, endpoint types.NamespacedName) error {
+	name := types.NamespacedName{Namespace: r.RouteNamespace, Name: route.SecretName(endpoint.Namespace, endpoint.Name)}
+	current, err := find(ctx, r.Routes, name, &corev1.Secret{})
+	if err != nil || current == nil {
+		return err
+	}
+	return client.IgnoreNotFound(r.Client.Delete(ctx, current))
+}
+
+// endpointKind is the kind of the owner of what is made for an endpoint.
+var endpointKind = v1alpha1.SchemeGroupVersion.WithKind("WebhookEndpoint")
+
+func ownedBy(endpoint *v1alpha1.WebhookEndpoint) *applymeta.OwnerReferenceApplyConfiguration {
+	ref := metav1.NewControllerRef(endpoint, endpointKind)
+	return applymeta.OwnerReference().
+		WithAPIVersion(ref.APIVersion).WithKind(ref.Kind).WithName(ref.Name).WithUID(ref.UID).
+		WithController(true).WithBlockOwnerDeletion(true)
+}
+
+func containsAll(have, want map[string]string) bool {
+	merged := maps.Clone(have)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	maps.Copy(merged, want)
+	return maps.Equal(merged, have)
+}

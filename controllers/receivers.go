@@ -1,0 +1,199 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	coordination "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+// receiverSet is what the Leases of the receivers say.
+type receiverSet []coordination.Lease
+
+// receivers reads the Leases from the cache.
+func (r *WebhookEndpointReconciler) receivers(ctx context.Context) (receiverSet, error) {
+	var list coordination.LeaseList
+	err := r.Routes.List(ctx, &list, client.InNamespace(r.RouteNamespace))
+	return list.Items, err
+}
+
+// serving says how far a route has come.
+type serving struct {
+	// live is the number of receivers whose Lease has not ended.
+	live int
+	// behind names the live receivers that don't serve the route yet.
+	behind []string
+	// recheck is when the answer may change without an event, because a Lease
+	// ends; 0: never.
+	recheck time.Duration
+}
+
+// waiting reports whether a change of a Lease may make the endpoint Programmed.
+func (s serving) waiting() bool { return s.live == 0 || len(s.behind) > 0 }
+
+// serve judges which live receivers serve the route with a resourceVersion.
+func (set receiverSet) serve(version string, now time.Time) serving {
+	var result serving
+	for _, lease := range set {
+		left := remaining(lease, now)
+		if left <= 0 {
+			continue
+		}
+		result.live++
+		if !serves(lease, version) {
+			result.behind = append(result.behind, ownerOf(lease))
+			result.recheck = max(result.recheck, left)
+		}
+	}
+	slices.Sort(result.behind)
+	return result
+}
+
+// serves compares resourceVersions, which Kubernetes lets clients do since 1.35.
+// No route at all is served by everybody.
+func serves(lease coordination.Lease, version string) bool {
+	if version == "" {
+		return true
+	}
+	order, err := resourceversion.CompareResourceVersion(lease.Annotations[route.AnnotationServed], version)
+	return err == nil && order >= 0
+}
+
+func ownerOf(lease coordination.Lease) string {
+	if lease.Spec.HolderIdentity != nil && *lease.Spec.HolderIdentity != "" {
+		return *lease.Spec.HolderIdentity
+	}
+	return lease.Name
+}
+
+// remaining is how long a Lease is still valid.
+func remaining(lease coordination.Lease, now time.Time) time.Duration {
+	if lease.Spec.RenewTime == nil || lease.Spec.LeaseDurationSeconds == nil {
+		return 0
+	}
+	end := lease.Spec.RenewTime.Add(time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second)
+	return end.Sub(now)
+}
+
+// last is how long the Lease that ends last is still valid; 0: none is.
+func (set receiverSet) last(now time.Time) time.Duration {
+	var longest time.Duration
+	for _, lease := range set {
+		longest = max(longest, remaining(lease, now))
+	}
+	return longest
+}
+
+type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// leaseSource reconciles endpoints when the receivers change. A renewed Lease
+// changes nothing; a receiver that serves more makes waiting endpoints
+// Programmed; one that comes or goes concerns all, and so does it when the last
+// one falls silent.
+func (r *WebhookEndpointReconciler) leaseSource() source.Source {
+	return source.Kind[client.Object](r.Routes, &coordination.Lease{}, handler.Funcs{
+		CreateFunc: func(ctx context.Context, _ event.CreateEvent, q requestQueue) {
+			r.enqueueAll(ctx, q)
+			r.awaitSilence(ctx, q)
+		},
+		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q requestQueue) { r.enqueueAll(ctx, q) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
+			before, after := e.ObjectOld.(*coordination.Lease), e.ObjectNew.(*coordination.Lease)
+			switch {
+			case remaining(*before, r.Now()) <= 0:
+				r.enqueueAll(ctx, q)
+			case before.Annotations[route.AnnotationServed] != after.Annotations[route.AnnotationServed]:
+				for _, request := range r.waiting.list() {
+					q.Add(request)
+				}
+			}
+			r.awaitSilence(ctx, q)
+		},
+	})
+}
+
+func (r *WebhookEndpointReconciler) enqueueAll(ctx context.Context, q requestQueue) {
+	var list v1alpha1.WebhookEndpointList
+	if err := r.Client.List(ctx, &list); err != nil {
+		return // only while the manager starts or stops
+	}
+	for i := range list.Items {
+		q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
+	}
+}
+
+// awaitSilence reconciles all endpoints when the last Lease has ended without
+// having been renewed.
+func (r *WebhookEndpointReconciler) awaitSilence(ctx context.Context, q requestQueue) {
+	receivers, err := r.receivers(ctx)
+	if err != nil {
+		return // only while the manager starts or stops
+	}
+	if left := receivers.last(r.Now()); left > 0 {
+		r.silence.after(left, func() { r.awaitSilence(ctx, q) })
+		return
+	}
+	r.enqueueAll(ctx, q)
+}
+
+// silence is the one timer that runs out when no receiver renews its Lease: the
+// end of a Lease is no event. It is safe for concurrent use; the zero value waits
+// for nothing.
+type silence struct {
+	mu    sync.Mutex
+	timer *time.Timer
+}
+
+// after does something later, instead of what was to be done before.
+func (s *silence) after(wait time.Duration, do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.timer = time.AfterFunc(wait, do)
+}
+
+// waitingSet holds the endpoints that wait for a receiver. It is safe for
+// concurrent use; the zero value is empty.
+type waitingSet struct {
+	mu       sync.Mutex
+	requests map[reconcile.Request]struct{}
+}
+
+func (w *waitingSet) add(request reconcile.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.requests == nil {
+		w.requests = map[reconcile.Request]struct{}{}
+	}
+	w.requests[request] = struct{}{}
+}
+
+func (w *waitingSet) remove(request reconcile.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.requests, request)
+}
+
+func (w *waitingSet) list() []reconcile.Request {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	requests := make([]reconcile.Request, 0, len(w.requests))
+	for request := range w.requests {
+		requests = append(requests, request)
+	}
+	return requests
+}

@@ -1,0 +1,137 @@
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	coordination "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// leaseOf is the Lease of a receiver that told a while ago, for 40 seconds, that
+// it serves the routes up to a resourceVersion.
+func leaseOf(receiver, served string, ago time.Duration) coordination.Lease {
+	return coordination.Lease{
+		ObjectMeta: metav1.ObjectMeta{
+			Name:        "sallyport-receiver-" + receiver,
+			Annotations: map[string]string{route.AnnotationServed: served},
+		},
+		Spec: coordination.LeaseSpec{
+			HolderIdentity:       &receiver,
+			LeaseDurationSeconds: ptr.To[int32](40),
+			RenewTime:            ptr.To(metav1.NewMicroTime(noon.Add(-ago))),
+		},
+	}
+}
+
+func TestServe(t *testing.T) {
+	unrenewed, nameless := leaseOf("a", "200", 0), leaseOf("a", "9", 10*time.Second)
+	unrenewed.Spec.RenewTime = nil
+	nameless.Spec.HolderIdentity = nil
+
+	for name, c := range map[string]struct {
+		leases  receiverSet
+		version string
+		want    serving
+	}{
+		"nobody": {version: "100", want: serving{}},
+		"all serve it": {
+			leases: receiverSet{leaseOf("a", "100", 0), leaseOf("b", "250", 0)}, version: "100",
+			want: serving{live: 2},
+		},
+		"versions are numbers, not text": {
+			leases: receiverSet{leaseOf("a", "1000", 0)}, version: "999",
+			want: serving{live: 1},
+		},
+		"laggards are named in order, and looked at again when the last Lease ends": {
+			leases: receiverSet{leaseOf("c", "99", 30*time.Second), leaseOf("b", "100", 0), leaseOf("a", "9", 10*time.Second)}, version: "100",
+			want: serving{live: 3, behind: []string{"a", "c"}, recheck: 30 * time.Second},
+		},
+		"a dead one does not count": {
+			leases: receiverSet{leaseOf("a", "9", 41*time.Second), leaseOf("b", "100", 0)}, version: "100",
+			want: serving{live: 1},
+		},
+		"one whose Lease ends just now is dead": {
+			leases: receiverSet{leaseOf("a", "100", 40*time.Second)}, version: "100",
+			want: serving{},
+		},
+		"a Lease that was never renewed is nobody's": {
+			leases: receiverSet{unrenewed}, version: "100",
+			want: serving{},
+		},
+		"one that does not say what it serves serves nothing": {
+			leases: receiverSet{leaseOf("a", "", 0), leaseOf("b", "many", 0)}, version: "100",
+			want: serving{live: 2, behind: []string{"a", "b"}, recheck: 40 * time.Second},
+		},
+		"without a holder the Lease's own name is told": {
+			leases: receiverSet{nameless}, version: "100",
+			want: serving{live: 1, behind: []string{"sallyport-receiver-a"}, recheck: 30 * time.Second},
+		},
+		"everybody serves no route": {
+			leases: receiverSet{leaseOf("a", "", 0)}, version: "",
+			want: serving{live: 1},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.leases.serve(c.version, noon)
+			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(serving{})); diff != "" {
+				t.Errorf("serve (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhoWaits(t *testing.T) {
+	for name, c := range map[string]struct {
+		serving serving
+		want    bool
+	}{
+		"nobody is there":         {serving{}, true},
+		"one is behind":           {serving{live: 2, behind: []string{"a"}}, true},
+		"all serve it":            {serving{live: 2}, false},
+		"a dead one is no reason": {receiverSet{leaseOf("a", "1", time.Hour), leaseOf("b", "5", 0)}.serve("5", noon), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.serving.waiting(); got != c.want {
+				t.Errorf("waiting is %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+func TestLast(t *testing.T) {
+	for name, c := range map[string]struct {
+		leases receiverSet
+		want   time.Duration
+	}{
+		"nobody":              {nil, 0},
+		"only dead ones":      {receiverSet{leaseOf("a", "1", time.Hour)}, 0},
+		"the last one counts": {receiverSet{leaseOf("a", "1", 39*time.Second), leaseOf("b", "1", 10*time.Second), leaseOf("c", "1", time.Hour)}, 30 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := c.leases.last(noon); got != c.want {
+				t.Errorf("the last Lease ends in %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWaitingSet(t *testing.T) {
+	var waiting waitingSet
+	a, b := requestFor("shop", "a"), requestFor("shop", "b")
+	waiting.remove(a)
+	waiting.add(a)
+	waiting.add(a)
+	waiting.add(b)
+	waiting.remove(b)
+	if diff := cmp.Diff([]reconcile.Request{a}, waiting.list()); diff != "" {
+		t.Errorf("who waits (-want +got):\n%s", diff)
+	}
+}

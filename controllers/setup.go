@@ -1,0 +1,86 @@
+package controllers
+
+import (
+	"fmt"
+	"time"
+
+	coordination "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+// Options say how the control plane works.
+type Options struct {
+	// RouteNamespace is where receivers read their routes and keep their Leases.
+	RouteNamespace string
+	// Settings go into every route.
+	Settings compile.Settings
+	// Presets are the WebhookProviders that come with this build, see LoadPresets.
+	Presets []v1alpha1.WebhookProvider
+	// Now is the clock by which Leases are judged; nil: time.Now.
+	Now func() time.Time
+}
+
+// Setup registers all controllers with a manager. The manager's cache must be
+// made with CacheOptions.
+func Setup(mgr ctrl.Manager, o Options) error {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	routes, err := cache.New(mgr.GetConfig(), routeCacheOptions(mgr, o.RouteNamespace))
+	if err != nil {
+		return fmt.Errorf("make the cache of routes: %w", err)
+	}
+	if err := mgr.Add(routes); err != nil {
+		return err
+	}
+	catalog := NewCatalog(mgr.GetClient(), o.Presets)
+	endpoints := &WebhookEndpointReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Routes: routes,
+		RouteNamespace: o.RouteNamespace, Settings: o.Settings, Catalog: catalog, Now: o.Now,
+	}
+	if err := endpoints.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the endpoint controller: %w", err)
+	}
+	if err := (&WebhookProviderReconciler{Client: mgr.GetClient(), Catalog: catalog}).SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the provider controller: %w", err)
+	}
+	return mgr.Add(&PresetInstaller{Client: mgr.GetClient(), Presets: o.Presets})
+}
+
+// CacheOptions are for the manager's own cache. It holds Secrets of users only
+// as metadata, because nothing asks for more; and no managed fields.
+func CacheOptions() cache.Options {
+	return cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
+}
+
+// ClientOptions keep the manager's client from ever filling a cache with
+// Secrets.
+func ClientOptions() client.Options {
+	return client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}}
+}
+
+// routeCacheOptions are for the cache of what the manager and the receivers own:
+// whole Secrets, but only routes, and only of the route namespace.
+func routeCacheOptions(mgr ctrl.Manager, namespace string) cache.Options {
+	isRoute := labels.SelectorFromSet(labels.Set{route.LabelRoute: "true"})
+	isReceiver := labels.SelectorFromSet(labels.Set{route.LabelReceiver: "true"})
+	return cache.Options{
+		HTTPClient:        mgr.GetHTTPClient(),
+		Scheme:            mgr.GetScheme(),
+		Mapper:            mgr.GetRESTMapper(),
+		DefaultNamespaces: map[string]cache.Config{namespace: {}},
+		DefaultTransform:  cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Secret{}:      {Label: isRoute},
+			&coordination.Lease{}: {Label: isReceiver},
+		},
+	}
+}

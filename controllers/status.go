@@ -1,0 +1,146 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	applymeta "k8s.io/client-go/applyconfigurations/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	apply "sallyport.dev/sallyport/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"sallyport.dev/sallyport/controllers/compile"
+)
+
+// facts are what the conditions of an endpoint are made of.
+type facts struct {
+	result compile.Result
+	// published: the route is in the API server.
+	published  bool
+	publishErr error
+	serving    serving
+}
+
+// writeStatus writes the status of an endpoint, if it differs from what is there.
+func (r *WebhookEndpointReconciler) writeStatus(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, f facts) error {
+	status := judge(endpoint, f)
+	if reflect.DeepEqual(status, endpoint.Status) {
+		return nil
+	}
+	config := apply.WebhookEndpoint(endpoint.Name, endpoint.Namespace).
+		WithResourceVersion(endpoint.ResourceVersion).
+		WithStatus(apply.WebhookEndpointStatus().
+			WithObservedGeneration(status.ObservedGeneration).
+			WithURL(status.URL).
+			WithConditions(conditionConfigs(status.Conditions)...))
+	if err := ignoreChanged(r.Client.Status().Apply(ctx, config, FieldOwner, client.ForceOwnership)); err != nil {
+		return fmt.Errorf("write the status: %w", err)
+	}
+	return nil
+}
+
+// ignoreChanged drops the answers to a status that is bound to a resourceVersion
+// which is not the current one. Without it, the status could reach an object that
+// was deleted and made again, or say of a new spec what holds for the old one (a
+// UID does not bind a status). What changed has an event of its own, so nothing is
+// left to be done.
+func ignoreChanged(err error) error {
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// judge makes the status of the facts. It is the one place that sets
+// conditions of an endpoint.
+func judge(endpoint *v1alpha1.WebhookEndpoint, f facts) v1alpha1.WebhookEndpointStatus {
+	status := *endpoint.Status.DeepCopy()
+	status.ObservedGeneration = endpoint.Generation
+	status.URL = f.result.URL
+
+	conditions := []metav1.Condition{accepted(f.result), resolvedRefs(f.result), programmed(f)}
+	for _, condition := range append(conditions, ready(conditions)) {
+		condition.ObservedGeneration = endpoint.Generation
+		meta.SetStatusCondition(&status.Conditions, condition)
+	}
+	return status
+}
+
+func accepted(result compile.Result) metav1.Condition {
+	return condition(v1alpha1.ConditionAccepted, result.Accepted, v1alpha1.ReasonAccepted, "The endpoint is valid and has its path.")
+}
+
+func resolvedRefs(result compile.Result) metav1.Condition {
+	if result.Accepted != nil {
+		return isFalse(v1alpha1.ConditionResolvedRefs, result.Accepted.Reason(), "The references are looked at once the endpoint is accepted.")
+	}
+	message := strings.Join(append([]string{"Provider, secret and target are in order."}, result.Notes...), " ")
+	return condition(v1alpha1.ConditionResolvedRefs, result.ResolvedRefs, v1alpha1.ReasonResolvedRefs, message)
+}
+
+func programmed(f facts) metav1.Condition {
+	const kind = v1alpha1.ConditionProgrammed
+	switch {
+	case f.publishErr != nil:
+		return isFalse(kind, v1alpha1.ReasonNotPublished, "The route could not be published and will be tried again: the manager's log has the error of the API server.")
+	case !f.published:
+		return isFalse(kind, v1alpha1.ReasonNotPublished, "No receiver serves this endpoint: see the condition Accepted.")
+	case len(f.result.Programmed) > 0:
+		return isFalse(kind, f.result.Programmed.Reason(), f.result.Programmed.Message())
+	case f.serving.live == 0:
+		return isFalse(kind, v1alpha1.ReasonNoReceivers, "No receiver is alive: look at the pods of the receiver.")
+	case len(f.serving.behind) > 0:
+		return isFalse(kind, v1alpha1.ReasonPending, "Waiting for receivers to serve the current route: "+namesOf(f.serving.behind)+".")
+	}
+	return isTrue(kind, v1alpha1.ReasonProgrammed, "Every live receiver serves the current route.")
+}
+
+// ready sums up: it is false for the reason of the first condition that is.
+func ready(conditions []metav1.Condition) metav1.Condition {
+	for _, c := range conditions {
+		if c.Status != metav1.ConditionTrue {
+			return isFalse(v1alpha1.ConditionReady, c.Reason, c.Message)
+		}
+	}
+	return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "The next webhook is handled as this generation says.")
+}
+
+func condition(kind string, problems compile.Problems, reason, message string) metav1.Condition {
+	if len(problems) > 0 {
+		return isFalse(kind, problems.Reason(), problems.Message())
+	}
+	return isTrue(kind, reason, message)
+}
+
+func isTrue(kind, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: reason, Message: message}
+}
+
+func isFalse(kind, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
+}
+
+// maxNames keeps a message readable when many receivers are behind.
+const maxNames = 5
+
+func namesOf(names []string) string {
+	if len(names) > maxNames {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), len(names)-maxNames)
+	}
+	return strings.Join(names, ", ")
+}
+
+func conditionConfigs(conditions []metav1.Condition) []*applymeta.ConditionApplyConfiguration {
+	configs := make([]*applymeta.ConditionApplyConfiguration, len(conditions))
+	for i, c := range conditions {
+		configs[i] = applymeta.Condition().
+			WithType(c.Type).WithStatus(c.Status).WithReason(c.Reason).WithMessage(c.Message).
+			WithObservedGeneration(c.ObservedGeneration).WithLastTransitionTime(c.LastTransitionTime)
+	}
+	return configs
+}

@@ -1,0 +1,166 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+// allIsWell are the facts of an endpoint that is Ready.
+func allIsWell() facts {
+	return facts{
+		result:    compile.Result{URL: "https://hooks.example.com/shop/orders", Route: &route.Route{}},
+		published: true,
+		serving:   serving{live: 2},
+	}
+}
+
+// but are the facts with something amiss.
+func (f facts) but(change func(*facts)) facts {
+	change(&f)
+	return f
+}
+
+func problem(reason, message string) compile.Problems {
+	return compile.Problems{{Reason: reason, Message: message}}
+}
+
+// told is a condition in one line.
+func told(status v1alpha1.WebhookEndpointStatus) []string {
+	var lines []string
+	for _, c := range status.Conditions {
+		lines = append(lines, fmt.Sprintf("%s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message))
+	}
+	return lines
+}
+
+const (
+	acceptedLine   = "Accepted=True Accepted: The endpoint is valid and has its path."
+	resolvedLine   = "ResolvedRefs=True ResolvedRefs: Provider, secret and target are in order."
+	programmedLine = "Programmed=True Programmed: Every live receiver serves the current route."
+)
+
+func TestJudge(t *testing.T) {
+	for name, c := range map[string]struct {
+		facts facts
+		want  []string
+	}{
+		"all is well": {
+			facts: allIsWell(),
+			want:  []string{acceptedLine, resolvedLine, programmedLine, "Ready=True Ready: The next webhook is handled as this generation says."},
+		},
+		"a note is told although all is well": {
+			facts: allIsWell().but(func(f *facts) { f.result.Notes = []string{"The newline was dropped."} }),
+			want: []string{acceptedLine, resolvedLine + " The newline was dropped.", programmedLine,
+				"Ready=True Ready: The next webhook is handled as this generation says."},
+		},
+		"the path is another's": {
+			facts: allIsWell().but(func(f *facts) {
+				f.result.Accepted = problem(v1alpha1.ReasonPathConflict, "The path is taken.")
+				f.result.Route, f.published = nil, false
+			}),
+			want: []string{
+				"Accepted=False PathConflict: The path is taken.",
+				"ResolvedRefs=False PathConflict: The references are looked at once the endpoint is accepted.",
+				"Programmed=False NotPublished: No receiver serves this endpoint: see the condition Accepted.",
+				"Ready=False PathConflict: The path is taken.",
+			},
+		},
+		"every reference that is wrong is told, the first one gives the reason": {
+			facts: allIsWell().but(func(f *facts) {
+				f.result.ResolvedRefs = append(problem(v1alpha1.ReasonSecretNotFound, "No Secret."), problem(v1alpha1.ReasonTargetNotFound, "No Service.")...)
+			}),
+			want: []string{acceptedLine, "ResolvedRefs=False SecretNotFound: No Secret. No Service.", programmedLine,
+				"Ready=False SecretNotFound: No Secret. No Service."},
+		},
+		"the name of the Service is another's": {
+			facts: allIsWell().but(func(f *facts) {
+				f.result.Programmed = problem(v1alpha1.ReasonServiceConflict, "Left alone.")
+			}),
+			want: []string{acceptedLine, resolvedLine, "Programmed=False ServiceConflict: Left alone.", "Ready=False ServiceConflict: Left alone."},
+		},
+		"nobody receives": {
+			facts: allIsWell().but(func(f *facts) { f.serving = serving{} }),
+			want: []string{acceptedLine, resolvedLine,
+				"Programmed=False NoReceivers: No receiver is alive: look at the pods of the receiver.",
+				"Ready=False NoReceivers: No receiver is alive: look at the pods of the receiver."},
+		},
+		"somebody lags": {
+			facts: allIsWell().but(func(f *facts) { f.serving = serving{live: 3, behind: []string{"a", "b"}} }),
+			want: []string{acceptedLine, resolvedLine,
+				"Programmed=False Pending: Waiting for receivers to serve the current route: a, b.",
+				"Ready=False Pending: Waiting for receivers to serve the current route: a, b."},
+		},
+		"the API server refused the route": {
+			facts: allIsWell().but(func(f *facts) {
+				f.published, f.publishErr = false, errors.New("etcdserver: mvcc: database space exceeded")
+			}),
+			want: []string{acceptedLine, resolvedLine,
+				"Programmed=False NotPublished: The route could not be published and will be tried again: the manager's log has the error of the API server.",
+				"Ready=False NotPublished: The route could not be published and will be tried again: the manager's log has the error of the API server."},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := judge(&v1alpha1.WebhookEndpoint{}, c.facts)
+			if diff := cmp.Diff(c.want, told(got)); diff != "" {
+				t.Errorf("conditions (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestJudgeSpeaksOfTheGeneration(t *testing.T) {
+	endpoint := &v1alpha1.WebhookEndpoint{ObjectMeta: metav1.ObjectMeta{Generation: 7}}
+	status := judge(endpoint, allIsWell())
+	if status.ObservedGeneration != 7 || status.URL != "https://hooks.example.com/shop/orders" {
+		t.Errorf("status is of generation %d with the URL %q", status.ObservedGeneration, status.URL)
+	}
+	for _, c := range status.Conditions {
+		if c.ObservedGeneration != 7 {
+			t.Errorf("%s is of generation %d", c.Type, c.ObservedGeneration)
+		}
+	}
+}
+
+// What is judged again equally must come out equal, time stamps included, or
+// every reconciliation would write.
+func TestJudgeAgainChangesNothing(t *testing.T) {
+	endpoint := &v1alpha1.WebhookEndpoint{}
+	for _, f := range []facts{allIsWell(), allIsWell().but(func(f *facts) { f.serving = serving{} })} {
+		endpoint.Status = judge(endpoint, f)
+		if diff := cmp.Diff(endpoint.Status, judge(endpoint, f)); diff != "" {
+			t.Errorf("the second time (-first +second):\n%s", diff)
+		}
+	}
+}
+
+func TestJudgeLeavesForeignConditionsAlone(t *testing.T) {
+	foreign := metav1.Condition{Type: "example.com/Approved", Status: metav1.ConditionTrue, Reason: "Yes"}
+	endpoint := &v1alpha1.WebhookEndpoint{Status: v1alpha1.WebhookEndpointStatus{Conditions: []metav1.Condition{foreign}}}
+	status := judge(endpoint, allIsWell())
+	if got := meta.FindStatusCondition(status.Conditions, foreign.Type); got == nil || *got != foreign {
+		t.Errorf("the foreign condition became %v", got)
+	}
+	if len(endpoint.Status.Conditions) != 1 {
+		t.Error("judge changed the endpoint that it was given")
+	}
+}
+
+func TestNamesOf(t *testing.T) {
+	names := strings.Split("abcdefg", "")
+	if got := namesOf(names[:5]); got != "a, b, c, d, e" {
+		t.Errorf("five names are %q", got)
+	}
+	if got := namesOf(names); got != "a, b, c, d, e and 2 more" {
+		t.Errorf("seven names are %q", got)
+	}
+}

@@ -1,0 +1,106 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/controllers/compile"
+)
+
+// FieldOwner is the manager's name in server-side apply.
+const FieldOwner = client.FieldOwner("sallyport-manager")
+
+// endpointConcurrency is how many endpoints are reconciled at a time. A
+// reconciliation mostly waits for the API server.
+const endpointConcurrency = 16
+
+// WebhookEndpointReconciler makes routes of WebhookEndpoints.
+type WebhookEndpointReconciler struct {
+	// Client reads from the manager's cache and writes to the API server.
+	Client client.Client
+	// Live reads from the API server: Secrets of users, which no cache may hold.
+	Live client.Reader
+	// Routes caches the route Secrets and the receivers' Leases, in
+	// RouteNamespace only.
+	Routes cache.Cache
+	// RouteNamespace is where the receivers read their routes.
+	RouteNamespace string
+	// Settings go into every route.
+	Settings compile.Settings
+	// Catalog finds providers.
+	Catalog *Catalog
+	// Now is the clock by which Leases are judged.
+	Now func() time.Time
+
+	waiting waitingSet
+	silence silence
+}
+
+// +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints,verbs=get;list;watch
+// +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints/status,verbs=patch
+// +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints/finalizers,verbs=update
+// +kubebuilder:rbac:groups=core,resources=services,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=core,resources=secrets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=core,resources=secrets,verbs=create;patch;delete,namespace=sallyport-system
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;watch;create;update;patch,namespace=sallyport-system
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=sallyport-system
+
+// Reconcile observes an endpoint, compiles it, publishes the result and says
+// what came of it.
+func (r *WebhookEndpointReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	in, err := r.observe(ctx, req.NamespacedName)
+	if err != nil {
+		return ctrl.Result{}, fmt.Errorf("observe: %w", err)
+	}
+	if in == nil {
+		r.waiting.remove(req)
+		return ctrl.Result{}, r.withdraw(ctx, req.NamespacedName)
+	}
+
+	result := compile.Endpoint(*in)
+	version, publishErr := r.publish(ctx, in, result)
+
+	// Before the Leases are read, so that none can change unseen in between.
+	r.waiting.add(req)
+	receivers, err := r.receivers(ctx)
+	if err != nil {
+		return ctrl.Result{}, errors.Join(publishErr, fmt.Errorf("read the receivers' leases: %w", err))
+	}
+	serving := receivers.serve(version, r.Now())
+	if !serving.waiting() {
+		r.waiting.remove(req)
+	}
+
+	statusErr := r.writeStatus(ctx, in.Endpoint, facts{result: result, published: version != "", publishErr: publishErr, serving: serving})
+	return ctrl.Result{RequeueAfter: serving.recheck}, errors.Join(publishErr, statusErr)
+}
+
+// SetupWithManager registers the controller and all that it watches.
+func (r *WebhookEndpointReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	if err := indexEndpoints(mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("webhookendpoint").
+		For(&v1alpha1.WebhookEndpoint{}).
+		Watches(&v1alpha1.WebhookEndpoint{}, r.rivalsOfEndpoint()).
+		Watches(&v1alpha1.WebhookProvider{}, r.endpointsOfProvider(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Service{}, r.endpointsOfService()).
+		WatchesMetadata(&corev1.Secret{}, r.endpointsOfSecret()).
+		WatchesRawSource(source.Kind[client.Object](r.Routes, &corev1.Secret{}, r.endpointOfRoute())).
+		WatchesRawSource(r.leaseSource()).
+		WithOptions(controller.Options{MaxConcurrentReconciles: endpointConcurrency}).
+		Complete(r)
+}

@@ -1,0 +1,72 @@
+package receiver
+
+import (
+	"context"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/store"
+)
+
+// Accepter stores events; *store.Store is one.
+type Accepter interface {
+	Accept(context.Context, *store.Event, store.AcceptOptions) (store.Outcome, []store.Lease, error)
+}
+
+// Offerer delivers what was stored; *deliver.Dispatcher is one. Offer does not
+// block: what it can't take now is claimed later, when the lease ends.
+type Offerer interface {
+	Offer(*store.Event, store.Lease)
+}
+
+// accept stores the event and marks it seen, in one step. Only after it may a
+// 2xx be sent. A sender that hangs up meanwhile changes nothing: the event is
+// authentic and complete.
+func (h *Handler) accept(x *exchange) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), acceptTimeout)
+	defer cancel()
+	event := x.storedEvent()
+	outcome, leases, err := h.accepter.Accept(ctx, event, h.acceptOptions(x))
+	if err != nil {
+		return rejectStore(err)
+	}
+	switch outcome {
+	case store.Accepted:
+		x.outcome = audit.Accepted
+	case store.ContentReplayed:
+		x.outcome, x.reason = audit.Duplicate, reasonContentReplayed
+	default: // Duplicate, and Revived: a duplicate of a dead letter
+		x.outcome = audit.Duplicate
+	}
+	for _, lease := range leases {
+		h.dispatcher.Offer(event, lease)
+	}
+	return nil
+}
+
+func (h *Handler) acceptOptions(x *exchange) store.AcceptOptions {
+	dedupe := x.entry.Route.Deduplication
+	o := store.AcceptOptions{Window: time.Duration(dedupe.Window), Lease: h.lease}
+	if dedupe.RememberContent {
+		o.Content = &x.verdict.ContentSHA256
+	}
+	return o
+}
+
+func (x *exchange) storedEvent() *store.Event {
+	endpoint := x.entry.Route.Endpoint
+	return &store.Event{
+		Endpoint:    x.entry.Name,
+		EndpointUID: endpoint.UID,
+		Provider:    x.entry.Route.Provider.Name,
+		ID:          x.event.ID,
+		Type:        x.event.Type,
+		RequestID:   x.requestID,
+		SourceIP:    addrText(x.source),
+		TraceParent: x.traceParent,
+		ReceivedAt:  x.received,
+		Method:      x.r.Method,
+		Header:      storedHeader(x.r.Header, x.entry.CredentialHeaders),
+		Body:        x.body,
+	}
+}

@@ -1,0 +1,26 @@
+package audit
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics count what the audit did not or could not write.
+type Metrics struct {
+	logDropped    prometheus.Counter
+	eventsFolded  prometheus.Counter
+	eventsFailed  prometheus.Counter
+	eventsWritten prometheus.Counter
+}
+
+// NewMetrics registers the metrics of the audit.
+func NewMetrics(registry prometheus.Registerer) *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "sallyport", Name: name, Help: help})
+		registry.MustRegister(c)
+		return c
+	}
+	return &Metrics{
+		logDropped:    counter("audit_log_dropped_total", "Audit records that were not written because the log could not keep up."),
+		eventsFolded:  counter("audit_events_folded_total", "Outcomes that got no write of their own on the API server: repeats within an Event's series, and outcomes beyond what is remembered."),
+		eventsFailed:  counter("audit_events_failed_total", "Kubernetes Events that the API server did not take; they are tried again."),
+		eventsWritten: counter("audit_events_written_total", "Kubernetes Events that were created or updated."),
+	}
+}

@@ -1,0 +1,84 @@
+package audit
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The sizes of what an Event says. The API server takes notes of up to 1 kB.
+const (
+	maxNote = 1024
+	// maxField bounds what comes from a sender, an event's id for example.
+	maxField = 256
+)
+
+// note puts a record into one sentence. The sender's words are shortened and
+// lose their control characters: they are shown in terminals.
+func note(r Record) string {
+	var b strings.Builder
+	switch {
+	case r.EventID == "":
+		fmt.Fprintf(&b, "A request was %s", words(r.Status))
+	case r.EventType == "":
+		fmt.Fprintf(&b, "Event %s was %s", tame(r.EventID), words(r.Status))
+	default:
+		fmt.Fprintf(&b, "Event %s (%s) was %s", tame(r.EventID), tame(r.EventType), words(r.Status))
+	}
+	if r.Target != "" {
+		fmt.Fprintf(&b, ", target %s, attempt %d", r.Target, r.Attempt)
+	}
+	if r.StatusCode != 0 {
+		fmt.Fprintf(&b, ", HTTP %d", r.StatusCode)
+	}
+	if r.RequestID != "" {
+		fmt.Fprintf(&b, ", request %s", tame(r.RequestID))
+	}
+	if r.ErrorMessage != "" {
+		fmt.Fprintf(&b, ": %s", tame(r.ErrorMessage))
+	}
+	return shorten(b.String(), maxNote)
+}
+
+// words puts a status after "was".
+func words(s Status) string {
+	switch s {
+	case Duplicate:
+		return "accepted before"
+	case Challenge:
+		return "answered as a handshake"
+	case Unavailable:
+		return "put off, the sender is to retry"
+	case RetryScheduled:
+		return "not delivered, a retry is scheduled"
+	case DeadLettered:
+		return "not delivered and is now a dead letter"
+	default:
+		return string(s)
+	}
+}
+
+// tame makes a sender's text fit to be shown.
+func tame(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, shorten(s, maxField))
+	return s
+}
+
+// shorten cuts s to at most n bytes, at the beginning of a character.
+func shorten(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	const ellipsis = "..."
+	n -= len(ellipsis)
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + ellipsis
+}

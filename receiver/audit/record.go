@@ -1,0 +1,48 @@
+package audit
+
+import "time"
+
+// Status is the outcome that a Record reports: processing_status.
+type Status string
+
+// The outcomes of a request and of a delivery.
+const (
+	Accepted       Status = "accepted"        // verified and stored; the sender got its 2xx
+	Duplicate      Status = "duplicate"       // stored before; the sender got its 2xx
+	Rejected       Status = "rejected"        // the sender's fault: 4xx
+	Challenge      Status = "challenge"       // a provider's handshake was answered
+	Ignored        Status = "ignored"         // verified, but no route wants it
+	Unavailable    Status = "unavailable"     // our fault: 503, the sender is to retry
+	Delivered      Status = "delivered"       // the target answered 2xx
+	RetryScheduled Status = "retry_scheduled" // an attempt failed, another will be made
+	DeadLettered   Status = "dead_lettered"   // out of attempts; kept
+	Replayed       Status = "replayed"        // a dead letter or a delivered event is delivered again
+)
+
+// Record is one line of the audit log: one outcome of one request or delivery.
+// It never holds bodies, signatures or secrets.
+type Record struct {
+	Time              time.Time `json:"time"`
+	Endpoint          string    `json:"endpoint"` // namespace/name; empty when no route matched the path
+	EndpointUID       string    `json:"-"`        // for the Kubernetes Event
+	Provider          string    `json:"provider"`
+	EventID           string    `json:"event_id"`
+	EventType         string    `json:"event_type"`
+	ReceivedAt        time.Time `json:"received_at"`
+	SignatureVerified bool      `json:"signature_verified"`
+	RequestID         string    `json:"request_id"`
+	Status            Status    `json:"processing_status"`
+	ErrorMessage      string    `json:"error_message"`
+	SourceIP          string    `json:"source_ip"`
+	BodyBytes         int64     `json:"body_bytes"`
+	BodySHA256        string    `json:"body_sha256"` // hex
+	Attempt           int       `json:"attempt"`     // 0 for a request, from 1 for a delivery
+	Target            string    `json:"target"`      // namespace/service:port of a delivery
+	StatusCode        int       `json:"status_code"` // answered to the sender, or by the target
+	DurationMS        float64   `json:"duration_ms"`
+	Receiver          string    `json:"receiver"`
+}
+
+// Sink takes records. Record never blocks and never fails: what can't be
+// written is counted.
+type Sink interface{ Record(Record) }

@@ -1,0 +1,18 @@
+// Package deliver hands stored events to their targets.
+//
+// The way of a delivery, a file for each step:
+//
+//	dispatcher.go  takes deliveries: from the handler at once, from the log when due
+//	claim.go       looks for deliveries that are due: retries, and what others left
+//	lane.go        a queue for each target, so that none waits for another
+//	attempt.go     one HTTP request, and what its answer means
+//	dial.go        reaches Services, and nothing but Services
+//	settle.go      writes the outcome to the log and to the audit
+//	backoff.go     when to try again
+//
+// It assumes that the log fences: whoever lost his lease can't write. It
+// promises at-least-once: a delivery that was taken is settled in the log or its
+// lease ends and somebody else takes it. A target that hangs or is down holds
+// back nobody else; memory is bounded by Options; errors end no loop. Failures
+// of our own side (the log, the cluster's DNS, shutdown) spend no attempt.
+package deliver

@@ -1,0 +1,85 @@
+package deliver
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sallyport.dev/sallyport/receiver/store"
+)
+
+// buckets of durations, from a local target to one that hangs.
+var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+
+// metrics are those of deliveries. Histograms carry no endpoint, whose number
+// has no bound.
+type metrics struct {
+	deliveries  *prometheus.CounterVec
+	attempts    *prometheus.CounterVec
+	duration    prometheus.Histogram
+	endToEnd    prometheus.Histogram
+	pending     prometheus.Gauge
+	delayed     prometheus.Gauge
+	dead        prometheus.Gauge
+	oldest      prometheus.Gauge
+	redisErrors prometheus.Counter
+	fenced      prometheus.Counter
+	overflows   prometheus.Counter
+}
+
+func newMetrics(registry prometheus.Registerer) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "sallyport_" + name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_" + name, Help: help})
+	}
+	histogram := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "sallyport_" + name, Help: help, Buckets: buckets})
+	}
+	vector := func(name, help, label string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sallyport_" + name, Help: help}, []string{label})
+	}
+	m := &metrics{
+		deliveries:  vector("deliveries_total", "Outcomes of deliveries: delivered, retry_scheduled, dead_lettered, held.", "result"),
+		attempts:    vector("delivery_attempts_total", "Attempts by the target's status code; none: no answer.", "code"),
+		duration:    histogram("delivery_duration_seconds", "Duration of one attempt."),
+		endToEnd:    histogram("end_to_end_duration_seconds", "From the receipt of an event to the target's 2xx."),
+		pending:     gauge("events_pending", "Deliveries that are neither done nor given up, of all receivers."),
+		delayed:     gauge("events_delayed", "Pending deliveries that have failed at least once, of all receivers."),
+		dead:        gauge("dead_letters", "Deliveries that were given up and are kept, of all receivers."),
+		oldest:      gauge("oldest_pending_seconds", "Age of the oldest pending delivery; 0: none is pending."),
+		redisErrors: counter("redis_errors_total", "Failed operations on Redis of deliveries; each is tried again."),
+		fenced:      counter("deliveries_fenced_total", "Deliveries let go of because another receiver has them."),
+		overflows:   counter("deliveries_overflowed_total", "Deliveries left to the log because the memory of the receiver or of the target's lane was full."),
+	}
+	registry.MustRegister(m.deliveries, m.attempts, m.duration, m.endToEnd, m.pending, m.delayed, m.dead, m.oldest,
+		m.redisErrors, m.fenced, m.overflows)
+	return m
+}
+
+func (m *metrics) attempted(result outcome, took time.Duration) {
+	code := "none"
+	if result.status != 0 {
+		code = strconv.Itoa(result.status)
+	}
+	m.attempts.WithLabelValues(code).Inc()
+	m.duration.Observe(took.Seconds())
+}
+
+func (m *metrics) delivered(endToEnd time.Duration) {
+	m.deliveries.WithLabelValues("delivered").Inc()
+	m.endToEnd.Observe(endToEnd.Seconds())
+}
+
+func (m *metrics) stored(stats store.Stats, now time.Time) {
+	m.pending.Set(float64(stats.Pending))
+	m.delayed.Set(float64(stats.Delayed))
+	m.dead.Set(float64(stats.Dead))
+	age := 0.0
+	if !stats.OldestPending.IsZero() {
+		age = max(0, now.Sub(stats.OldestPending).Seconds())
+	}
+	m.oldest.Set(age)
+}

@@ -1,0 +1,74 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
+)
+
+// Lease is for how long a receiver owns a delivery that it took. It is renewed
+// before an attempt that might last longer.
+const Lease = 30 * time.Second
+
+// Log is the part of the write-ahead log that deliveries need; *store.Store is
+// one.
+type Log interface {
+	Now() time.Time
+	Claim(context.Context, store.ClaimOptions) (store.Claimed, error)
+	Delivered(context.Context, store.Lease) error
+	Retry(context.Context, store.Lease, time.Time, store.Failure) error
+	Dead(context.Context, store.Lease, store.Failure) error
+	Renew(context.Context, store.Lease, time.Duration) (store.Lease, error)
+	Postpone(context.Context, store.Lease, time.Time) error
+	Release(context.Context, store.Lease) error
+	Stats(context.Context) (store.Stats, error)
+}
+
+// Routes finds the route of an endpoint, "namespace/name".
+type Routes interface {
+	Route(endpoint string) (route.Route, bool)
+}
+
+// Options say how to deliver.
+type Options struct {
+	// Store is the write-ahead log.
+	Store Log
+	// Routes are the routes that are served now.
+	Routes Routes
+	// ClusterDomain is the DNS domain of the cluster, for example cluster.local.
+	ClusterDomain string
+	// ConnectTo maps "namespace/service:port" to host:port, instead of DNS.
+	ConnectTo Connections
+	// Audit gets a record per outcome.
+	Audit audit.Sink
+	// Registry gets the metrics.
+	Registry prometheus.Registerer
+	// Log gets what went wrong on our own side.
+	Log *slog.Logger
+
+	// Lease replaces the constant Lease, for tests; 0: Lease.
+	Lease time.Duration
+	// Transport replaces NewTransport, for tests; nil: that.
+	Transport http.RoundTripper
+}
+
+func (o *Options) setDefaults() error {
+	if o.Store == nil || o.Routes == nil || o.Audit == nil || o.Registry == nil || o.Log == nil {
+		return errors.New("deliver: Store, Routes, Audit, Registry and Log are needed")
+	}
+	if o.Lease <= 0 {
+		o.Lease = Lease
+	}
+	if o.Transport == nil {
+		o.Transport = NewTransport(o.ClusterDomain, o.ConnectTo)
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
+)
+
+const (
+	// leaseMargin is how much longer than an attempt its lease must last: for
+	// writing the outcome.
+	leaseMargin = 5 * time.Second
+	// minHold and maxHold bound how soon a delivery is looked at again that can't
+	// be attempted: soon enough for a Service that was just made, and no flood.
+	minHold = time.Second
+	maxHold = time.Minute
+	// orphanAge is how long events are kept of an endpoint that is gone.
+	orphanAge = 72 * time.Hour
+	// settleTries and settleBackoff bound how often an outcome is written again
+	// while the log is away. After that the lease ends, and the delivery is made
+	// again: at least once.
+	settleTries   = 5
+	settleBackoff = 200 * time.Millisecond
+)
+
+// keepLease renews a lease that might end during the attempt; false: the
+// delivery is somebody else's, or nobody can know.
+func (d *Dispatcher) keepLease(j *job, r route.Route) bool {
+	need := time.Duration(r.Delivery.Timeout) + leaseMargin
+	if j.lease.Until.Sub(d.o.Store.Now()) >= need {
+		return true
+	}
+	renewed, err := d.o.Store.Renew(d.ctx, j.lease, max(need, d.o.Lease))
+	if err != nil {
+		d.lost(err, "renew a lease", j)
+		return false
+	}
+	j.lease = renewed
+	return true
+}
+
+// settle writes what came of an attempt.
+func (d *Dispatcher) settle(j *job, r route.Route, result outcome, started time.Time) {
+	now := d.o.Store.Now()
+	d.metrics.attempted(result, now.Sub(started))
+	if result.verdict == held {
+		d.hold(j, r, result.err.Error())
+		return
+	}
+	number := j.number()
+	j.failure.Attempts = number
+	if result.verdict == delivered {
+		if d.write(j, "record a delivery", func(ctx context.Context) error { return d.o.Store.Delivered(ctx, j.lease) }) {
+			d.metrics.delivered(now.Sub(j.event.ReceivedAt))
+			d.record(j, r, audit.Delivered, result, now.Sub(started))
+		}
+		return
+	}
+	j.failure.Error = result.err.Error()
+	if j.failure.First.IsZero() {
+		j.failure.First = now
+	}
+	next := now.Add(d.wait(r.Delivery.Retry, number, result.retryAfter))
+	if result.verdict == refused || number >= r.Delivery.Retry.MaxAttempts || j.age(next) > time.Duration(r.Delivery.Retry.MaxAge) {
+		d.bury(j, r, result, now.Sub(started))
+		return
+	}
+	if d.write(j, "schedule a retry", func(ctx context.Context) error { return d.o.Store.Retry(ctx, j.lease, next, j.failure) }) {
+		d.metrics.deliveries.WithLabelValues("retry_scheduled").Inc()
+		d.record(j, r, audit.RetryScheduled, result, now.Sub(started))
+		d.wakeUp()
+	}
+}
+
+// wait is the backoff, or longer if the target asks for it, but never beyond the
+// longest backoff.
+func (d *Dispatcher) wait(retry route.Retry, attempts int, asked time.Duration) time.Duration {
+	return max(backoff(retry, attempts, random), min(asked, time.Duration(retry.MaxBackoff)))
+}
+
+// bury makes a dead letter of a delivery. It is kept until somebody revives it.
+func (d *Dispatcher) bury(j *job, r route.Route, result outcome, took time.Duration) {
+	if d.write(j, "keep a dead letter", func(ctx context.Context) error { return d.o.Store.Dead(ctx, j.lease, j.failure) }) {
+		d.metrics.deliveries.WithLabelValues("dead_lettered").Inc()
+		d.record(j, r, audit.DeadLettered, result, took)
+	}
+}
+
+// hold puts a delivery off that could not be attempted for a reason of ours. It
+// costs no attempt, but an event can outlive its age.
+func (d *Dispatcher) hold(j *job, r route.Route, reason string) {
+	now := d.o.Store.Now()
+	limit := time.Duration(r.Delivery.Retry.MaxAge)
+	if limit == 0 {
+		limit = orphanAge
+	}
+	if j.age(now) > limit {
+		j.failure.Error = reason
+		d.bury(j, r, outcome{verdict: held, err: errors.New(reason)}, 0)
+		return
+	}
+	if d.ctx.Err() != nil || d.isDraining() {
+		d.release(context.WithoutCancel(d.ctx), j)
+		return
+	}
+	// The older, the longer: an event that just came is looked at soon.
+	wait := min(max(j.age(now)/4, minHold), maxHold)
+	if d.write(j, "put off a delivery", func(ctx context.Context) error { return d.o.Store.Postpone(ctx, j.lease, now.Add(wait)) }) {
+		d.metrics.deliveries.WithLabelValues("held").Inc()
+		d.o.Log.Debug("a delivery is put off", "endpoint", j.event.Endpoint, "eventId", j.event.ID, "reason", reason, "wait", wait)
+		d.wakeUp()
+	}
+}
+
+// release hands a delivery back that was not attempted.
+func (d *Dispatcher) release(ctx context.Context, j *job) {
+	ctx, cancel := context.WithTimeout(ctx, handBackTime)
+	defer cancel()
+	if err := d.o.Store.Release(ctx, j.lease); err != nil {
+		d.lost(err, "hand a lease back", j)
+	}
+}
+
+// write writes an outcome, again while the log is away. It goes on during a
+// shutdown: what was done has to be known.
+func (d *Dispatcher) write(j *job, doing string, do func(context.Context) error) bool {
+	pause := settleBackoff
+	for try := 1; ; try++ {
+		err := do(context.WithoutCancel(d.ctx))
+		if err == nil {
+			return true
+		}
+		if errors.Is(err, store.ErrFenced) || try == settleTries {
+			d.lost(err, doing, j)
+			return false
+		}
+		d.metrics.redisErrors.Inc()
+		select {
+		case <-time.After(pause):
+			pause *= 2
+		case <-d.ctx.Done():
+			d.lost(err, doing, j)
+			return false
+		}
+	}
+}
+
+// lost lets go of a delivery: whoever holds the lease, or will claim it, goes on.
+func (d *Dispatcher) lost(err error, doing string, j *job) {
+	if errors.Is(err, store.ErrFenced) {
+		d.metrics.fenced.Inc()
+		return
+	}
+	d.metrics.redisErrors.Inc()
+	d.o.Log.Error("could not "+doing+"; the delivery is made again when its lease ends",
+		"endpoint", j.event.Endpoint, "eventId", j.event.ID, "error", err)
+}
+
+func (d *Dispatcher) isDraining() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.draining
+}
+
+func (d *Dispatcher) record(j *job, r route.Route, status audit.Status, result outcome, took time.Duration) {
+	record := audit.Record{
+		Time:              d.o.Store.Now(),
+		Endpoint:          j.event.Endpoint,
+		EndpointUID:       j.event.EndpointUID,
+		Provider:          j.event.Provider,
+		EventID:           j.event.ID,
+		EventType:         j.event.Type,
+		ReceivedAt:        j.event.ReceivedAt,
+		SignatureVerified: true,
+		RequestID:         j.event.RequestID,
+		Status:            status,
+		SourceIP:          j.event.SourceIP,
+		BodyBytes:         int64(len(j.event.Body)),
+		BodySHA256:        sha256Hex(j.event.Body),
+		Attempt:           j.failure.Attempts,
+		Target:            targetName(r.Target),
+		StatusCode:        result.status,
+		DurationMS:        float64(took.Microseconds()) / 1000,
+	}
+	if result.err != nil {
+		record.ErrorMessage = result.err.Error()
+	}
+	d.o.Audit.Record(record)
+}

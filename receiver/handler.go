@@ -1,0 +1,170 @@
+package receiver
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// HandlerOptions are the parts that a Handler works with; all are needed but
+// Proxies.
+type HandlerOptions struct {
+	Routes     *route.Live
+	Accepter   Accepter
+	Dispatcher Offerer
+	// Lease is for how long an accepted event is ours to deliver.
+	Lease   time.Duration
+	Audit   audit.Sink
+	Metrics *Metrics
+	Proxies TrustedProxies
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Handler answers webhooks. It is safe for concurrent use.
+type Handler struct {
+	routes     *route.Live
+	accepter   Accepter
+	dispatcher Offerer
+	lease      time.Duration
+	audit      audit.Sink
+	metrics    *Metrics
+	proxies    TrustedProxies
+	log        *slog.Logger
+	now        func() time.Time
+
+	bodyTimeout   time.Duration
+	bytesInFlight atomic.Int64
+}
+
+// NewHandler returns a Handler.
+func NewHandler(o HandlerOptions) *Handler {
+	return &Handler{
+		routes: o.Routes, accepter: o.Accepter, dispatcher: o.Dispatcher, lease: o.Lease,
+		audit: o.Audit, metrics: o.Metrics, proxies: o.Proxies, log: o.Log, now: o.Now,
+		bodyTimeout: bodyTimeout,
+	}
+}
+
+// exchange is one request on its way through the steps. Each step fills in what
+// it finds out; what a failed step did not reach stays zero.
+type exchange struct {
+	w http.ResponseWriter
+	r *http.Request
+
+	requestID   string
+	traceParent string
+	received    time.Time // when the headers were there
+	complete    time.Time // when the body was there
+	source      netip.Addr
+
+	entry    *route.Entry // nil: no route
+	memory   reservation
+	body     []byte
+	signed   verify.Request // what the verification looks at
+	verdict  verify.Verdict
+	verified bool
+	event    verify.Identification
+
+	status  int // of the HTTP answer
+	outcome audit.Status
+	reason  string // of a duplicate
+	err     *reject
+}
+
+// step is one of the things that a request goes through. Its error is a reject.
+type step func(*Handler, *exchange) error
+
+// steps are in the order in which doc.go explains them.
+var steps = []step{
+	(*Handler).find,
+	(*Handler).admit,
+	(*Handler).read,
+	(*Handler).verify,
+	(*Handler).identify,
+	(*Handler).accept,
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := h.begin(w, r)
+	defer h.end(x)
+	x.answer(h.handle(x))
+}
+
+// handle goes through the steps until one fails. A panic is one request's
+// failure: it becomes an error, which is answered 500.
+func (h *Handler) handle(x *exchange) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.log.Error("a request panicked", "panic", fmt.Sprint(p), "requestId", x.requestID, "stack", string(debug.Stack()))
+			h.metrics.panics.Inc()
+			err = errors.New("panic")
+		}
+	}()
+	for _, step := range steps {
+		if err := step(h, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	return &exchange{
+		w: w, r: r,
+		requestID:   requestID(r.Header),
+		traceParent: traceParent(r.Header),
+		received:    h.now(),
+		source:      h.proxies.clientOf(r.RemoteAddr, r.Header),
+	}
+}
+
+// end is reached whatever happened.
+func (h *Handler) end(x *exchange) {
+	x.memory.release()
+	ended := h.now()
+	h.metrics.observe(x, ended)
+	h.audit.Record(x.record(ended))
+}
+
+// record tells the audit what became of x.
+func (x *exchange) record(ended time.Time) audit.Record {
+	r := audit.Record{
+		Time:              ended,
+		EventID:           x.event.ID,
+		EventType:         x.event.Type,
+		ReceivedAt:        x.received,
+		SignatureVerified: x.verified,
+		RequestID:         x.requestID,
+		Status:            x.outcome,
+		ErrorMessage:      x.reason,
+		SourceIP:          addrText(x.source),
+		BodyBytes:         int64(len(x.body)),
+		StatusCode:        x.status,
+		DurationMS:        float64(ended.Sub(x.received).Microseconds()) / 1000,
+	}
+	if x.entry != nil {
+		r.Endpoint, r.EndpointUID = x.entry.Name, x.entry.Route.Endpoint.UID
+		r.Provider = x.entry.Route.Provider.Name
+	}
+	if x.err != nil {
+		r.ErrorMessage = x.err.Error()
+	}
+	if x.body != nil {
+		sum := sha256.Sum256(x.body)
+		r.BodySHA256 = hex.EncodeToString(sum[:])
+	}
+	return r
+}

@@ -1,0 +1,32 @@
+package receiver
+
+import (
+	"net/http"
+	"strings"
+)
+
+// ownPrefix is of the headers that Sallyport adds for targets, in lower case.
+const ownPrefix = "sallyport-"
+
+// isOwn reports whether a sender that sets the header would speak in our name.
+// Underscores count as hyphens, because CGI and what comes after it don't tell
+// them apart.
+func isOwn(name string) bool {
+	return len(name) >= len(ownPrefix) && strings.EqualFold(strings.ReplaceAll(name[:len(ownPrefix)], "_", "-"), ownPrefix)
+}
+
+// storedHeader returns what of a request's headers is stored and shown to the
+// target: all but our own and those that hold the sender's secret itself. The
+// values are shared with header.
+func storedHeader(header http.Header, credentials []string) http.Header {
+	kept := make(http.Header, len(header))
+	for name, values := range header {
+		if !isOwn(name) {
+			kept[name] = values
+		}
+	}
+	for _, name := range credentials {
+		delete(kept, http.CanonicalHeaderKey(name))
+	}
+	return kept
+}

@@ -1,0 +1,42 @@
+package receiver
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// ErrOptions says that a receiver can't work with its Options, whatever the
+// state of what is around it.
+var ErrOptions = errors.New("the receiver's options are wrong")
+
+// Options say what a receiver works with. All fields but TrustedProxies and
+// ConnectTo are needed.
+type Options struct {
+	// Listen is the address that senders post to, AdminListen that of /metrics,
+	// /healthz and /readyz; both host:port.
+	Listen, AdminListen string
+	// RedisURL says where events are kept; see store.Options.
+	RedisURL string
+	// RouteNamespace holds the Secrets with the routes, and this receiver's Lease.
+	RouteNamespace string
+	// ClusterDomain is the DNS domain of the cluster.
+	ClusterDomain string
+	// TrustedProxies are believed when they say who a client is.
+	TrustedProxies TrustedProxies
+	// ConnectTo maps "namespace/service:port" to "host:port", instead of DNS.
+	ConnectTo map[string]string
+	// ShutdownGrace bounds the shutdown as a whole.
+	ShutdownGrace time.Duration
+	// Identity names this receiver among all.
+	Identity string
+	// Kubernetes says how to reach the API server.
+	Kubernetes *rest.Config
+	// AuditLog takes one line of JSON per outcome.
+	AuditLog io.Writer
+	// Log takes operational messages.
+	Log *slog.Logger
+}

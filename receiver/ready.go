@@ -1,0 +1,133 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// pingInterval is the time between two looks at Redis.
+const pingInterval = time.Second
+
+// readiness says whether senders should be sent to this receiver.
+//
+// A receiver becomes ready when it has all routes, has told so in its Lease,
+// and has reached Redis once. So a rollout with a wrong --redis-url stops
+// before it has replaced a receiver that works.
+//
+// From then on an outage of Redis does not make it unready: all receivers
+// share one Redis, so that would take every one of them out of the Service, and
+// senders would get a connection error or a proxy's 502 instead of a 503 that
+// tells them when to come again and leaves an audit record. The outage shows
+// here in words, and in the metric redis_up.
+type readiness struct {
+	routes   servedRoutes
+	lease    *leaseKeeper
+	redis    *redisHealth
+	draining atomic.Bool
+}
+
+// check returns why the receiver is not ready, every reason at once; nil if it is.
+func (r *readiness) check() error {
+	if r.draining.Load() {
+		return errors.New("shutting down")
+	}
+	var errs []error
+	select {
+	case <-r.routes.Synced():
+		if !r.lease.held.Load() {
+			errs = append(errs, errors.New("the Lease is not written yet; see the log"))
+		}
+	default:
+		errs = append(errs, errors.New("the routes are not loaded yet: is the API server reachable, and may this ServiceAccount list Secrets?"))
+	}
+	if reached, err := r.redis.state(); !reached {
+		errs = append(errs, fmt.Errorf("redis was not reached yet: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// serveReady answers /readyz.
+func (r *readiness) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if err := r.check(); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if _, err := r.redis.state(); err != nil {
+		_, _ = fmt.Fprintf(w, "ok, but redis is away and requests are answered 503: %v\n", err)
+		return
+	}
+	_, _ = io.WriteString(w, "ok\n")
+}
+
+// serveHealth answers /healthz: that the process answers at all is all that a
+// restart could mend.
+func serveHealth(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
+
+// redisHealth knows whether Redis answers.
+type redisHealth struct {
+	ping func(context.Context) error
+	log  *slog.Logger
+	up   prometheus.Gauge
+
+	mu      sync.Mutex
+	reached bool // at least once
+	err     error
+}
+
+func newRedisHealth(ping func(context.Context) error, log *slog.Logger, up prometheus.Gauge) *redisHealth {
+	return &redisHealth{ping: ping, log: log, up: up, err: errors.New("no answer yet")}
+}
+
+// run looks at Redis until ctx ends.
+func (h *redisHealth) run(ctx context.Context) {
+	ticker := time.NewTicker(pingInterval)
+	defer ticker.Stop()
+	for {
+		h.look(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (h *redisHealth) look(ctx context.Context) {
+	err := h.ping(ctx)
+	if ctx.Err() != nil {
+		return // the end of this receiver says nothing about Redis
+	}
+	h.mu.Lock()
+	changed := !h.reached || (err == nil) != (h.err == nil)
+	h.reached = h.reached || err == nil
+	h.err = err
+	h.mu.Unlock()
+	switch {
+	case err != nil:
+		h.up.Set(0)
+		if changed {
+			h.log.Error("redis does not answer; requests get 503 until it does", "error", err)
+		}
+	default:
+		h.up.Set(1)
+		if changed {
+			h.log.Info("redis answers")
+		}
+	}
+}
+
+// state reports whether Redis was ever reached, and the latest error.
+func (h *redisHealth) state() (reached bool, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.reached, h.err
+}

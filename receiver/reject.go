@@ -1,0 +1,101 @@
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/store"
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// reject is why a request is not accepted, and the only way to answer anything
+// but a 2xx.
+type reject struct {
+	// status of the HTTP answer.
+	status int
+	// reason is for the sender: what is wrong and what to do.
+	reason string
+	// cause is for the operator; may be nil. It is never sent.
+	cause error
+	// retryAfter is what the sender is told to wait; 0: nothing is said.
+	retryAfter time.Duration
+	// allow lists the methods that would do, with a 405.
+	allow string
+}
+
+// Error implements error: the reason and the cause, for logs.
+func (r *reject) Error() string {
+	if r.cause == nil {
+		return r.reason
+	}
+	return fmt.Sprintf("%s: %v", r.reason, r.cause)
+}
+
+// Unwrap returns the cause.
+func (r *reject) Unwrap() error { return r.cause }
+
+// outcome tells the sender's faults from ours.
+func (r *reject) outcome() audit.Status {
+	if r.status >= 500 {
+		return audit.Unavailable
+	}
+	return audit.Rejected
+}
+
+func (r *reject) setHeaders(h http.Header) {
+	if r.retryAfter > 0 {
+		seconds := int64((r.retryAfter + time.Second - 1) / time.Second)
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	if r.allow != "" {
+		h.Set("Allow", r.allow)
+	}
+}
+
+// asReject finds the reject in err. An error that no step has made a reject of
+// is a mistake of ours: 500, which senders retry.
+func asReject(err error) *reject {
+	if r, ok := errors.AsType[*reject](err); ok {
+		return r
+	}
+	return &reject{status: http.StatusInternalServerError, reason: "internal error, please send again", cause: err}
+}
+
+func unavailable(reason string, retryAfter time.Duration, cause error) *reject {
+	return &reject{status: http.StatusServiceUnavailable, reason: reason, retryAfter: retryAfter, cause: cause}
+}
+
+// rejectVerify translates what the verification says: a request that is not
+// well-formed is 400, one that is not authentic 401. What the endpoint lacks is
+// not the sender's fault: 503.
+func rejectVerify(err error) *reject {
+	r, ok := errors.AsType[*verify.Rejection](err)
+	if !ok {
+		return asReject(err)
+	}
+	switch r.Reason {
+	case verify.WrongSignature, verify.TimestampOutsideTolerance:
+		return &reject{status: http.StatusUnauthorized, reason: r.Detail}
+	case verify.NoUsableKey, verify.NoPublicURL:
+		return unavailable("the endpoint can't verify requests now, please send again later", retryRoute, err)
+	default:
+		return &reject{status: http.StatusBadRequest, reason: r.Detail}
+	}
+}
+
+// rejectStore translates the errors of the store. Whatever they are, the event
+// was not promised to anybody, so the sender has to send again.
+func rejectStore(err error) *reject {
+	switch {
+	case errors.Is(err, store.ErrBusy):
+		return unavailable("a copy of this event is being stored, please send again", retryBusy, err)
+	case errors.Is(err, store.ErrFull):
+		return unavailable("the event could not be stored for lack of room, please send again later", retryStore, err)
+	default:
+		return unavailable("the event could not be stored, please send again later", retryStore, err)
+	}
+}

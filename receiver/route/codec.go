@@ -1,0 +1,122 @@
+package route
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sallyport.dev/sallyport/receiver/secret"
+)
+
+// document is the entry of a route Secret that holds all but the key values.
+const document = "route.json"
+
+// maxDocument bounds what Decode parses. It is the limit that the API server
+// sets to a Secret.
+const maxDocument = 1 << 20
+
+// UnknownVersionError says that a route was written in a format that this
+// build does not know.
+type UnknownVersionError struct{ Version int }
+
+// Error implements error.
+func (e *UnknownVersionError) Error() string {
+	return fmt.Sprintf("the route has format version %d and this receiver knows only version %d: upgrade the receivers before the manager", e.Version, Version)
+}
+
+// KeyName returns the name of the entry that holds the i-th key of a route.
+func KeyName(i int) string { return fmt.Sprintf("key-%d", i) }
+
+// Encode returns the data of the Secret that holds r: "route.json", which holds
+// no secret material, and one entry per key, named by Key.Name. Equal routes
+// give equal bytes. A route that Validate refuses is not encoded.
+func Encode(r Route) (map[string][]byte, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("writing the route of %s as JSON: %w", r.Endpoint, err)
+	}
+	data := make(map[string][]byte, 1+len(r.Keys))
+	data[document] = text
+	for _, key := range r.Keys {
+		data[key.Name] = bytes.Clone(key.Value.Reveal())
+	}
+	return data, nil
+}
+
+// Decode reads what Encode wrote and validates it. It is strict: an unknown
+// field of a known version is an error, because a field that this build does
+// not know may well be the one that restricts who is let in, and to overlook it
+// would open the gate wider than the endpoint says. An unknown version is an
+// *UnknownVersionError. Errors hold no secret material.
+func Decode(data map[string][]byte) (Route, error) {
+	text, ok := data[document]
+	if !ok {
+		return Route{}, fmt.Errorf("the Secret has no entry %q: it was not written by the manager", document)
+	}
+	if len(text) > maxDocument {
+		return Route{}, fmt.Errorf("%s has %d bytes, at most %d are read", document, len(text), maxDocument)
+	}
+	if err := checkVersion(text); err != nil {
+		return Route{}, err
+	}
+	var r Route
+	if err := decodeStrict(text, &r); err != nil {
+		return Route{}, fmt.Errorf("%s: %w", document, err)
+	}
+	if err := r.takeKeys(data); err != nil {
+		return Route{}, err
+	}
+	if err := r.Validate(); err != nil {
+		return Route{}, err
+	}
+	return r, nil
+}
+
+// checkVersion comes before the strict decoding, so that a newer format is
+// called by its name and not by the first field that is new.
+func checkVersion(text []byte) error {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return fmt.Errorf("%s is not a route: %w", document, err)
+	}
+	if head.Version != Version {
+		return &UnknownVersionError{Version: head.Version}
+	}
+	return nil
+}
+
+// decodeStrict need not look for what follows the value: checkVersion has read
+// all of the text.
+func decodeStrict(text []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+// takeKeys fills in the values of the keys. Entries that no key names are
+// refused: they are keys that a newer manager meant for something.
+func (r *Route) takeKeys(data map[string][]byte) error {
+	left := maps.Clone(data)
+	delete(left, document)
+	for i := range r.Keys {
+		value, ok := data[r.Keys[i].Name]
+		if !ok {
+			return fmt.Errorf("the Secret has no entry %q that %s names as a key", r.Keys[i].Name, document)
+		}
+		r.Keys[i].Value = secret.New(value)
+		delete(left, r.Keys[i].Name)
+	}
+	if len(left) > 0 {
+		names := slices.Sorted(maps.Keys(left))
+		return fmt.Errorf("the Secret has entries that %s does not mention: %s", document, strings.Join(names, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package route
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+)
+
+// Live is the table in use. Readers never wait: each call of Table returns the
+// current one, and a change swaps in another. Safe for concurrent use.
+type Live struct {
+	table         atomic.Pointer[Table]
+	clusterDomain string
+
+	mu      sync.Mutex        // one writer at a time
+	entries map[string]*Entry // by the name of the Secret; replaced, never changed
+}
+
+// NewLive returns a Live with an empty table. clusterDomain is the DNS domain
+// of the cluster, for example "cluster.local".
+func NewLive(clusterDomain string) *Live {
+	l := &Live{clusterDomain: clusterDomain}
+	l.table.Store(newTable(nil, clusterDomain))
+	return l
+}
+
+// Table returns the current table.
+func (l *Live) Table() *Table { return l.table.Load() }
+
+// Replace makes objects the whole content of the table. It reports whether that
+// changed anything.
+func (l *Live) Replace(objects []Object) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := make(map[string]*Entry, len(objects))
+	changed := false
+	for _, o := range objects {
+		changed = l.put(next, o) || changed
+	}
+	if !changed && len(next) == len(l.entries) {
+		return false
+	}
+	l.swap(next)
+	return true
+}
+
+// Apply sets the given objects by their names; a nil object removes its name.
+// Only what differs is decoded and compiled again. It reports whether anything
+// changed; if not, the table stays the very same.
+func (l *Live) Apply(changes map[string]*Object) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := maps.Clone(l.entries)
+	if next == nil {
+		next = make(map[string]*Entry, len(changes))
+	}
+	changed := false
+	for name, o := range changes {
+		if o == nil {
+			_, had := next[name]
+			delete(next, name)
+			changed = changed || had
+			continue
+		}
+		changed = l.put(next, *o) || changed
+	}
+	if changed {
+		l.swap(next)
+	}
+	return changed
+}
+
+// put sets the entry of o in next and reports whether it differs from the
+// current one. An equal object keeps its entry, and with it what was compiled.
+func (l *Live) put(next map[string]*Entry, o Object) (changed bool) {
+	current := l.entries[o.Name]
+	if current != nil && current.digest == o.digest() {
+		next[o.Name] = current
+		return false
+	}
+	entry, ok := newEntry(o, current)
+	if !ok {
+		return false
+	}
+	next[o.Name] = entry
+	return true
+}
+
+func (l *Live) swap(next map[string]*Entry) {
+	l.entries = next
+	l.table.Store(newTable(next, l.clusterDomain))
+}

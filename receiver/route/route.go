@@ -1,0 +1,139 @@
+package route
+
+import (
+	"net/netip"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// Version is the version of the route format that this build writes. A
+// receiver serves routes of the versions it knows and fails all others closed.
+const Version = 1
+
+// Route is one endpoint compiled for the receiver: everything that a request
+// and its deliveries need, nothing to look up. It is a value; treat it and all
+// it refers to as read-only once it is in a Table.
+type Route struct {
+	// Version is the format of this route, see the constant Version.
+	Version int `json:"version"`
+	// Endpoint names the endpoint that the route was compiled from.
+	Endpoint Endpoint `json:"endpoint"`
+	// Path is the URL path that the route answers, "/<namespace>/...". Exact match.
+	Path string `json:"path"`
+	// PublicURL is the URL that the sender was given, scheme and host included;
+	// empty when the manager was not told its public URL.
+	PublicURL string `json:"publicURL,omitempty"`
+	// Unavailable says why the endpoint can't serve now (a missing secret, a
+	// provider whose examples fail). Not empty: every request gets 503.
+	Unavailable string `json:"unavailable,omitempty"`
+	// Provider is the sender's signature scheme and identity, as data.
+	Provider verify.Provider `json:"provider"`
+	// Keys are the secrets that are valid now, newest first. Their values are
+	// not part of the JSON: the codec keeps each in an entry of its own.
+	Keys []Key `json:"keys,omitempty"`
+	// Target gets the events.
+	Target Target `json:"target"`
+	// Delivery bounds how events are handed to Target.
+	Delivery Delivery `json:"delivery"`
+	// Deduplication says how long and by what events are remembered.
+	Deduplication Deduplication `json:"deduplication"`
+	// Limits bound what a sender may do.
+	Limits Limits `json:"limits"`
+}
+
+// Endpoint identifies a WebhookEndpoint.
+type Endpoint struct {
+	Namespace  string `json:"namespace"`
+	Name       string `json:"name"`
+	UID        string `json:"uid"`
+	Generation int64  `json:"generation"`
+	// Created decides between two routes that claim one path: the oldest wins,
+	// then the smaller name.
+	Created time.Time `json:"created"`
+}
+
+// String returns "namespace/name", the form used in headers, logs and metrics.
+func (e Endpoint) String() string { return e.Namespace + "/" + e.Name }
+
+// Key is one secret of an endpoint.
+type Key struct {
+	// Name is the entry of the route Secret that holds the value, e.g. "key-0".
+	Name string `json:"name"`
+	// NotAfter is when the key stops being valid; nil: never. It is set for a
+	// previous value during rotation.
+	NotAfter *time.Time `json:"notAfter,omitempty"`
+	// Value is the secret as the user stored it, less one trailing newline.
+	Value secret.Value `json:"-"`
+}
+
+// Target is a Service port and path of the endpoint's own namespace.
+type Target struct {
+	Namespace string `json:"namespace"`
+	Service   string `json:"service"`
+	// Port is the number of the Service's port; 0 while Unresolved is set for a
+	// named port.
+	Port   int32  `json:"port"`
+	Scheme string `json:"scheme"` // http
+	Path   string `json:"path"`
+	// Unresolved says why the target can't be dialled yet (no such Service).
+	// Events are accepted and kept; holding them spends no attempt.
+	Unresolved string `json:"unresolved,omitempty"`
+}
+
+// Delivery bounds the attempts of a delivery.
+type Delivery struct {
+	// Timeout bounds one attempt, from dialling to the last byte of the answer.
+	Timeout Duration `json:"timeout"`
+	// MaxInFlight bounds concurrent attempts per receiver and target.
+	MaxInFlight int   `json:"maxInFlight"`
+	Retry       Retry `json:"retry"`
+}
+
+// Retry is exponential backoff with full jitter.
+type Retry struct {
+	// MaxAttempts counts the first attempt.
+	MaxAttempts int      `json:"maxAttempts"`
+	MinBackoff  Duration `json:"minBackoff"`
+	MaxBackoff  Duration `json:"maxBackoff"`
+	// MaxAge since the event was received; after it, a dead letter.
+	MaxAge Duration `json:"maxAge"`
+}
+
+// Deduplication says how events are recognised again.
+type Deduplication struct {
+	// Window is how long an event id is remembered.
+	Window Duration `json:"window"`
+	// RememberContent: refuse signed content that was accepted before under
+	// another event id (replay protection).
+	RememberContent bool `json:"rememberContent,omitempty"`
+}
+
+// Limits bound what a sender may do.
+type Limits struct {
+	MaxBodyBytes int64 `json:"maxBodyBytes"`
+	// SourceRanges lists who may send; empty: everybody.
+	SourceRanges []netip.Prefix `json:"sourceRanges,omitempty"`
+	// RateLimit applies per receiver; nil: none.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+}
+
+// RateLimit is a token bucket.
+type RateLimit struct {
+	PerSecond int `json:"perSecond"`
+	Burst     int `json:"burst"`
+}
+
+// Duration is a time.Duration that is written as text ("10s") in JSON.
+type Duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	v, err := time.ParseDuration(string(text))
+	*d = Duration(v)
+	return err
+}

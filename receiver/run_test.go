@@ -1,0 +1,281 @@
+package receiver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/test/redistest"
+)
+
+// running is a whole receiver in this process.
+type running struct {
+	*receiver
+	t         *testing.T
+	namespace string
+	leases    <-chan watch.Event
+	audit     *bytes.Buffer // to be read after stop
+	cancel    context.CancelFunc
+	ended     chan error
+}
+
+// startReceiver starts a receiver with the test route, and waits for its Lease.
+func startReceiver(t *testing.T, redisURL, target string) *running {
+	t.Helper()
+	namespace, events := leases(t)
+	r := testRoute()
+	o := objectOf(t, r)
+	published, err := api(t).CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: o.Name, Labels: route.Labels(r.Endpoint), Annotations: route.Annotations(r)},
+		Type:       route.SecretType, Data: o.Data,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &running{t: t, namespace: namespace, leases: events, audit: new(bytes.Buffer), ended: make(chan error, 1)}
+	g.receiver, err = assemble(Options{
+		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", RedisURL: redisURL, RouteNamespace: namespace, ClusterDomain: "cluster.local",
+		ConnectTo: map[string]string{"billing/billing-api:8080": target}, ShutdownGrace: 20 * time.Second, Identity: "receiver-1",
+		Kubernetes: apiConfig(t), AuditLog: g.audit, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	g.cancel = cancel
+	go func() { g.ended <- g.run(ctx) }()
+	t.Cleanup(cancel)
+	if lease := awaitAnyLease(t, events); lease.Annotations[route.AnnotationServed] < published.ResourceVersion {
+		t.Errorf("the first Lease says that %s is served, the route is %s", lease.Annotations[route.AnnotationServed], published.ResourceVersion)
+	}
+	return g
+}
+
+func awaitAnyLease(t *testing.T, events <-chan watch.Event) *coordinationv1.Lease {
+	t.Helper()
+	select {
+	case e := <-events:
+		return e.Object.(*coordinationv1.Lease)
+	case <-time.After(patience):
+		t.Fatal("there is no Lease")
+		return nil
+	}
+}
+
+// stop ends the receiver and returns its audit records.
+func (g *running) stop() []audit.Record {
+	g.t.Helper()
+	g.cancel()
+	select {
+	case err := <-g.ended:
+		if err != nil {
+			g.t.Errorf("the receiver ends with %v", err)
+		}
+	case <-time.After(patience):
+		g.t.Fatal("the receiver does not end")
+	}
+	var records []audit.Record
+	for decoder := json.NewDecoder(g.audit); ; {
+		var r audit.Record
+		if err := decoder.Decode(&r); errors.Is(err, io.EOF) {
+			return records
+		} else if err != nil {
+			g.t.Fatal(err)
+		}
+		records = append(records, r)
+	}
+}
+
+func (g *running) post(id, body string) (status int, text string) {
+	g.t.Helper()
+	return g.do(http.MethodPost, "http://"+g.webhooks.listener.Addr().String()+testPath, signed(id, []byte(body)), body)
+}
+
+func (g *running) readyz() (status int, text string) {
+	g.t.Helper()
+	return g.do(http.MethodGet, "http://"+g.admin.listener.Addr().String()+"/readyz", nil, "")
+}
+
+func (g *running) do(method, url string, header http.Header, body string) (status int, text string) {
+	g.t.Helper()
+	request, err := http.NewRequestWithContext(g.t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	request.Header = header
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return response.StatusCode, string(answer)
+}
+
+func TestReceiverTakesStoresAndDelivers(t *testing.T) {
+	redis := redistest.Start(t)
+	delivered := make(chan string, 10)
+	target := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		delivered <- r.Header.Get("Sallyport-Event-Id") + " " + string(body)
+	}))
+	defer target.Close()
+	g := startReceiver(t, redis.URL(), target.Listener.Addr().String())
+
+	const body = "{\"a\":\"\xff\"}\r\n"
+	if status, text := g.post("evt_1", body); status != 200 || !strings.Contains(text, `"accepted"`) {
+		t.Fatalf("the answer is %d %s", status, text)
+	}
+	select {
+	case got := <-delivered:
+		if got != "evt_1 "+body {
+			t.Errorf("the target got %q", got)
+		}
+	case <-time.After(patience):
+		t.Fatal("nothing is delivered")
+	}
+	if status, text := g.post("evt_1", body); status != 200 || !strings.Contains(text, `"duplicate"`) {
+		t.Errorf("the answer to a copy is %d %s", status, text)
+	}
+
+	outcomes := map[audit.Status]int{}
+	for _, r := range g.stop() {
+		outcomes[r.Status]++
+		if r.Receiver != "receiver-1" {
+			t.Errorf("a record is of receiver %q", r.Receiver)
+		}
+	}
+	if outcomes[audit.Accepted] != 1 || outcomes[audit.Duplicate] != 1 || outcomes[audit.Delivered] != 1 {
+		t.Errorf("the audit log has %v", outcomes)
+	}
+	for e := range g.leases {
+		if e.Type == watch.Deleted {
+			return
+		}
+	}
+}
+
+func TestReceiverStartsWithoutRedisSaysSoAndRecovers(t *testing.T) {
+	redis := redistest.Start(t)
+	redis.Kill()
+	g := startReceiver(t, redis.URL(), "127.0.0.1:1")
+	if status, text := g.readyz(); status != 503 || !strings.Contains(text, "redis") {
+		t.Errorf("/readyz answers %d %q", status, text)
+	}
+	if status, _ := g.post("evt_1", "{}"); status != 503 {
+		t.Errorf("the answer without Redis is %d", status)
+	}
+	redis.Restart()
+	for deadline := time.Now().Add(patience); ; {
+		if status, text := g.readyz(); status == 200 {
+			break
+		} else if time.Now().After(deadline) {
+			t.Fatalf("/readyz answers %d %q although Redis is back", status, text)
+		}
+	}
+	if status, text := g.post("evt_1", "{}"); status != 200 {
+		t.Errorf("the answer with Redis is %d %s", status, text)
+	}
+	g.stop()
+}
+
+// Requests in flight are answered, however the end of the receiver falls.
+func TestRequestInFlightIsAnsweredWhenTheReceiverEnds(t *testing.T) {
+	g := startReceiver(t, redistest.Start(t).URL(), "127.0.0.1:1")
+	body, sender := io.Pipe()
+	header := signed("evt_1", []byte("{}"))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+g.webhooks.listener.Addr().String()+testPath, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = header
+	answered := make(chan int, 1)
+	var sending sync.WaitGroup
+	sending.Go(func() {
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			answered <- 0
+			return
+		}
+		_ = response.Body.Close()
+		answered <- response.StatusCode
+	})
+	if _, err := io.WriteString(sender, "{"); err != nil {
+		t.Fatal(err)
+	}
+	handler := g.webhooks.http.Handler.(*Handler)
+	for handler.bytesInFlight.Load() == 0 { // until the handler has begun to read
+		runtime.Gosched()
+	}
+	g.cancel()
+	for { // until no new connection is taken
+		conn, err := net.Dial("tcp", g.webhooks.listener.Addr().String())
+		if err != nil {
+			break
+		}
+		_ = conn.Close()
+	}
+	if status, text := g.readyz(); status != 503 || !strings.Contains(text, "shutting down") {
+		t.Errorf("/readyz answers %d %q", status, text)
+	}
+	if _, err := io.WriteString(sender, "}"); err != nil {
+		t.Fatal(err)
+	}
+	_ = sender.Close()
+	if status := <-answered; status != 200 {
+		t.Errorf("the request in flight is answered %d", status)
+	}
+	sending.Wait()
+	g.stop()
+}
+
+func TestReceiverThatCannotStartSaysWhy(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	good := Options{
+		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", RedisURL: "redis://127.0.0.1:1", RouteNamespace: "default", ClusterDomain: "cluster.local",
+		ShutdownGrace: time.Second, Identity: "receiver-1", Kubernetes: apiConfig(t), AuditLog: io.Discard, Log: slog.New(slog.DiscardHandler),
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel() // a receiver that starts nevertheless ends at once
+	for name, test := range map[string]struct {
+		change func(*Options)
+		says   string
+		wrong  bool
+	}{
+		"a Redis URL":      {func(o *Options) { o.RedisURL = "redis://u:hunter2@[::1" }, "redis", true},
+		"a taken address":  {func(o *Options) { o.Listen = taken.Addr().String() }, taken.Addr().String(), false},
+		"an admin address": {func(o *Options) { o.AdminListen = taken.Addr().String() }, taken.Addr().String(), false},
+	} {
+		o := good
+		test.change(&o)
+		err := Run(ended, o)
+		if err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "hunter2") || errors.Is(err, ErrOptions) != test.wrong {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+}

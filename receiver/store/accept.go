@@ -1,0 +1,124 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Outcome says what Accept found.
+type Outcome int
+
+// In each case the event is stored, or was and is delivered: a 2xx is true.
+const (
+	// Accepted: stored now.
+	Accepted Outcome = iota + 1
+	// Duplicate: an event of this id was stored before.
+	Duplicate
+	// Revived: a Duplicate whose delivery had been given up; it is made again.
+	Revived
+	// ContentReplayed: the signed content was stored before under another id.
+	ContentReplayed
+)
+
+// String implements fmt.Stringer.
+func (o Outcome) String() string {
+	switch o {
+	case Accepted:
+		return "accepted"
+	case Duplicate:
+		return "duplicate"
+	case Revived:
+		return "revived"
+	case ContentReplayed:
+		return "content replayed"
+	default:
+		return fmt.Sprintf("Outcome(%d)", int(o))
+	}
+}
+
+// AcceptOptions say how to keep an event.
+type AcceptOptions struct {
+	// Window is how long the event is recognised again, from now on.
+	Window time.Duration
+	// Lease is how long this process owns the deliveries of a new event.
+	Lease time.Duration
+	// Content is the digest of what the sender signed; not nil: refuse it under
+	// any other event id.
+	Content *[32]byte
+	// Targets names the deliveries, each name once; nil: one, named "".
+	Targets []string
+}
+
+// Accept stores e and the marks that make duplicates known, in one atomic step.
+//
+// The leases are those of the deliveries that the caller owns now, one for each
+// target after Accepted and none otherwise. An error is ErrUnavailable, ErrFull
+// or ErrBusy, or about options that can't be right; the sender gets 503 and may
+// send again. After ErrUnavailable the event may be stored all the same; it is
+// delivered then, and the second copy is a Duplicate.
+func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome, []Lease, error) {
+	if err := o.validate(); err != nil {
+		return 0, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	r := &record{event: e, targets: o.Targets, window: s.Now().Add(o.Window)}
+	if len(r.targets) == 0 {
+		r.targets = []string{""}
+	}
+	id := eventRef(e.Endpoint, e.ID)
+	if o.Content != nil {
+		r.content = *o.Content
+		replayed, err := s.markContent(ctx, e.Endpoint, id, o)
+		if err != nil || replayed {
+			return ContentReplayed, nil, err
+		}
+	}
+	return s.acceptRecord(ctx, id, r, o.Lease)
+}
+
+func (o AcceptOptions) validate() error {
+	switch {
+	case o.Window <= 0:
+		return errors.New("accept an event: the deduplication window must be positive")
+	case o.Lease <= 0:
+		return errors.New("accept an event: the lease must be positive")
+	default:
+		return nil
+	}
+}
+
+func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, lease time.Duration) (Outcome, []Lease, error) {
+	const doing = "store an event"
+	now := s.Now()
+	end := s.leaseEnd(now, lease)
+	args := make([]any, 0, 4+len(r.targets))
+	args = append(args, r.encode(), end, now.UnixMicro(), Failure{Since: now}.encode())
+	for _, target := range r.targets {
+		args = append(args, member(id, target))
+	}
+	reply, err := s.run(ctx, acceptScript, deliveryKeys(id), args...)
+	if err != nil {
+		return 0, nil, classify(doing, err)
+	}
+	switch reply {
+	case "accepted":
+		return Accepted, r.leases(id, end), nil
+	case "duplicate":
+		return Duplicate, nil, nil
+	case "revived":
+		return Revived, nil, nil
+	default:
+		return 0, nil, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
+	}
+}
+
+func (r *record) leases(id ref, end int64) []Lease {
+	leases := make([]Lease, 0, len(r.targets))
+	for _, target := range r.targets {
+		leases = append(leases, Lease{Target: target, Until: time.UnixMicro(end), ref: id, fence: end, record: r})
+	}
+	return leases
+}

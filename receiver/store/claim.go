@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ClaimOptions bound what one Claim takes.
+type ClaimOptions struct {
+	// Max is the most deliveries to take; below 1 nothing is taken.
+	Max int
+	// MaxBytes is the most bytes of stored events to take; one delivery is taken
+	// even if it is larger.
+	MaxBytes int64
+	// Lease is how long this process owns what it takes.
+	Lease time.Duration
+}
+
+// Delivery is one delivery that this process owns.
+type Delivery struct {
+	// Event is what to deliver.
+	Event *Event
+	// Lease is what every transition asks for.
+	Lease Lease
+	// Failure says what happened so far; zero before the first attempt.
+	Failure Failure
+}
+
+// Claimed is the result of a Claim.
+type Claimed struct {
+	Deliveries []Delivery
+	// Next is when the earliest delivery that was not taken is due, by
+	// Store.Now; zero: nothing is stored. It lies in the past when more is due
+	// than Max or MaxBytes allowed.
+	Next time.Time
+	// Unreadable counts deliveries whose record this version can't read. They
+	// keep their lease and are due again when it ends; nothing is dropped.
+	Unreadable int
+}
+
+// Claim takes deliveries that are due: those whose owner died, those given back
+// and those whose next attempt is due. Partitions take turns to be first. With
+// an error, Deliveries may hold those taken before it.
+func (s *Store) Claim(ctx context.Context, o ClaimOptions) (Claimed, error) {
+	const doing = "claim deliveries"
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	var c Claimed
+	earliest, err := s.earliest(ctx)
+	if err != nil {
+		return c, classify(doing, err)
+	}
+	now := s.Now()
+	end := s.leaseEnd(now, o.Lease)
+	start := int(s.turn.Add(1))
+	var leases []Lease
+	for i := range partitions {
+		p := (start + i) % partitions
+		score := earliest[p]
+		if score != 0 && score <= now.UnixMicro() && len(leases) < o.Max && (o.MaxBytes > 0 || len(leases) == 0) {
+			taken, err := s.claimPartition(ctx, p, now, end, &o, len(leases))
+			if err != nil {
+				return c, classify(doing, errors.Join(err, s.load(ctx, &c, leases)))
+			}
+			leases = append(leases, taken.leases...)
+			score = taken.next
+		}
+		c.noteNext(score)
+	}
+	return c, classify(doing, s.load(ctx, &c, leases))
+}
+
+// noteNext keeps the earliest of the scores other than 0.
+func (c *Claimed) noteNext(score int64) {
+	at := time.UnixMicro(score)
+	if score != 0 && (c.Next.IsZero() || at.Before(c.Next)) {
+		c.Next = at
+	}
+}
+
+// earliest asks every partition for the score of its first due entry, 0 if it
+// has none. Most partitions have nothing to claim most of the time, and a plain
+// read costs Redis less than a script.
+func (s *Store) earliest(ctx context.Context) (scores [partitions]int64, err error) {
+	var replies [partitions]*redis.ZSliceCmd
+	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for p := range replies {
+			replies[p] = pipe.ZRangeWithScores(ctx, dueKey(p), 0, 0)
+		}
+		return nil
+	})
+	if err != nil {
+		return scores, err
+	}
+	for p, reply := range replies {
+		if first := reply.Val(); len(first) > 0 {
+			scores[p] = int64(first[0].Score)
+		}
+	}
+	return scores, nil
+}
+
+// taken is what one partition gave.
+type taken struct {
+	leases []Lease
+	next   int64 // score of the earliest entry left, 0 if none
+}
+
+// claimPartition takes what o allows on top of the deliveries already held, and
+// lowers o.MaxBytes by what it took.
+func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end int64, o *ClaimOptions, held int) (taken, error) {
+	reply, err := s.run(ctx, claimScript, []string{dueKey(p), attemptsKey(p), delayedKey(p)},
+		now.UnixMicro(), end, o.Max-held, max(o.MaxBytes, 0), eventPrefix(p))
+	if err != nil {
+		return taken{}, err
+	}
+	list, ok := reply.([]any)
+	if !ok || len(list) < 2 {
+		return taken{}, fmt.Errorf("unexpected reply %v to the claim script", reply)
+	}
+	var t taken
+	if text, _ := list[0].(string); text != "" {
+		if t.next, err = parseScore(text); err != nil {
+			return taken{}, err
+		}
+	}
+	bytes, _ := list[1].(int64)
+	o.MaxBytes -= bytes
+	for _, entry := range list[2:] {
+		name, _ := entry.(string)
+		if id, target, ok := splitMember(name); ok {
+			t.leases = append(t.leases, Lease{Target: target, Until: time.UnixMicro(end), ref: id, fence: end})
+		}
+	}
+	return t, nil
+}
+
+// load reads the events and failures of leases into c. After an error the
+// leases that could not be loaded end by themselves.
+func (s *Store) load(ctx context.Context, c *Claimed, leases []Lease) error {
+	if len(leases) == 0 {
+		return nil
+	}
+	events := make([]*redis.StringCmd, len(leases))
+	failures := make([]*redis.StringCmd, len(leases))
+	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, l := range leases {
+			events[i] = pipe.Get(ctx, eventKey(l.ref))
+			failures[i] = pipe.HGet(ctx, attemptsKey(l.ref.partition()), l.member())
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	for i, l := range leases {
+		value, err := events[i].Bytes()
+		if errors.Is(err, redis.Nil) {
+			continue // deleted by hand just now; the next claim drops the entry
+		}
+		r, err := decodeRecord(value)
+		if err != nil {
+			c.Unreadable++
+			continue
+		}
+		l.record = r
+		c.Deliveries = append(c.Deliveries, Delivery{Event: r.event, Lease: l, Failure: decodeFailure(failures[i].Val())})
+	}
+	return nil
+}

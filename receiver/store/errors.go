@@ -1,0 +1,40 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Errors of the store; match them with errors.Is. After any of them nothing
+// was promised: the sender must get no 2xx, and may send again.
+var (
+	// ErrUnavailable: Redis did not answer in time, or answered with an error
+	// that is not about the request. What was asked for may or may not have
+	// happened; asking again is safe.
+	ErrUnavailable = errors.New("redis is unavailable")
+	// ErrFull: Redis has reached its maxmemory and nothing was stored.
+	ErrFull = errors.New("redis is full: raise maxmemory or deliver and purge what it holds")
+	// ErrFenced: the delivery belongs to somebody else now, or is done; nothing
+	// was written. Let go of it.
+	ErrFenced = errors.New("the lease on the delivery was lost")
+	// ErrBusy: the same content is being stored under another event id right
+	// now, and it is not known yet how that ends. Send again in some seconds.
+	ErrBusy = errors.New("the same content is being stored under another event id; send again")
+)
+
+// classify turns what the client returned into one of the errors above.
+func classify(doing string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case redis.IsOOMError(err):
+		return fmt.Errorf("%s: %w", doing, ErrFull)
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, context.Canceled)
+	default:
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+	}
+}

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"strconv"
+	"strings"
+)
+
+// partitions is the number of hash tags that the keys are spread over, so that
+// one busy endpoint uses every shard of a Redis Cluster. It is part of the data
+// format: a different number would not find what is stored.
+const partitions = 64
+
+// refBytes of a SHA-256 sum identify an event: with 192 bits nobody can make
+// two events meet.
+const refBytes = 24
+
+// ref is the printable digest of an event's identity: the part of its keys
+// after the hash tag.
+type ref string
+
+// eventRef digests (endpoint, id). The length in front of each part keeps
+// ("a", "bc") and ("ab", "c") apart.
+func eventRef(endpoint, id string) ref {
+	return digest([]byte(endpoint), []byte(id))
+}
+
+// contentRef digests (endpoint, digest of the signed content).
+func contentRef(endpoint string, content *[32]byte) ref {
+	return digest([]byte(endpoint), content[:])
+}
+
+func digest(parts ...[]byte) ref {
+	h := sha256.New()
+	for _, part := range parts {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+		h.Write(length[:])
+		h.Write(part)
+	}
+	return ref(base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:refBytes]))
+}
+
+// partition derives the hash tag from the digest itself, so that whoever holds
+// a ref finds the event. It is -1 if r is no ref.
+func (r ref) partition() int {
+	var first [3]byte
+	if len(r) < 4 {
+		return -1
+	}
+	if _, err := base64.RawURLEncoding.Decode(first[:], []byte(r[:4])); err != nil {
+		return -1
+	}
+	return int(first[0]) % partitions
+}
+
+// partitionKeys are the prefixes "sallyport:{p}:", built once.
+var partitionKeys = func() (keys [partitions]string) {
+	for p := range keys {
+		keys[p] = "sallyport:{" + strconv.Itoa(p) + "}:"
+	}
+	return keys
+}()
+
+// Each key exists once per partition, event and content keys once per event.
+func dueKey(p int) string      { return partitionKeys[p] + "due" }
+func attemptsKey(p int) string { return partitionKeys[p] + "attempts" }
+func delayedKey(p int) string  { return partitionKeys[p] + "delayed" }
+func deadKey(p int) string     { return partitionKeys[p] + "dead" }
+func eventPrefix(p int) string { return partitionKeys[p] + "event:" }
+
+func eventKey(r ref) string   { return eventPrefix(r.partition()) + string(r) }
+func contentKey(r ref) string { return partitionKeys[r.partition()] + "content:" + string(r) }
+
+// deliveryKeys are the keys that every transition of a delivery declares, in
+// the order in which the scripts expect them.
+func deliveryKeys(r ref) []string {
+	p := r.partition()
+	return []string{eventPrefix(p) + string(r), dueKey(p), attemptsKey(p), delayedKey(p), deadKey(p)}
+}
+
+// member names one delivery in the indexes of its partition.
+func member(r ref, target string) string { return string(r) + "/" + target }
+
+// splitMember is the inverse of member; ok is false for a foreign member.
+func splitMember(m string) (r ref, target string, ok bool) {
+	head, target, ok := strings.Cut(m, "/")
+	r = ref(head)
+	return r, target, ok && r.partition() >= 0
+}

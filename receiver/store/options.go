@@ -1,0 +1,110 @@
+package store
+
+import (
+	"crypto/tls"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// DefaultTimeout bounds every operation of a Store.
+const DefaultTimeout = 2 * time.Second
+
+// Options say how to reach Redis.
+type Options struct {
+	// URL is redis://[user:password@]host[:port][/db], rediss://... for TLS, or
+	// unix:///path. With ?master_name=NAME the host is a Sentinel; with
+	// ?cluster=true it is a node of a Redis Cluster; further Sentinels or nodes
+	// follow as &addr=host:port. What it holds is never part of an error.
+	URL string
+	// Timeout bounds one operation; 0: DefaultTimeout.
+	Timeout time.Duration
+	// Clock replaces the time of the Redis server, for tests; nil: the local
+	// clock, corrected by its measured difference to the Redis server's.
+	Clock func() time.Time
+}
+
+// errURL never wraps what net/url says: that quotes the URL, password included.
+var errURL = errors.New("the redis URL is not valid: write redis://, rediss:// or unix://, then host:port or a path")
+
+// newClient makes a client for a standalone server, Sentinels or a cluster. It
+// does not connect.
+func newClient(o Options) (redis.UniversalClient, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		return nil, errURL
+	}
+	universal, err := universalOptions(u)
+	if err != nil {
+		return nil, err
+	}
+	setTimeouts(universal, o.Timeout)
+	return redis.NewUniversalClient(universal), nil
+}
+
+// universalOptions reads the URL by the client's own parser for the kind of
+// installation, and keeps what the store does not decide itself.
+func universalOptions(u *url.URL) (*redis.UniversalOptions, error) {
+	query := u.Query()
+	cluster := query.Get("cluster") == "true"
+	query.Del("cluster")
+	bare := *u
+	bare.RawQuery = query.Encode()
+	switch {
+	case query.Has("master_name"):
+		o, err := redis.ParseFailoverURL(bare.String())
+		if err != nil {
+			return nil, errURL
+		}
+		return &redis.UniversalOptions{Addrs: o.SentinelAddrs, MasterName: o.MasterName, DB: o.DB,
+			Username: o.Username, Password: o.Password, SentinelUsername: o.SentinelUsername,
+			SentinelPassword: o.SentinelPassword, TLSConfig: o.TLSConfig}, nil
+	case cluster:
+		o, err := redis.ParseClusterURL(bare.String())
+		if err != nil {
+			return nil, errURL
+		}
+		return &redis.UniversalOptions{Addrs: o.Addrs, IsClusterMode: true,
+			Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig}, nil
+	default:
+		o, err := redis.ParseURL(bare.String())
+		if err != nil {
+			return nil, errURL
+		}
+		return &redis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB,
+			Username: o.Username, Password: o.Password, TLSConfig: minimumTLS(o.TLSConfig)}, nil
+	}
+}
+
+func minimumTLS(c *tls.Config) *tls.Config {
+	if c != nil {
+		c.MinVersion = tls.VersionTLS12
+	}
+	return c
+}
+
+// setTimeouts bounds every step of a call, so that an unreachable Redis is an
+// error soon: one attempt to dial and one repeat of a command. A command may be
+// repeated because every script recognises its own earlier run (see doc.go).
+func setTimeouts(o *redis.UniversalOptions, timeout time.Duration) {
+	o.DialTimeout = timeout / 2
+	o.DialerRetries = 1
+	o.ReadTimeout = timeout
+	o.WriteTimeout = timeout
+	o.PoolTimeout = timeout
+	o.MaxRetries = 1
+	o.MinRetryBackoff = 10 * time.Millisecond
+	o.MaxRetryBackoff = 50 * time.Millisecond
+	o.ContextTimeoutEnabled = true
+	o.DisableIdentity = true // CLIENT SETINFO: not known to every compatible server
+}
+
+// maxQueued bounds the scripts that wait for Redis, and with them the bodies
+// held in memory while it does not answer.
+const maxQueued = 8192
+
+func pipelineOptions() *redis.AutoPipelineOptions {
+	return &redis.AutoPipelineOptions{MaxBatchSize: 300, MaxConcurrentBatches: 1, MaxQueuedCommands: maxQueued}
+}

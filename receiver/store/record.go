@@ -1,0 +1,179 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// The value of an event key starts with its state, so that a script reads one
+// byte of it and not the body.
+const (
+	statePending   = 'P' // a record: the payload is needed
+	stateDelivered = 'D' // a marker: only remembered
+)
+
+// recordVersion is the format that this build writes and the only one it reads.
+const recordVersion = 1
+
+// digestStart and digestEnd bound the digest of the signed content in records
+// and markers, after the state and the version. All zero: not remembered.
+const (
+	digestStart = 2
+	digestEnd   = digestStart + 32
+)
+
+// maxHeaderFields bounds what a record may hold; net/http's own limit on header
+// bytes is reached long before it.
+const maxHeaderFields = 4096
+
+// errUnreadable says that a stored record can't be decoded: it is damaged, or a
+// newer version of this program wrote it.
+var errUnreadable = errors.New("stored record is damaged or of a newer version")
+
+// record is what an event key holds while a delivery of the event is pending.
+//
+// The format is binary rather than JSON: header values need not be UTF-8, JSON
+// would change such bytes, and it takes several times as long (see
+// BenchmarkRecord).
+type record struct {
+	event   *Event
+	content [32]byte // digest of the signed content; zero: not remembered
+	targets []string // all deliveries of the event
+	window  time.Time
+}
+
+// encode returns the value of the event key.
+func (r *record) encode() []byte {
+	e := r.event
+	b := make([]byte, 0, 512+len(e.Body))
+	b = append(b, statePending, recordVersion)
+	b = append(b, r.content[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(r.window.UnixMilli()))
+	b = binary.BigEndian.AppendUint64(b, uint64(e.ReceivedAt.UnixNano()))
+	for _, s := range e.strings() {
+		b = appendString(b, *s)
+	}
+	b = appendStrings(b, r.targets)
+	b = binary.AppendUvarint(b, uint64(len(e.Header)))
+	for _, name := range sortedNames(e.Header) {
+		b = appendString(b, name)
+		b = appendStrings(b, e.Header[name])
+	}
+	return append(b, e.Body...)
+}
+
+// strings lists the text fields in the order of the format.
+func (e *Event) strings() []*string {
+	return []*string{&e.Endpoint, &e.EndpointUID, &e.Provider, &e.ID, &e.Type, &e.RequestID, &e.SourceIP,
+		&e.TraceParent, &e.Method}
+}
+
+// sortedNames makes equal events equal bytes.
+func sortedNames(h http.Header) []string {
+	names := make([]string, 0, len(h))
+	for name := range h {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendStrings(b []byte, list []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, s := range list {
+		b = appendString(b, s)
+	}
+	return b
+}
+
+// decodeRecord reads a value written by encode. It allocates no more than a
+// small multiple of len(b). The error wraps errUnreadable.
+func decodeRecord(b []byte) (*record, error) {
+	if len(b) < digestEnd+16 || b[0] != statePending || b[1] != recordVersion {
+		return nil, fmt.Errorf("%w: it does not start as a record of version %d does", errUnreadable, recordVersion)
+	}
+	r := &record{event: &Event{}}
+	copy(r.content[:], b[digestStart:digestEnd])
+	r.window = time.UnixMilli(int64(binary.BigEndian.Uint64(b[digestEnd:])))
+	r.event.ReceivedAt = time.Unix(0, int64(binary.BigEndian.Uint64(b[digestEnd+8:]))).UTC()
+	d := decoder{rest: b[digestEnd+16:]}
+	for _, s := range r.event.strings() {
+		*s = d.string()
+	}
+	r.targets = d.strings()
+	r.event.Header = d.header()
+	if d.failed {
+		return nil, fmt.Errorf("%w: a field is longer than what is left", errUnreadable)
+	}
+	r.event.Body = d.rest
+	return r, nil
+}
+
+// decoder takes fields off the front of rest. After the first field that does
+// not fit it returns only empty ones.
+type decoder struct {
+	rest   []byte
+	failed bool
+}
+
+// number reads a length or a count. A number above the bytes that are left is
+// no valid length, and no valid count, since each element takes a byte.
+func (d *decoder) number() int {
+	n, size := binary.Uvarint(d.rest)
+	if d.failed || size <= 0 || n > math.MaxInt32 || int(n) > len(d.rest)-size {
+		d.failed = true
+		return 0
+	}
+	d.rest = d.rest[size:]
+	return int(n)
+}
+
+func (d *decoder) string() string {
+	n := d.number()
+	s := string(d.rest[:n])
+	d.rest = d.rest[n:]
+	return s
+}
+
+func (d *decoder) strings() []string {
+	n := d.number()
+	if n > maxHeaderFields {
+		d.failed = true
+	}
+	var list []string
+	for i := 0; i < n && !d.failed; i++ {
+		list = append(list, d.string())
+	}
+	return list
+}
+
+func (d *decoder) header() http.Header {
+	n := d.number()
+	if n > maxHeaderFields {
+		d.failed = true
+	}
+	h := http.Header{}
+	for i := 0; i < n && !d.failed; i++ {
+		name := d.string()
+		h[name] = d.strings()
+	}
+	return h
+}
+
+// marker is what stays of an event when all its deliveries are done: enough to
+// recognise a duplicate and, where content is remembered, a replay.
+func (r *record) marker() []byte {
+	if r.content == [32]byte{} {
+		return []byte{stateDelivered, recordVersion}
+	}
+	return append([]byte{stateDelivered, recordVersion}, r.content[:]...)
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"crypto/sha1" //nolint:gosec // the name that Redis gives a script, not a secret
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/*.lua
+var sources embed.FS
+
+// script is one state change, run by Redis as a whole or not at all.
+type script struct{ source, sha string }
+
+// The scripts; each file says what it expects and returns.
+var (
+	acceptScript    = loadScript("accept")
+	markScript      = loadScript("mark")
+	claimScript     = loadScript("claim")
+	moveScript      = loadScript("move")
+	retryScript     = loadScript("retry")
+	deadScript      = loadScript("dead")
+	deliveredScript = loadScript("delivered")
+)
+
+func loadScript(name string) script {
+	source, err := sources.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err) // the file is embedded: a build without it does not start
+	}
+	sum := sha1.Sum(source) //nolint:gosec // see the import
+	return script{source: string(source), sha: hex.EncodeToString(sum[:])}
+}
+
+// run queues sc with the scripts of concurrent callers and waits for its reply,
+// at most until ctx is done. A Redis that does not know the script, because it
+// was restarted, gets it once; nothing has been written then.
+func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
+	reply, err := s.submit(ctx, sc.command(ctx, "evalsha", sc.sha, keys, args))
+	if errors.Is(err, redis.ErrNoScript) || redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return s.submit(ctx, sc.command(ctx, "eval", sc.source, keys, args))
+	}
+	return reply, err
+}
+
+func (script) command(ctx context.Context, name, body string, keys []string, args []any) *redis.Cmd {
+	all := make([]any, 0, 3+len(keys)+len(args))
+	all = append(all, name, body, len(keys))
+	for _, key := range keys {
+		all = append(all, key)
+	}
+	return redis.NewCmd(ctx, append(all, args...)...)
+}
+
+func (s *Store) submit(ctx context.Context, cmd *redis.Cmd) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	future := s.pipeline.Submit(ctx, cmd)
+	if err := future.WaitContext(ctx); err != nil {
+		return nil, err
+	}
+	return cmd.Result()
+}
+
+// runFenced runs a transition, which returns 0 when the caller's lease is lost.
+func (s *Store) runFenced(ctx context.Context, doing string, sc script, keys []string, args ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	reply, err := s.run(ctx, sc, keys, args...)
+	if err != nil {
+		return classify(doing, err)
+	}
+	switch reply {
+	case int64(1):
+		return nil
+	case int64(0):
+		return fmt.Errorf("%s: %w", doing, ErrFenced)
+	default:
+		return fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
+	}
+}

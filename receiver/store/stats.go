@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Stats counts what is stored, over all receivers.
+type Stats struct {
+	// Pending counts deliveries that are neither done nor given up.
+	Pending int64
+	// Delayed counts the pending ones that have failed at least once.
+	Delayed int64
+	// Dead counts deliveries that were given up.
+	Dead int64
+	// OldestPending is the time by which the oldest pending delivery was
+	// received; zero: none is pending. For one that has not failed yet it is
+	// taken from its lease and so up to one lease late.
+	OldestPending time.Time
+}
+
+// Stats asks all partitions in one round trip.
+func (s *Store) Stats(ctx context.Context) (Stats, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	var replies [partitions]partitionStats
+	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for p := range replies {
+			replies[p].ask(ctx, pipe, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return Stats{}, classify("count what is stored", err)
+	}
+	var total Stats
+	now := s.Now()
+	for _, reply := range replies {
+		total.add(reply, now)
+	}
+	return total, nil
+}
+
+type partitionStats struct {
+	pending, delayed, dead  *redis.IntCmd
+	firstDue, firstReceived *redis.ZSliceCmd
+}
+
+func (r *partitionStats) ask(ctx context.Context, pipe redis.Pipeliner, p int) {
+	r.pending = pipe.ZCard(ctx, dueKey(p))
+	r.delayed = pipe.ZCard(ctx, delayedKey(p))
+	r.dead = pipe.ZCard(ctx, deadKey(p))
+	r.firstDue = pipe.ZRangeWithScores(ctx, dueKey(p), 0, 0)
+	r.firstReceived = pipe.ZRangeWithScores(ctx, delayedKey(p), 0, 0)
+}
+
+func (s *Stats) add(r partitionStats, now time.Time) {
+	s.Pending += r.pending.Val()
+	s.Delayed += r.delayed.Val()
+	s.Dead += r.dead.Val()
+	if first := r.firstReceived.Val(); len(first) > 0 {
+		s.noteOldest(time.UnixMilli(int64(first[0].Score)))
+	}
+	if first := r.firstDue.Val(); len(first) > 0 {
+		// What is leased was received before now, what is overdue at the latest
+		// when it was due.
+		at := time.UnixMicro(int64(first[0].Score))
+		if at.After(now) {
+			at = now
+		}
+		s.noteOldest(at)
+	}
+}
+
+func (s *Stats) noteOldest(at time.Time) {
+	if s.OldestPending.IsZero() || at.Before(s.OldestPending) {
+		s.OldestPending = at
+	}
+}

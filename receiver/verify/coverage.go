@@ -1,0 +1,193 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+)
+
+// coversBody reports whether every byte of the body is signed.
+func (s *compiled) coversBody(t template) bool {
+	return t.has(varBody) || t.has(varBodySHA256) || s.bodyDigest != nil
+}
+
+// coversPartOfBody reports whether the content contains the body in some form.
+// Single JSON members are too little to count.
+func (s *compiled) coversPartOfBody(t template) bool {
+	return s.coversBody(t) || t.has(varCRC32) || t.has(varFormSorted) || t.has("form")
+}
+
+// coversTimestamp reports whether the timestamp is signed.
+func (s *compiled) coversTimestamp(t template) bool {
+	if t.has(varTimestamp) {
+		return true
+	}
+	return !s.timestamp.inSignature && s.coversPlace(t, s.timestamp.from)
+}
+
+// coversPlace reports whether what is in a place is signed.
+func (s *compiled) coversPlace(t template, at place) bool {
+	switch {
+	case t.reads(at),
+		s.id != nil && s.id.same(at),
+		s.timestamp != nil && !s.timestamp.inSignature && s.timestamp.from.same(at) && t.has(varTimestamp):
+		return true
+	case at.kind == inQuery:
+		return t.has(varURL)
+	case at.kind == inForm:
+		return t.has(varFormSorted) || s.coversBody(t)
+	case at.kind == inJSON:
+		return s.coversBody(t)
+	}
+	return false
+}
+
+// covers reports whether a variable of an identity is signed, whichever content was.
+func (s *compiled) covers(v variable) bool {
+	for _, t := range s.contents {
+		covered := true // {id} and {timestamp}: the compiler insists on it
+		if v.name == varBodySHA256 {
+			covered = s.coversBody(t)
+		} else if _, ok := placed[v.name]; ok {
+			covered = s.coversPlace(t, v.at)
+		}
+		if !covered {
+			return false
+		}
+	}
+	return !s.credential
+}
+
+// present tells whether a variable is there in every request that s accepts
+// (always) or in none (never).
+func (s *compiled) present(v variable) (always, never bool) {
+	switch v.name {
+	case varBodySHA256:
+		return true, false
+	case varID:
+		return s.id != nil, s.id == nil
+	case varTimestamp:
+		return s.timestamp != nil, s.timestamp == nil
+	case "json":
+		return false, false
+	}
+	always = len(s.contents) > 0
+	for _, t := range s.contents {
+		always = always && t.reads(v.at)
+	}
+	return always, false
+}
+
+// uncovered lists the variables of an identity that can come from places which
+// s doesn't sign. Templates after one that is always there are never reached.
+func (s *compiled) uncovered(templates []template) (unsigned []string) {
+	for _, t := range templates {
+		allAlways, anyNever, open := true, false, []string(nil)
+		for _, part := range t {
+			if part.literal != "" {
+				continue
+			}
+			always, never := s.present(part.variable)
+			allAlways, anyNever = allAlways && always, anyNever || never
+			if !s.covers(part.variable) {
+				open = append(open, part.variable.String())
+			}
+		}
+		if anyNever {
+			continue
+		}
+		unsigned = append(unsigned, open...)
+		if allAlways {
+			break
+		}
+	}
+	return unsigned
+}
+
+// String names the variable for people.
+func (v variable) String() string {
+	if _, ok := placed[v.name]; ok {
+		return v.at.String()
+	}
+	return "{" + v.name + "}"
+}
+
+// IDCovered reports whether the event id is covered by the signature in every
+// scheme, so that nobody can send a captured body again under a new id. It is
+// false for a provider that can't be compiled.
+func (p Provider) IDCovered() bool {
+	v, err := Compile(p)
+	if err != nil {
+		return false
+	}
+	for i := range v.schemes {
+		if v.schemes[i].credential || len(v.schemes[i].uncovered(v.ids)) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Unauthenticated says, a sentence for each scheme that has gaps, what whoever
+// holds one genuine request could change without being noticed.
+func (v *Verifier) Unauthenticated() []string {
+	var sentences []string
+	for i := range v.schemes {
+		s := &v.schemes[i]
+		if gaps := s.gaps(v.ids, v.types); len(gaps) > 0 {
+			sentences = append(sentences, s.name+": "+strings.Join(gaps, "; "))
+		}
+	}
+	return sentences
+}
+
+func (s *compiled) gaps(ids, types []template) (gaps []string) {
+	if s.credential {
+		return []string{"the body and all headers: the sender proves only that it knows the secret"}
+	}
+	if gap := s.bodyGap(); gap != "" {
+		gaps = append(gaps, gap)
+	}
+	if unsigned := s.uncovered(ids); len(unsigned) > 0 {
+		gaps = append(gaps, "the event id ("+strings.Join(unsigned, ", ")+")")
+	}
+	if unsigned := s.uncovered(types); len(unsigned) > 0 {
+		gaps = append(gaps, "the event type ("+strings.Join(unsigned, ", ")+")")
+	}
+	return gaps
+}
+
+// bodyGap says which part of the body is not signed.
+func (s *compiled) bodyGap() string {
+	t := s.contents[0]
+	switch {
+	case s.coversBody(t):
+		return ""
+	case t.has(varFormSorted):
+		return "the order and the spelling of form fields"
+	case t.has(varCRC32):
+		return "the body, but for its CRC-32, which others can produce, too"
+	}
+	var members []string
+	for _, part := range t {
+		if k, ok := placed[part.variable.name]; ok && (k == inForm || k == inJSON) {
+			members = append(members, part.variable.at.String())
+		}
+	}
+	if s.timestamp != nil && s.timestamp.from.kind == inJSON && t.has(varTimestamp) {
+		members = append(members, s.timestamp.from.String())
+	}
+	return fmt.Sprintf("the body, but for %s", strings.Join(members, ", "))
+}
+
+// NeedsURL reports whether a scheme signs the URL, so that the receiver has to
+// be told its public URL.
+func (v *Verifier) NeedsURL() bool {
+	for i := range v.schemes {
+		for _, t := range v.schemes[i].contents {
+			if t.has(varURL) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,81 @@
+package verify
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// signing is a provider that signs content in a header.
+func signing(content string, id ...string) Provider {
+	s := Scheme{Name: "s", Algorithm: HMACSHA256, Content: content, Signature: Signature{From: []Location{{Header: "X-Sig"}}, Encoding: Hex}}
+	return Provider{Name: "p", Schemes: []Scheme{s}, Identity: Identity{ID: id}}
+}
+
+func TestIDCovered(t *testing.T) {
+	gitlab := Provider{Name: "gitlab-like", Schemes: []Scheme{standardLike.Schemes[0], {
+		Name: "token", Algorithm: Token, Signature: Signature{From: []Location{{Header: "X-Token"}}, Encoding: Text},
+	}}, Identity: Identity{ID: []string{"{id}", "{header:X-Id}"}}}
+	signedOnly := gitlab
+	signedOnly.Schemes = gitlab.Schemes[:1]
+	unsigned := signing("{json:/token}", "{json:/id}")
+	unsigned.Schemes[0].BodyUnsigned = true
+	for name, test := range map[string]struct {
+		provider Provider
+		want     bool
+	}{
+		"header":                           {githubLike, false},
+		"JSON of a signed body":            {stripeLike, true},
+		"signed header":                    {standardLike, true},
+		"header that is in the content":    {signing("{header:X-Id}.{body}", "{header:x-id}"), true},
+		"another header":                   {signing("{header:X-Id}.{body}", "{header:X-Other}"), false},
+		"signed or else unsigned":          {signing("{body}", "{json:/id}", "{header:X-Id}"), false},
+		"always there, then unsigned":      {signedOnly, true},
+		"one scheme is a token":            {gitlab, false},
+		"digest of a signed body":          {signing("{body}", "{body_sha256}"), true},
+		"digest of a body by its CRC":      {signing("{crc32}", "{body_sha256}"), false},
+		"digest of a form by its fields":   {signing("{form_sorted}", "{body_sha256}"), false},
+		"field of a sorted form":           {signing("{form_sorted}", "{form:id}"), true},
+		"signed field":                     {signing("{form:id}", "{form:id}"), true},
+		"unsigned field":                   {signing("{form:payload}", "{form:id}"), false},
+		"query of a signed URL":            {signing("{url}{body}", "{query:id}"), true},
+		"query":                            {signing("{body}", "{query:id}"), false},
+		"JSON of an unsigned body":         {unsigned, false},
+		"token":                            {tokenLike, false},
+		"a provider that does not compile": {Provider{}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.provider.IDCovered(); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestUnauthenticated(t *testing.T) {
+	members := signing("{json:/a}:{json:/b}", "{json:/a}")
+	members.Schemes[0].BodyUnsigned = true
+	for name, test := range map[string]struct {
+		provider Provider
+		want     []string
+	}{
+		"nothing": {stripeLike, nil},
+		"github":  {githubLike, []string{"sha256: the event id (header X-Github-Delivery); the event type (header X-Github-Event)"}},
+		"token":   {tokenLike, []string{"bearer: the body and all headers: the sender proves only that it knows the secret"}},
+		"members": {members, []string{"s: the body, but for JSON member /a, JSON member /b"}},
+		"field":   {signing("{form:payload}", "{form:payload}"), []string{"s: the body, but for form field payload"}},
+		"crc":     {signing("{header:X-Id}{crc32}", "{header:X-Id}"), []string{"s: the body, but for its CRC-32, which others can produce, too"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, compiledProvider(t, test.provider).Unauthenticated()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestNeedsURL(t *testing.T) {
+	if compiledProvider(t, githubLike).NeedsURL() || !compiledProvider(t, signing("{url}{body}", "{body_sha256}")).NeedsURL() {
+		t.Error("NeedsURL must tell whether a content has {url}")
+	}
+}

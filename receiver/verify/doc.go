@@ -1,0 +1,28 @@
+// Package verify decides whether a webhook is authentic, and says which event
+// it is.
+//
+// A sender is data: a [Provider] lists [Scheme]s in a closed vocabulary
+// (scheme.go). [Compile] checks it and turns it into a [Verifier] once; a
+// [Verifier] then judges requests, concurrently and without side effects.
+// The life of one request:
+//
+//	verifier.go   choose the one scheme that judges, and judge
+//	request.go    read headers, query, form and JSON members, each at most once
+//	grammar.go    take the header apart into candidate signatures (encoding.go)
+//	key.go        turn each secret into key material
+//	template.go   write down what was signed (variable.go)
+//	algorithm.go  compare every candidate with every key (mac.go, publickey.go, credential.go)
+//	timestamp.go  only then: is it of now?
+//	identify.go   only then: which event is it?
+//
+// It assumes that Request.Body holds the bytes as they came, that the header
+// was parsed by net/http (canonical names), and that the caller bounded the
+// size of both. It reads no clock, no network and no log: what it needs to know
+// comes as arguments.
+//
+// It promises that a request is verified by exactly one scheme, chosen by what
+// is present and never by what would succeed; that the algorithm is the
+// provider's, never the sender's; that an empty key verifies nothing; that no
+// comparison with a secret tells by its duration where the two differ; and that
+// no error text contains a secret, a signature or any of the body.
+package verify

@@ -1,0 +1,48 @@
+package verify
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// errEncoding is returned for text that is not of its encoding. It says
+// nothing of the text.
+var errEncoding = errors.New("the text is not of its encoding")
+
+// strictBase64 refuses what decodes to the same bytes as another text.
+var (
+	strictBase64    = base64.StdEncoding.Strict()
+	strictBase64URL = base64.RawURLEncoding.Strict()
+)
+
+// decode returns the bytes of a signature. There is one text for each sequence
+// of bytes (hex: one up to case), so that a signature can't be dressed up:
+// Base64 must be padded and end in zero bits, and line breaks, which Go's
+// decoder skips, are refused.
+func (e Encoding) decode(text string) ([]byte, error) {
+	switch e {
+	case Hex:
+		return hex.DecodeString(text)
+	case Text:
+		return []byte(text), nil
+	}
+	if strings.ContainsAny(text, "\r\n") {
+		return nil, errEncoding
+	}
+	if e == Base64 {
+		return strictBase64.DecodeString(text)
+	}
+	return strictBase64URL.DecodeString(strings.TrimRight(text, "="))
+}
+
+// validate checks that e is one of the encodings.
+func (e Encoding) validate() error {
+	switch e {
+	case Hex, Base64, Base64URL, Text:
+		return nil
+	}
+	return fmt.Errorf("is %q: it must be Hex, Base64, Base64URL or Text", e)
+}

@@ -1,0 +1,141 @@
+package verify
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// FuzzVerify: whatever arrives, the verifier neither panics nor accepts what was
+// not signed with the key, and what it says is fit for an answer.
+func FuzzVerify(f *testing.F) {
+	for _, g := range shapes() {
+		r := g.request()
+		f.Add(r.Header.Get("Authorization"), r.Header.Get(g.signature), r.Header.Get("Webhook-Timestamp"), string(r.Body))
+	}
+	f.Add("Basic", "t=1,v1=", "-1", "{")
+	var verifiers []*Verifier
+	for _, g := range shapes() {
+		verifiers = append(verifiers, compiledProvider(f, g.provider))
+	}
+	f.Fuzz(func(t *testing.T, authorization, signature, timestamp, body string) {
+		for _, v := range verifiers {
+			r := post(body, "X-Hub-Signature-256", signature, "Stripe-Signature", signature, "Webhook-Signature", signature,
+				"Authorization", authorization, "Webhook-Id", "1", "Webhook-Timestamp", timestamp)
+			_, err := v.Verify(r, keysOf("a key that the corpus doesn't know:"), now)
+			if err == nil {
+				t.Fatalf("accepted: %q %q %q %q", authorization, signature, timestamp, body)
+			}
+			if rejection, ok := err.(*Rejection); !ok || rejection.Reason == "" || rejection.Detail == "" || strings.ContainsAny(rejection.Detail, "\r\n") {
+				t.Fatalf("%#v is not fit for an answer", err)
+			}
+			if id, err := v.Identify(r, Verdict{id: timestamp}); err == nil && (id.ID == "" || len(id.ID) > maxIdentity || !utf8.ValidString(id.ID)) {
+				t.Fatalf("the event id is %q", id.ID)
+			}
+		}
+	})
+}
+
+// FuzzTemplate: a template that is taken can be written, and its literals are
+// what stood in the text.
+func FuzzTemplate(f *testing.F) {
+	for _, text := range []string{"{body}", "v0:{timestamp}:{body}", "{{{id}}}", "{header:X-Id}{json:/a~1b}", "{", "}", "{json:}"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		template, err := parseTemplate(text, forContent)
+		if err != nil {
+			return
+		}
+		s := &scope{request: post("a=1", "Content-Type", formType), timestamp: "1", id: "1", url: "https://example.com"}
+		m, rejection := template.message(nil, s)
+		if rejection == nil && !strings.Contains(text, "{") && string(m.bytes()) != strings.ReplaceAll(text, "}}", "}") {
+			t.Fatalf("%q is written as %q", text, m.bytes())
+		}
+	})
+}
+
+// FuzzGrammar: no grammar panics, exceeds the bound of candidates, or makes up
+// text that is not in the value.
+func FuzzGrammar(f *testing.F) {
+	grammars := []Signature{
+		{Prefix: "sha256="}, {Prefix: "sha256=", PrefixOptional: true},
+		{List: &List{Separator: " ", Prefix: "v1,"}},
+		{KeyValue: &KeyValue{Separator: ",", Equals: "=", SignatureKey: "v1", TimestampKey: "t", TrimSpace: true}},
+		{Pairs: &Pairs{Separator: "&", Equals: "|"}},
+	}
+	for _, value := range []string{"sha256=00", "v1,a v1,b", "t=1,v1=a,v0=b", "t=1, v1=a", "a|b&c|d", ",,", "", "=", "|&"} {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		for _, grammar := range grammars {
+			var got found
+			_ = grammar.parse(value, &got)
+			if len(got.candidates) > maxCandidates {
+				t.Fatalf("%d candidates", len(got.candidates))
+			}
+			for _, c := range got.candidates {
+				if !strings.Contains(value, c.text) || !strings.Contains(value, c.keyID) || !strings.Contains(value, got.timestamp) {
+					t.Fatalf("%q became %q", value, c)
+				}
+			}
+		}
+	})
+}
+
+// FuzzJSONPointer compares with encoding/json, which repairs what is no UTF-8.
+func FuzzJSONPointer(f *testing.F) {
+	for _, document := range []string{`{"a":{"b":[1,"x"]}}`, `[[],{}]`, `{"a":1,"a":{"b":2}}`, ` "x" `, `{"\u0061":null}`, `-0.5e3`} {
+		f.Add(document, "/a/b/0")
+	}
+	f.Fuzz(func(t *testing.T, document, path string) {
+		p, err := parsePointer(path)
+		r := &Request{Method: http.MethodPost, Body: []byte(document)}
+		if err != nil || !r.isJSON() || !utf8.ValidString(document) {
+			return
+		}
+		var value any
+		decoder := json.NewDecoder(strings.NewReader(document))
+		decoder.UseNumber()
+		if decoder.Decode(&value) != nil {
+			return
+		}
+		want, wantOK := walk(value, p)
+		if got, ok := p.text(r.Body); ok != wantOK || got != want {
+			t.Fatalf("%s of %s is %q, %v; encoding/json says %q, %v", path, document, got, ok, want, wantOK)
+		}
+	})
+}
+
+// walk follows a pointer through a decoded value.
+func walk(value any, p pointer) (string, bool) {
+	for _, token := range p {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[token]
+		case []any:
+			value = nil
+			for i := range v {
+				if text, _ := json.Marshal(i); string(text) == token {
+					value = v[i]
+				}
+			}
+		default:
+			value = nil
+		}
+	}
+	switch v := value.(type) {
+	case nil:
+		return "", true
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	case bool:
+		text, _ := json.Marshal(v)
+		return string(text), true
+	}
+	return "", false
+}

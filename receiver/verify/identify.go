@@ -1,0 +1,100 @@
+package verify
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// Identification says which event a request is.
+type Identification struct {
+	// ID is the event id: 1 to 256 bytes of UTF-8 without control characters.
+	ID string
+	// Type is the event type, as bounded as the id; empty if the request has none.
+	Type string
+}
+
+// Identify says which event a request is that Verify accepted with that
+// verdict. It is the first to look into the body, but for schemes that sign
+// members of it. The error is a *Rejection.
+func (v *Verifier) Identify(r *Request, verdict Verdict) (Identification, error) {
+	s := &scope{request: r, id: verdict.id, timestamp: verdict.timestamp}
+	id, rejection := first(v.ids, s)
+	if rejection == nil {
+		rejection = v.checkID(r, id)
+	}
+	if rejection != nil {
+		return Identification{}, rejection
+	}
+	kind, rejection := first(v.types, s)
+	if rejection != nil {
+		return Identification{}, rejection
+	}
+	if !printable(kind) {
+		kind = "" // a type is for routing: what can't be a type matches no route
+	}
+	return Identification{ID: id, Type: kind}, nil
+}
+
+// first is the text of the first template whose variables are all there.
+func first(templates []template, s *scope) (string, *Rejection) {
+	for _, t := range templates {
+		text, ok, rejection := t.text(s)
+		if ok || rejection != nil {
+			return text, rejection
+		}
+	}
+	return "", nil
+}
+
+// checkID refuses what can't be an event id.
+func (v *Verifier) checkID(r *Request, id string) *Rejection {
+	switch {
+	case id == "" && v.readsJSON() && !r.isJSON():
+		return reject(MalformedBody, "the body must be JSON: the event id is in it")
+	case id == "":
+		return reject(MissingID, "there is no event id: it must be in %s", v.idPlaces())
+	case !printable(id):
+		return reject(MissingID, "the event id must have at most %d bytes of UTF-8 without control characters", maxIdentity)
+	}
+	return nil
+}
+
+// printable reports whether text can stand in headers, logs and keys.
+func printable(text string) bool {
+	if len(text) > maxIdentity || !utf8.ValidString(text) {
+		return false
+	}
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *Verifier) readsJSON() bool {
+	for _, t := range v.ids {
+		if t.has("json") {
+			return true
+		}
+	}
+	return false
+}
+
+// idPlaces names what the id is made of.
+func (v *Verifier) idPlaces() string {
+	names := ""
+	for i, t := range v.ids {
+		if i > 0 {
+			names += ", or "
+		}
+		between := ""
+		for _, part := range t {
+			if part.literal == "" {
+				names += between + part.variable.String()
+				between = " and "
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,142 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+
+	"sallyport.dev/sallyport/receiver/secret"
+)
+
+// signatureOf is a candidate, decoded, and the id of its key if it has one.
+type signatureOf struct {
+	keyID string
+	bytes []byte
+}
+
+// decodeAll decodes the candidates. Those that can't be decoded are skipped if
+// another can: senders list more than one during a rotation.
+func (s *compiled) decodeAll(r *Request, f found) ([]signatureOf, *Rejection) {
+	keyID := ""
+	if s.keyID != nil {
+		var rejection *Rejection
+		if keyID, rejection = r.lookup(*s.keyID); rejection != nil {
+			return nil, rejection
+		}
+		if keyID == "" {
+			return nil, reject(PreconditionFailed, "%s is missing: it names the key", s.keyID)
+		}
+	}
+	signatures := make([]signatureOf, 0, len(f.candidates))
+	for _, c := range f.candidates {
+		if s.signature.Pairs != nil {
+			keyID = c.keyID
+		}
+		if decoded, err := s.decode(c.text); err == nil && len(decoded) > 0 {
+			signatures = append(signatures, signatureOf{keyID, decoded})
+		}
+	}
+	if len(signatures) == 0 {
+		return nil, reject(MalformedSignature, "there is no signature that is written as the scheme %s does it", s.name)
+	}
+	return signatures, nil
+}
+
+// matchAny tries every candidate with every key and every content, whatever
+// matched before, and returns the first key that matched and the digest of the
+// content that did.
+func (s *compiled) matchAny(sc *scope, signatures []signatureOf, keys []secret.Value) (index int, digest [sha256.Size]byte, rejection *Rejection) {
+	var (
+		usable  bool
+		matched int
+	)
+	for i := len(keys) - 1; i >= 0; i-- {
+		k, err := s.prepare(keys[i])
+		if err != nil {
+			continue
+		}
+		usable = true
+		hit, signed, rejection := s.matchKey(sc, k, signaturesOf(signatures, k.id))
+		if rejection != nil {
+			return 0, digest, rejection
+		}
+		index = subtle.ConstantTimeSelect(hit, i, index)
+		if matched |= hit; hit == 1 {
+			digest = signed
+		}
+	}
+	switch {
+	case !usable:
+		return 0, digest, reject(NoUsableKey, "the receiver has no secret that fits the scheme %s", s.name)
+	case matched == 0:
+		return 0, digest, reject(WrongSignature, "no signature matches: is the secret the same on both sides, and the body unchanged?")
+	}
+	return index, digest, nil
+}
+
+// matchKey tries one key with every content that the sender may have signed.
+func (s *compiled) matchKey(sc *scope, k usableKey, signatures [][]byte) (matched int, digest [sha256.Size]byte, rejection *Rejection) {
+	if s.credential {
+		if matched = k.key.match(message{}, signatures); matched == 1 {
+			digest = sc.request.BodySHA256()
+		}
+		return matched, digest, nil
+	}
+	for _, t := range s.contents {
+		for _, form := range s.urlForms {
+			variant := *sc
+			variant.url, variant.secret = form.spell(sc.url), k.material
+			m, rejection := t.message(make([]byte, 0, headSize), &variant)
+			if rejection != nil {
+				return 0, digest, rejection
+			}
+			hit := k.key.match(m, signatures)
+			if matched |= hit; hit == 1 {
+				digest = t.digest(&variant, m)
+			}
+		}
+	}
+	return matched, digest, nil
+}
+
+// headSize holds what most schemes write before the body.
+const headSize = 64
+
+// digest is that of the message; where the message holds the secret, of the
+// message without it: the digest is remembered outside of this process.
+func (t template) digest(s *scope, m message) [sha256.Size]byte {
+	if t.has(varSecret) {
+		s.secret = nil
+		m, _ = t.message(nil, s)
+	}
+	return m.digest(s.request)
+}
+
+// signaturesOf are the signatures made with the key of that id.
+func signaturesOf(signatures []signatureOf, keyID string) [][]byte {
+	list := make([][]byte, 0, len(signatures))
+	for _, signature := range signatures {
+		if signature.keyID == keyID {
+			list = append(list, signature.bytes)
+		}
+	}
+	return list
+}
+
+// checkBodyDigest compares the body with the digest that was signed in its stead.
+func (s *compiled) checkBodyDigest(r *Request) *Rejection {
+	if s.bodyDigest == nil {
+		return nil
+	}
+	text, rejection := r.lookup(s.bodyDigest.from)
+	if rejection != nil {
+		return rejection
+	}
+	if text == "" {
+		return reject(PreconditionFailed, "%s is missing: it ties the body to the signature", s.bodyDigest.from)
+	}
+	signed, err := s.bodyDigest.encoding.decode(text)
+	if digest := r.BodySHA256(); err != nil || subtle.ConstantTimeCompare(digest[:], signed) != 1 {
+		return reject(WrongSignature, "the body does not have the digest that is in %s", s.bodyDigest.from)
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package verify
+
+// Provider is a sender as data: how it proves who it is, and how its events are
+// told apart. It is a value that can be written as JSON; treat it as read-only.
+type Provider struct {
+	// Name is what people call the provider, for example "github".
+	Name string `json:"name"`
+	// Schemes are the ways to sign, in order: the first one whose signature is
+	// present judges the request.
+	Schemes []Scheme `json:"schemes"`
+	// Identity says which event a request is.
+	Identity Identity `json:"identity"`
+}
+
+// Identity says how an event's id and type are read from a verified request.
+// Of each list the first template counts whose variables are all present and
+// not empty.
+type Identity struct {
+	// ID are templates for the event id, for example "{header:X-GitHub-Delivery}".
+	ID []string `json:"id"`
+	// Type are templates for the event type; the type may be missing.
+	Type []string `json:"type,omitempty"`
+}
+
+// scheme returns the scheme of that name, or nil.
+func (p Provider) scheme(name string) *Scheme {
+	for i := range p.Schemes {
+		if p.Schemes[i].Name == name {
+			return &p.Schemes[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// template is text with variables. Each segment is a literal or a variable.
+type template []segment
+
+type segment struct {
+	literal  string
+	variable variable // if literal is empty
+}
+
+// parseTemplate reads "v0:{timestamp}:{body}". "{{" and "}}" stand for braces.
+func parseTemplate(text string, u use) (template, error) {
+	if text == "" || len(text) > maxTemplate {
+		return nil, fmt.Errorf("a template must have from 1 to %d bytes", maxTemplate)
+	}
+	var (
+		t       template
+		literal strings.Builder
+	)
+	flush := func() {
+		if literal.Len() > 0 {
+			t = append(t, segment{literal: literal.String()})
+			literal.Reset()
+		}
+	}
+	for rest := text; rest != ""; {
+		switch {
+		case strings.HasPrefix(rest, "{{"), strings.HasPrefix(rest, "}}"):
+			literal.WriteByte(rest[0])
+			rest = rest[2:]
+		case rest[0] == '}':
+			return nil, errors.New("there is a '}' without '{' before it: write '}}' for a brace")
+		case rest[0] == '{':
+			name, after, ok := strings.Cut(rest[1:], "}")
+			if !ok {
+				return nil, errors.New("there is a '{' without '}' after it: write '{{' for a brace")
+			}
+			v, err := parseVariable(name, u)
+			if err != nil {
+				return nil, err
+			}
+			flush()
+			t = append(t, segment{variable: v})
+			rest = after
+		default:
+			literal.WriteByte(rest[0])
+			rest = rest[1:]
+		}
+	}
+	flush()
+	return t, t.validate()
+}
+
+// validate bounds a template. The body may occur once: see message.
+func (t template) validate() error {
+	switch {
+	case len(t) > maxSegments:
+		return fmt.Errorf("a template may have at most %d parts", maxSegments)
+	case t.count(varBody) > 1:
+		return errors.New("a template may contain {body} once")
+	}
+	return nil
+}
+
+// count says how often a variable occurs.
+func (t template) count(name string) (n int) {
+	for _, s := range t {
+		if s.variable.name == name {
+			n++
+		}
+	}
+	return n
+}
+
+func (t template) has(name string) bool { return t.count(name) > 0 }
+
+// reads reports whether a variable of t reads that place.
+func (t template) reads(at place) bool {
+	for _, s := range t {
+		if _, ok := placed[s.variable.name]; ok && s.variable.at.same(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// message writes t for a request. head is where to put what stands before the
+// body.
+func (t template) message(head []byte, s *scope) (message, *Rejection) {
+	m := message{head: head}
+	text := &m.head
+	for _, part := range t {
+		var rejection *Rejection
+		switch {
+		case part.literal != "":
+			*text = append(*text, part.literal...)
+		case part.variable.name == varBody:
+			m.body, text = s.request.Body, &m.tail
+		default:
+			if *text, rejection = part.variable.appendSigned(*text, s); rejection != nil {
+				return message{}, rejection
+			}
+		}
+	}
+	return m, nil
+}
+
+// text writes t for an identity. ok is false if a variable is missing.
+func (t template) text(s *scope) (text string, ok bool, rejection *Rejection) {
+	var b strings.Builder
+	for _, part := range t {
+		value := part.literal
+		if value == "" {
+			if value, rejection = part.variable.text(s); rejection != nil || value == "" {
+				return "", false, rejection
+			}
+		}
+		b.WriteString(value)
+	}
+	return b.String(), true, nil
+}

@@ -1,0 +1,166 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/secret"
+)
+
+// Verdict is what is known of a request that is authentic.
+type Verdict struct {
+	// Scheme is the name of the scheme that judged.
+	Scheme string
+	// Key is the index of the key that matched; of several the first.
+	Key int
+	// ContentSHA256 is the digest of what was signed (without the secret, where
+	// that is part of it); for schemes that sign nothing, of the body.
+	ContentSHA256 [sha256.Size]byte
+	// Timestamp is when the sender signed; zero if it doesn't say.
+	Timestamp time.Time
+
+	id, timestamp string // for Identify
+}
+
+// Verify judges a request. Keys are the secrets as they are configured; now is
+// the time to compare timestamps with. The error is a *Rejection.
+func (v *Verifier) Verify(r *Request, keys []secret.Value, now time.Time) (Verdict, error) {
+	s, f, rejection := v.judge(r)
+	if rejection != nil {
+		return Verdict{}, rejection
+	}
+	verdict, rejection := s.verify(r, f, keys, now)
+	if rejection != nil {
+		return Verdict{}, rejection
+	}
+	return verdict, nil
+}
+
+// judge chooses the scheme: the first one of whose places a signature is in.
+// There is no way back to a later scheme, or a sender could pick a weaker one by
+// spoiling a stronger one.
+func (v *Verifier) judge(r *Request) (*compiled, found, *Rejection) {
+	for i := range v.schemes {
+		s := &v.schemes[i]
+		if s.mediaType != "" && s.mediaType != r.mediaType() {
+			continue
+		}
+		f, present, rejection := s.find(r)
+		if rejection != nil || present {
+			return s, f, rejection
+		}
+	}
+	return nil, found{}, reject(MissingSignature, "there is no signature: it must be in %s", v.places())
+}
+
+// places names all places of signatures.
+func (v *Verifier) places() string {
+	var names []string
+	for i := range v.schemes {
+		for _, at := range v.schemes[i].from {
+			if name := at.String(); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return strings.Join(names, " or ")
+}
+
+// find collects the candidates from all places of s.
+func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection) {
+	for _, at := range s.from {
+		if s.signature.Repeated {
+			for _, value := range r.Header[at.name] {
+				if rejection = s.take(value, &f, &present); rejection != nil {
+					return f, true, rejection
+				}
+			}
+			continue
+		}
+		value, rejection := r.lookup(at)
+		if rejection == nil {
+			rejection = s.take(value, &f, &present)
+		}
+		if rejection != nil {
+			return f, true, rejection
+		}
+	}
+	return f, present, nil
+}
+
+// take adds the candidates of a value that is not empty.
+func (s *compiled) take(value string, f *found, present *bool) *Rejection {
+	if value == "" {
+		return nil
+	}
+	*present = true
+	return s.signature.parse(value, f)
+}
+
+// verify judges a request by s. The order matters: nothing about the time or
+// the body is told to somebody who can't sign.
+func (s *compiled) verify(r *Request, f found, keys []secret.Value, now time.Time) (Verdict, *Rejection) {
+	if rejection := s.preconditions(r); rejection != nil {
+		return Verdict{}, rejection
+	}
+	scope, at, rejection := s.scope(r, f)
+	if rejection != nil {
+		return Verdict{}, rejection
+	}
+	signatures, rejection := s.decodeAll(r, f)
+	if rejection != nil {
+		return Verdict{}, rejection
+	}
+	index, digest, rejection := s.matchAny(scope, signatures, keys)
+	if rejection != nil {
+		return Verdict{}, rejection
+	}
+	if s.timestamp != nil {
+		if rejection := s.timestamp.judge(at, now); rejection != nil {
+			return Verdict{}, rejection
+		}
+	}
+	if rejection := s.checkBodyDigest(r); rejection != nil {
+		return Verdict{}, rejection
+	}
+	return Verdict{Scheme: s.name, Key: index, ContentSHA256: digest, Timestamp: at, id: scope.id, timestamp: scope.timestamp}, nil
+}
+
+// preconditions checks the headers that must have a certain value.
+func (s *compiled) preconditions(r *Request) *Rejection {
+	for _, want := range s.require {
+		value, rejection := r.lookup(want.at)
+		if rejection != nil {
+			return rejection
+		}
+		if value != want.value {
+			return reject(PreconditionFailed, "%s must be %q", want.at, want.value)
+		}
+	}
+	return nil
+}
+
+// scope reads what templates need.
+func (s *compiled) scope(r *Request, f found) (*scope, time.Time, *Rejection) {
+	var (
+		sc        = &scope{request: r, scheme: s, url: r.URL}
+		at        time.Time
+		rejection *Rejection
+	)
+	if s.timestamp != nil {
+		if sc.timestamp, at, rejection = s.timestamp.read(r, f.timestamp); rejection != nil {
+			return nil, at, rejection
+		}
+	}
+	if s.id != nil {
+		if sc.id, rejection = r.lookup(*s.id); rejection != nil {
+			return nil, at, rejection
+		}
+		if sc.id == "" {
+			return nil, at, reject(MissingID, "%s is missing: it is the event id, and it is signed", s.id)
+		}
+	}
+	return sc, at, nil
+}

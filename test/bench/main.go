@@ -1,0 +1,43 @@
+// Command bench measures Sallyport on this machine:
+//
+//	go run ./test/bench accept    requests/s of the accept path beside a bare handler
+//	go run ./test/bench apply     from `kubectl apply` to the first accepted webhook
+//
+// Both start what they need themselves, use nothing but 127.0.0.1, end after
+// minutes at most, and print a small table. -h lists the flags of each.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// commands are what the program can do; serve is for its own child processes.
+var commands = map[string]func(ctx context.Context, args []string, out io.Writer) error{
+	"accept": benchAccept,
+	"apply":  benchApply,
+	"serve":  serve,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends this process at once
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 || commands[args[0]] == nil {
+		return errors.New("say what to measure: accept or apply")
+	}
+	return commands[args[0]](ctx, args[1:], out)
+}

@@ -1,0 +1,193 @@
+// Package cel tells a real API server what people write, and reads what it
+// answers: the rules of the CRDs are their only validation, and their sentences
+// are the only help that somebody with a typing mistake gets.
+package cel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/yaml"
+)
+
+// api is the API server of this package, with the CRDs installed.
+var api client.Client
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	environment := &envtest.Environment{
+		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
+		ErrorIfCRDPathMissing: true,
+	}
+	config, err := environment.Start()
+	if err != nil {
+		return 0, fmt.Errorf("start an API server: %w (export KUBEBUILDER_ASSETS=$(hack/controlplane.sh) says where its programs are)", err)
+	}
+	defer func() { err = errors.Join(err, environment.Stop()) }()
+	if api, err = client.New(config, client.Options{}); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// object is a manifest.
+type object = unstructured.Unstructured
+
+// manifest reads YAML.
+func manifest(t *testing.T, text string) *object {
+	t.Helper()
+	asJSON, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatalf("the test's own manifest is not YAML: %v\n%s", err, text)
+	}
+	o := &object{}
+	if err := json.Unmarshal(asJSON, &o.Object); err != nil { // keeps integers integers
+		t.Fatal(err)
+	}
+	return o
+}
+
+// with returns a copy of a manifest in which a field, "spec.verify[0].name" for
+// example, has a value; nil takes the field out.
+func with(t *testing.T, o *object, field string, value any) *object {
+	t.Helper()
+	changed := o.DeepCopy()
+	path := strings.FieldsFunc(field, func(r rune) bool { return strings.ContainsRune(".[]", r) })
+	var parent any = changed.Object
+	for _, step := range path[:len(path)-1] {
+		parent = child(t, parent, step)
+	}
+	name := path[len(path)-1]
+	if value == nil {
+		delete(parent.(map[string]any), name)
+	} else {
+		parent.(map[string]any)[name] = runtime.DeepCopyJSONValue(value)
+	}
+	return changed
+}
+
+// child goes one step down; it makes the map that isn't there yet.
+func child(t *testing.T, parent any, step string) any {
+	t.Helper()
+	if list, ok := parent.([]any); ok {
+		i, err := strconv.Atoi(step)
+		if err != nil || i >= len(list) {
+			t.Fatalf("the list has no element %q", step)
+		}
+		return list[i]
+	}
+	fields := parent.(map[string]any)
+	if fields[step] == nil {
+		fields[step] = map[string]any{}
+	}
+	return fields[step]
+}
+
+// create asks for an object as `kubectl create --dry-run=server` does: with
+// strict validation, and without keeping it. It returns what would be stored.
+func create(t *testing.T, o *object) (*object, error) {
+	t.Helper()
+	stored := o.DeepCopy()
+	err := api.Create(context.Background(), stored, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+	return stored, err
+}
+
+// sentences are what a refusal says, "field: sentence" each. The value that the
+// API server repeats before a rule's sentence is left out, and so is its remark
+// that other rules wait for a structural mistake to be put right.
+func sentences(err error) []string {
+	if err == nil {
+		return nil
+	}
+	var status *apierrors.StatusError
+	if !errors.As(err, &status) || status.ErrStatus.Details == nil || len(status.ErrStatus.Details.Causes) == 0 {
+		return []string{err.Error()}
+	}
+	var said []string
+	for _, cause := range status.ErrStatus.Details.Causes {
+		if !strings.Contains(cause.Message, "some validation rules were not checked") {
+			said = append(said, cause.Field+": "+repeated.ReplaceAllString(cause.Message, ""))
+		}
+	}
+	return said
+}
+
+var repeated = regexp.MustCompile(`^Invalid value: (("([^"\\]|\\.)*"|[^ "]+): )?`)
+
+// rule is what the API server makes of the values of one field.
+type rule struct {
+	// field that the values are written to, "spec.path" for example.
+	field string
+	// says is the whole answer to a bad value. After "@" it names the field that
+	// the API server complains of, if that is another one.
+	says string
+	good []any
+	bad  []any
+}
+
+// check writes every value of the rules into a manifest that is fine without.
+func check(t *testing.T, base *object, rules []rule) {
+	t.Helper()
+	if _, err := create(t, base); err != nil {
+		t.Fatalf("the manifest that is to be changed is refused itself: %v", err)
+	}
+	for _, r := range rules {
+		for _, value := range r.good {
+			t.Run(fmt.Sprintf("%s may be %.60v", r.field, value), func(t *testing.T) {
+				if _, err := create(t, with(t, base, r.field, value)); err != nil {
+					t.Errorf("refused: %q", sentences(err))
+				}
+			})
+		}
+		for _, value := range r.bad {
+			t.Run(fmt.Sprintf("%s may not be %.60v", r.field, value), func(t *testing.T) {
+				_, err := create(t, with(t, base, r.field, value))
+				if want := r.answer(); !slices.Equal(sentences(err), want) {
+					t.Errorf("the answer is\n%q, want\n%q", sentences(err), want)
+				}
+			})
+		}
+	}
+}
+
+func (r rule) answer() []string {
+	if says, ok := strings.CutPrefix(r.says, "@"); ok {
+		return []string{says}
+	}
+	return []string{r.field + ": " + r.says}
+}
+
+// missing is the answer where a field is required.
+const missing = "Required value"
+
+// valueAt reads a field, "spec.path" for example.
+func valueAt(t *testing.T, o *object, field string) any {
+	t.Helper()
+	value, found, err := unstructured.NestedFieldCopy(o.Object, strings.Split(field, ".")...)
+	if err != nil || !found {
+		t.Fatalf("there is no %s: %v", field, err)
+	}
+	return value
+}

@@ -1,0 +1,32 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// identify makes a kubeconfig file with a client certificate of a ServiceAccount
+// of Namespace, so that a program may do what config/rbac grants, and no more.
+func (c *Cluster) identify(serviceAccount string) (kubeconfig string, err error) {
+	user, err := c.env.AddUser(envtest.User{
+		Name: "system:serviceaccount:" + Namespace + ":" + serviceAccount,
+		// The groups that an API server gives to every ServiceAccount.
+		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + Namespace, "system:authenticated"},
+	}, nil)
+	if err != nil {
+		return "", fmt.Errorf("make an identity for %s: %w", serviceAccount, err)
+	}
+	content, err := user.KubeConfig()
+	if err != nil {
+		return "", fmt.Errorf("make a kubeconfig for %s: %w", serviceAccount, err)
+	}
+	return c.writeKubeconfig(serviceAccount+".kubeconfig", content)
+}
+
+func (c *Cluster) writeKubeconfig(name string, content []byte) (path string, err error) {
+	path = filepath.Join(c.Dir, name)
+	return path, os.WriteFile(path, content, 0o600)
+}

@@ -1,0 +1,72 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// ManagerOptions configure a manager.
+type ManagerOptions struct {
+	// PublicURL is the base of the endpoints' URLs.
+	PublicURL string
+}
+
+// Manager is a running manager.
+type Manager struct {
+	*Process
+	// MetricsURL and HealthURL are the bases of its HTTP servers.
+	MetricsURL, HealthURL string
+}
+
+// StartManager starts a manager and waits until it is ready.
+func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
+	kubeconfig, err := c.identify("sallyport-manager")
+	if err != nil {
+		return nil, err
+	}
+	var metrics, health string
+	if err := addresses(ctx, &metrics, &health); err != nil {
+		return nil, err
+	}
+	process, err := c.janitor.start(program{name: "manager", path: filepath.Join(c.options.Bin, "manager"), args: []string{
+		"--kubeconfig=" + kubeconfig,
+		"--route-namespace=" + Namespace,
+		"--public-url=" + o.PublicURL,
+		"--metrics-bind-address=" + metrics,
+		"--health-probe-bind-address=" + health,
+	}})
+	if err != nil {
+		return nil, err
+	}
+	m := &Manager{Process: process, MetricsURL: "http://" + metrics, HealthURL: "http://" + health}
+	if err := awaitOK(ctx, process, m.HealthURL+"/readyz"); err != nil {
+		process.Kill()
+		return nil, err
+	}
+	return m, nil
+}
+
+// probeInterval is how often a program that starts is asked whether it is ready.
+const probeInterval = 20 * time.Millisecond
+
+// awaitOK asks url until it answers 200. It is an error if the process ends, or
+// ctx, and says what the last answer was.
+func awaitOK(ctx context.Context, process *Process, url string) error {
+	ticker := time.NewTicker(probeInterval)
+	defer ticker.Stop()
+	for {
+		answer, err := Get(ctx, url)
+		if err == nil && answer.Status == 200 {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-process.Exited():
+			return process.failed(fmt.Errorf("%s ended before it was ready", process.Name))
+		case <-ctx.Done():
+			return process.failed(fmt.Errorf("%s is not ready: %w; %s answered %d %s", process.Name, ctx.Err(), url, answer.Status, answer.Body))
+		}
+	}
+}

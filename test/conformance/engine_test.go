@@ -1,0 +1,106 @@
+package conformance
+
+import (
+	"io/fs"
+	"maps"
+	"slices"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/config/providers"
+	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// tally counts what was compared for a provider.
+type tally struct{ agreed, disagreed, handshakes, without int }
+
+// TestEngine gives each vector to the verifier of its preset.
+func TestEngine(t *testing.T) {
+	presets := loadPresets(t)
+	tallies := map[string]*tally{}
+	for _, v := range loadVectors(t) {
+		count := tallies[v.Provider]
+		if count == nil {
+			count = &tally{}
+			tallies[v.Provider] = count
+		}
+		provider := presets.of(&v)
+		switch {
+		case v.Kind != "delivery":
+			count.handshakes++
+		case provider == nil:
+			count.without++
+		case t.Run(v.ID, func(t *testing.T) { compareVector(t, provider, &v) }):
+			count.agreed++
+		default:
+			count.disagreed++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(tallies)) {
+		count := tallies[name]
+		t.Logf("%-20s %3d as stated, %d otherwise, %d handshakes, %d without a preset",
+			name, count.agreed, count.disagreed, count.handshakes, count.without)
+	}
+}
+
+// compareVector verifies a vector, and checks that the scheme that is meant
+// judged it.
+func compareVector(t *testing.T, provider *verify.Provider, v *vector) {
+	verifier, err := verify.Compile(*provider)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict, err := verifier.Verify(v.request(t), v.keys(), v.now())
+	switch accepted := err == nil; {
+	case accepted != v.Valid:
+		t.Errorf("accepted: %v (%v), stated: %v; %s", accepted, err, v.Valid, v.Note)
+	case accepted && hasScheme(provider, v.Variant) && verdict.Scheme != v.Variant:
+		t.Errorf("the scheme %q judged, not %q", verdict.Scheme, v.Variant)
+	}
+}
+
+// presets are the built-in providers by name.
+type presets map[string]*verify.Provider
+
+func loadPresets(t *testing.T) presets {
+	t.Helper()
+	names, err := fs.Glob(providers.Files, "*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := presets{}
+	for _, name := range names {
+		text, err := fs.ReadFile(providers.Files, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var object v1alpha1.WebhookProvider
+		if err := yaml.UnmarshalStrict(text, &object); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		sender := compile.Provider(&object)
+		if sender.Problem != "" {
+			t.Fatalf("%s: %s", name, sender.Problem)
+		}
+		all[object.Name] = &sender.Provider
+	}
+	return all
+}
+
+// of is the preset that a vector is for: the provider's own, if it has the
+// variant as a scheme, else the one that is called <provider>-<variant>.
+func (p presets) of(v *vector) *verify.Provider {
+	own := p[v.Provider]
+	switch {
+	case v.Variant == "" || v.Variant == "default", own != nil && hasScheme(own, v.Variant):
+		return own
+	}
+	return p[v.Provider+"-"+v.Variant]
+}
+
+func hasScheme(provider *verify.Provider, name string) bool {
+	return slices.ContainsFunc(provider.Schemes, func(s verify.Scheme) bool { return s.Name == name })
+}

@@ -1,0 +1,112 @@
+package conformance
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// vector is one request and whether it is genuine.
+type vector struct {
+	ID       string            `json:"id"`
+	Provider string            `json:"provider"`
+	Kind     string            `json:"kind"`
+	Variant  string            `json:"variant"`
+	Secret   string            `json:"secret"`
+	Key      map[string]string `json:"key"`
+	Params   map[string]string `json:"params"`
+	Method   string            `json:"method"`
+	URL      string            `json:"url"`
+	Headers  map[string]string `json:"headers"`
+	Body     []byte            `json:"body_base64"`
+	Now      int64             `json:"now_unix"`
+	Valid    bool              `json:"valid"`
+	Note     string            `json:"note"`
+}
+
+// files are what the folder must hold.
+var files = []string{"vectors.jsonl", "vectors_synthetic.jsonl"}
+
+// loadVectors reads the folder; nil if none is named. A missing file is a
+// failure: a run that compares nothing must not look like one that did.
+func loadVectors(t *testing.T) []vector {
+	t.Helper()
+	folder := os.Getenv("SALLYPORT_VECTORS")
+	if folder == "" {
+		t.Log("SALLYPORT_VECTORS names no folder: nothing to compare with")
+		return nil
+	}
+	var vectors []vector
+	for _, name := range files {
+		vectors = append(vectors, readVectors(t, filepath.Join(folder, name))...)
+	}
+	return vectors
+}
+
+func readVectors(t *testing.T, path string) (vectors []vector) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var v vector
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		vectors = append(vectors, v)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return vectors
+}
+
+// request is the vector as the receiver would see it. Senders that sign their
+// URL sign the one that they were given.
+func (v *vector) request(t *testing.T) *verify.Request {
+	t.Helper()
+	address := v.URL
+	if configured := v.Params["configured_url"]; configured != "" {
+		address = configured
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &verify.Request{Method: v.Method, URL: address, RawQuery: u.RawQuery, Header: http.Header{}, Body: v.Body}
+	for name, value := range v.Headers {
+		r.Header.Add(name, value)
+	}
+	return r
+}
+
+// keys are the vector's secret, in the form in which a Secret holds it.
+func (v *vector) keys() []secret.Value {
+	text := v.Secret
+	for _, name := range []string{"ed25519_public", "ecdsa_p256_spki_base64", "pem"} {
+		if text == "" {
+			text = v.Key[name]
+		}
+	}
+	for _, name := range []string{"key_id", "public_key"} {
+		if id := v.Params[name]; id != "" {
+			text = id + ":" + text
+		}
+	}
+	return []secret.Value{secret.New([]byte(text))}
+}
+
+// now is when the request arrives.
+func (v *vector) now() time.Time { return time.Unix(v.Now, 0) }
