@@ -90,25 +90,23 @@ var _ = Describe("An endpoint", func() {
 
 	It("gets no status that was meant for another of its name", func() {
 		inOrder()
-		endpoint, again := anEndpoint("orders"), anEndpoint("orders", from("nobody"))
 		answer := manager.sent.beforeNext("/"+namespace+"/webhookendpoints/orders/status", func() {
-			remove(endpoint)
-			create(again)
+			remove(anEndpoint("orders"))
+			create(anEndpoint("orders", from("nobody")))
 		})
-		create(endpoint)
+		create(anEndpoint("orders"))
 		Eventually(answer).Should(Receive(Equal(http.StatusConflict)))
-		Eventually(condition(again, "Ready")).Should(Equal("False ProviderNotFound"))
+		Eventually(condition(anEndpoint("orders"), "Ready")).Should(Equal("False ProviderNotFound"))
 	})
 
 	It("gets no status that was meant for an earlier spec", func() {
 		inOrder()
-		endpoint := anEndpoint("orders")
 		answer := manager.sent.beforeNext("/"+namespace+"/webhookendpoints/orders/status", func() {
-			change(endpoint, func(e *v1alpha1.WebhookEndpoint) { e.Spec.Provider = "nobody" })
+			change(anEndpoint("orders"), func(e *v1alpha1.WebhookEndpoint) { e.Spec.Provider = "nobody" })
 		})
-		create(endpoint.DeepCopy())
+		create(anEndpoint("orders"))
 		Eventually(answer).Should(Receive(Equal(http.StatusConflict)))
-		Eventually(condition(endpoint, "Ready")).Should(Equal("False ProviderNotFound"))
+		Eventually(condition(anEndpoint("orders"), "Ready")).Should(Equal("False ProviderNotFound"))
 	})
 
 	It("can be made again", func() {

@@ -62,10 +62,10 @@ var _ = BeforeSuite(func() {
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 
 	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../config/crd/bases"}, ErrorIfCRDPathMissing: true}
+	DeferCleanup(environment.Stop) // also what a failed start leaves behind
 	var err error
 	apiServer, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "export KUBEBUILDER_ASSETS=$(hack/controlplane.sh) says where the API server's programs are")
-	DeferCleanup(environment.Stop)
 	cluster, err = client.New(apiServer, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: routeNamespace}})
@@ -165,6 +165,7 @@ func (r *recorder) beforeNext(path string, do func()) <-chan int {
 	r.meddling = func(request *http.Request) (answered func(*http.Response)) {
 		if changes(request) && strings.HasSuffix(request.URL.Path, path) {
 			once.Do(func() {
+				defer GinkgoRecover() // the manager's goroutine runs this
 				do()
 				answered = func(response *http.Response) { code <- response.StatusCode }
 			})

@@ -30,8 +30,10 @@ const (
 	// endpoint can't take all of receiverBytes. It holds one body of the largest
 	// size that a route may allow, and some small ones beside it.
 	endpointBytes = route.MaxBodyBytes + 32<<20
-	// receiverBytes bounds the bodies of all requests in memory.
-	receiverBytes = 256 << 20
+	// receiverBytes bounds the bodies of all requests in memory. Each is there up
+	// to three times while it is stored (as read, as a record, as sent to Redis),
+	// and the dispatcher has a budget of its own.
+	receiverBytes = 128 << 20
 
 	// acceptTimeout bounds the step into Redis. The store has a timeout of its
 	// own; this one is for when that fails.

@@ -30,7 +30,7 @@ func TestOneOfAllHasThePath(t *testing.T) {
 	}
 	for range all {
 		all = append(all[1:], all[0])
-		for i := range all[:] {
+		for i := range all {
 			rivals := slices.Delete(slices.Clone(all), i, i+1)
 			problems := pathConflict(&all[i], rivals)
 			switch all[i].Name {

@@ -127,14 +127,14 @@ func (c *cluster) input(t *testing.T) Input {
 }
 
 // sender compiles a provider of testdata/providers; nil: there is none.
-func sender(t testing.TB, name string) *Sender {
-	t.Helper()
+func sender(tb testing.TB, name string) *Sender {
+	tb.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "providers", name+".yaml"))
 	if os.IsNotExist(err) {
 		return nil
 	}
 	provider := &v1alpha1.WebhookProvider{}
-	parse(t, text, provider, yaml.UnmarshalStrict)
+	parse(tb, text, provider, yaml.UnmarshalStrict)
 	return Provider(provider)
 }
 
@@ -200,20 +200,20 @@ func problems(in Problems) []problem {
 	return out
 }
 
-func read(t testing.TB, file string) []byte {
-	t.Helper()
+func read(tb testing.TB, file string) []byte {
+	tb.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return text
 }
 
 type unmarshal func([]byte, any, ...yaml.JSONOpt) error
 
-func parse(t testing.TB, text []byte, into any, how unmarshal) {
-	t.Helper()
+func parse(tb testing.TB, text []byte, into any, how unmarshal) {
+	tb.Helper()
 	if err := how(text, into); err != nil {
-		t.Fatal(fmt.Errorf("%w in\n%s", err, text))
+		tb.Fatal(fmt.Errorf("%w in\n%s", err, text))
 	}
 }

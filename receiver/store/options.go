@@ -1,9 +1,11 @@
 package store
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -41,8 +43,18 @@ func newClient(o Options) (redis.UniversalClient, error) {
 		return nil, err
 	}
 	setTimeouts(universal, o.Timeout)
+	silence()
 	return redis.NewUniversalClient(universal), nil
 }
+
+// silence turns off the client's own log, which is one for the whole process:
+// it writes plain text about errors that the store returns anyway.
+var silence = sync.OnceFunc(func() { redis.SetLogger(noLog{}) })
+
+type noLog struct{}
+
+// Printf implements the client's logging interface.
+func (noLog) Printf(context.Context, string, ...any) {}
 
 // universalOptions reads the URL by the client's own parser for the kind of
 // installation, and keeps what the store does not decide itself.

@@ -1,7 +1,6 @@
 package cel
 
 import (
-	"context"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,7 +11,7 @@ import (
 func TestEveryFieldIsExplained(t *testing.T) {
 	var crds unstructured.UnstructuredList
 	crds.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinitionList"})
-	if err := api.List(context.Background(), &crds); err != nil {
+	if err := api.List(t.Context(), &crds); err != nil {
 		t.Fatal(err)
 	}
 	if len(crds.Items) == 0 {

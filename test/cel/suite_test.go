@@ -4,7 +4,6 @@
 package cel
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -41,11 +40,11 @@ func run(m *testing.M) (code int, err error) {
 		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
 		ErrorIfCRDPathMissing: true,
 	}
+	defer func() { err = errors.Join(err, environment.Stop()) }() // also what a failed start leaves behind
 	config, err := environment.Start()
 	if err != nil {
 		return 0, fmt.Errorf("start an API server: %w (export KUBEBUILDER_ASSETS=$(hack/controlplane.sh) says where its programs are)", err)
 	}
-	defer func() { err = errors.Join(err, environment.Stop()) }()
 	if api, err = client.New(config, client.Options{}); err != nil {
 		return 0, err
 	}
@@ -110,7 +109,7 @@ func child(t *testing.T, parent any, step string) any {
 func create(t *testing.T, o *object) (*object, error) {
 	t.Helper()
 	stored := o.DeepCopy()
-	err := api.Create(context.Background(), stored, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+	err := api.Create(t.Context(), stored, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
 	return stored, err
 }
 

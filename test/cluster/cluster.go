@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 )
@@ -112,6 +114,7 @@ func (c *Cluster) start(ctx context.Context) error {
 // startControlPlane has the API server and etcd keep all of their files in Dir,
 // and under their usual names, so that the janitor finds what they leave.
 func (c *Cluster) startControlPlane() error {
+	log.SetLogger(logr.Discard()) // or envtest's client complains that there is none
 	env := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join(c.options.Root, "config/crd/bases")},
 		ErrorIfCRDPathMissing: true,

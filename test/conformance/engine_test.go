@@ -19,7 +19,7 @@ type tally struct{ agreed, disagreed, handshakes, without int }
 
 // TestEngine gives each vector to the verifier of its preset.
 func TestEngine(t *testing.T) {
-	presets := loadPresets(t)
+	senders := loadSenders(t)
 	tallies := map[string]*tally{}
 	for _, v := range loadVectors(t) {
 		count := tallies[v.Provider]
@@ -27,13 +27,13 @@ func TestEngine(t *testing.T) {
 			count = &tally{}
 			tallies[v.Provider] = count
 		}
-		provider := presets.of(&v)
+		sender := senders[v.presetName(senders)]
 		switch {
 		case v.Kind != "delivery":
 			count.handshakes++
-		case provider == nil:
+		case sender == nil:
 			count.without++
-		case t.Run(v.ID, func(t *testing.T) { compareVector(t, provider, &v) }):
+		case t.Run(v.ID, func(t *testing.T) { compareVector(t, &sender.Provider, &v) }):
 			count.agreed++
 		default:
 			count.disagreed++
@@ -62,16 +62,16 @@ func compareVector(t *testing.T, provider *verify.Provider, v *vector) {
 	}
 }
 
-// presets are the built-in providers by name.
-type presets map[string]*verify.Provider
+// senders are the built-in providers by name, compiled.
+type senders map[string]*compile.Sender
 
-func loadPresets(t *testing.T) presets {
+func loadSenders(t *testing.T) senders {
 	t.Helper()
 	names, err := fs.Glob(providers.Files, "*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := presets{}
+	all := senders{}
 	for _, name := range names {
 		text, err := fs.ReadFile(providers.Files, name)
 		if err != nil {
@@ -85,20 +85,19 @@ func loadPresets(t *testing.T) presets {
 		if sender.Problem != "" {
 			t.Fatalf("%s: %s", name, sender.Problem)
 		}
-		all[object.Name] = &sender.Provider
+		all[object.Name] = sender
 	}
 	return all
 }
 
-// of is the preset that a vector is for: the provider's own, if it has the
-// variant as a scheme, else the one that is called <provider>-<variant>.
-func (p presets) of(v *vector) *verify.Provider {
-	own := p[v.Provider]
-	switch {
-	case v.Variant == "" || v.Variant == "default", own != nil && hasScheme(own, v.Variant):
-		return own
+// presetName is the preset that a vector is for: the provider's own, if it has
+// the variant as a scheme, else the one that is called <provider>-<variant>.
+func (v *vector) presetName(all senders) string {
+	own := all[v.Provider]
+	if v.Variant == "" || v.Variant == "default" || own != nil && hasScheme(&own.Provider, v.Variant) {
+		return v.Provider
 	}
-	return p[v.Provider+"-"+v.Variant]
+	return v.Provider + "-" + v.Variant
 }
 
 func hasScheme(provider *verify.Provider, name string) bool {

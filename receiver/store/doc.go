@@ -1,0 +1,84 @@
+// Package store is the write-ahead log: it keeps each accepted event in Redis
+// until all its deliveries are done. It is the only package that speaks Redis.
+//
+// # Keys
+//
+// An event is named by its ref, 24 bytes of SHA-256 over endpoint and event id.
+// The ref chooses one of 64 partitions; {p} is the hash tag, so all keys of an
+// event live on one shard of a cluster and each step can be one script.
+//
+//	sallyport:{p}:event:<ref>    the record (state P, no expiry), later a marker (state D, expires)
+//	sallyport:{p}:due            sorted set: delivery → when it may be claimed (us)
+//	sallyport:{p}:attempts       hash: delivery → Failure as JSON, for those that failed once
+//	sallyport:{p}:delayed        sorted set: delivery that failed once → when received (ms)
+//	sallyport:{p}:dead           sorted set: delivery → when it was given up (ms)
+//	sallyport:{p}:content:<ref>  "<ref of the event>|<ms>", for replay protection (expires)
+//
+// A delivery is "<ref>/<target>". It is in due or in dead while it exists, never
+// in both and never in neither: that is what "stored" means.
+//
+// # States
+//
+//	            Accept                     Delivered, the last of its event
+//	(nothing) ─────────▶ leased ─────────────────────────────────▶ marker ──window──▶ (nothing)
+//	                     ▲  │ ▲
+//	        Claim, when  │  │ └─ Renew
+//	        it is due    │  │
+//	                     │  ├─ Retry, Postpone, Release ─▶ waiting ──┐
+//	                     └──┼────────────────────────────────────────┘
+//	                        │
+//	                        └─ Dead ─▶ dead ── Accept of a duplicate ─▶ waiting
+//
+// "leased" and "waiting" are one thing in Redis, an entry of due: a lease is an
+// entry that is due when the lease ends. So there is no step from "the owner
+// died" to "somebody else may have it" that anybody would have to take.
+//
+// Each arrow is one script, lua/<name>.lua, which names its keys, arguments and
+// replies, and which checks before it writes. Redis runs a script as a whole,
+// and its append-only file replays it as a whole.
+//
+// # Fencing
+//
+// The end of a lease is also its fencing token: every transition compares it to
+// the score in due and does nothing if it differs. A new lease ends later than
+// an old one, since a claim needs the old one to be over; a counter in its last
+// digits keeps leases apart that end in one millisecond, as of two copies of one
+// event that arrive together. Should two receivers draw the same digits for the
+// same event in the same millisecond, it is delivered twice, and nothing else.
+//
+// # What happens if …
+//
+//	the process dies …
+//	  before Accept's script       nothing is stored; the sender got no 2xx and sends again
+//	  after it, before the answer  stored; claimed when the lease ends; the second copy is a duplicate
+//	  during an attempt            claimed when the lease ends; the target may see the event twice
+//	  after it, before Delivered   the same
+//	  after Retry, Dead, Release   nothing is open
+//	the reply of a script is lost  it is sent once more. Each script knows its own earlier run by
+//	                               the fence or by the new score, and answers as that did. So the
+//	                               client's retries are harmless
+//	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
+//	                               still run later: the event is stored and delivered although the
+//	                               sender was told to send again, which makes a duplicate
+//	Redis is full                  ErrFull. Redis checks for memory before the first write of a script
+//	                               only, so an event is stored with its index or not at all. Claims
+//	                               and outcomes start by removing something and go on when full:
+//	                               they are what makes room
+//	Redis restarts                 scripts are loaded again on NOSCRIPT; what is kept is up to
+//	                               appendonly and appendfsync, see CheckPolicy
+//
+// # Replay protection
+//
+// A content mark lives in a partition of its own, so Accept sets it before the
+// event, in two steps. A mark is never believed alone: content counts as seen
+// only if the event that the mark names is stored and was stored with that very
+// content. A mark without an event is taken over once it is old enough; before,
+// the answer is ErrBusy. So nothing is marked as seen without being stored.
+//
+// # Grouping
+//
+// Scripts of concurrent callers share round trips (an auto-pipeline). A script
+// needs no order among those of other events, and an accept is one command, so
+// no half of it can be lost with a connection. BenchmarkAccept compares this
+// with plain commands and with one round trip per call.
+package store
