@@ -368,6 +368,9 @@ type BodyDigest struct {
 	// encoding is how it is written.
 	// +required
 	Encoding SignatureEncoding `json:"encoding"`
+	// optional: the digest may be missing; if it is there, it must be right.
+	// +optional
+	Optional bool `json:"optional,omitempty"`
 }
 
 // RequiredHeader is a header that must have a certain value.

@@ -114,7 +114,11 @@ func verifyScheme(in *v1alpha1.SignatureScheme) verify.Scheme {
 		}
 	}
 	if in.BodyDigest != nil {
-		out.BodyDigest = &verify.BodyDigest{From: verify.Location(in.BodyDigest.From), Encoding: verify.Encoding(in.BodyDigest.Encoding)}
+		out.BodyDigest = &verify.BodyDigest{
+			From:     verify.Location(in.BodyDigest.From),
+			Encoding: verify.Encoding(in.BodyDigest.Encoding),
+			Optional: in.BodyDigest.Optional,
+		}
 	}
 	for _, require := range in.Require {
 		out.Require = append(out.Require, verify.Requirement(require))

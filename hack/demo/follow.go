@@ -27,7 +27,7 @@ func (d *demo) printCommands(ctx context.Context) error {
 		{"", kubectl + " describe whe github -n shop"},
 		{"", kubectl + " get events.events.k8s.io -n shop"},
 		{"send a GitHub webhook, signed on the spot (each run is a new event)", signedCurl(url, secret)},
-		{"send the same with a signature that is not GitHub's", "curl -sS -i " + url + ` -H 'X-GitHub-Event: ping' -H 'X-GitHub-Delivery: forged' -H 'X-Hub-Signature-256: sha256=` + fmt.Sprintf("%064x", 0xbad) + `' -d '{}'`},
+		{"send a forgery", "curl -sS -i " + url + ` -H 'X-GitHub-Event: ping' -H 'X-GitHub-Delivery: forged' -H 'X-Hub-Signature-256: sha256=` + fmt.Sprintf("%064x", 0xbad) + `' -d '{}'`},
 		{"all fields of the audit log, and the metrics", "cat " + d.receiver.AuditPath},
 		{"", "curl -sS " + d.receiver.AdminURL + "/metrics | grep ^sallyport_"},
 	} {

@@ -45,7 +45,10 @@ func (p *printer) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-func (p *printer) line(format string, args ...any) { fmt.Fprintf(p.w, format+"\n", args...) }
+func (p *printer) line(format string, args ...any) { p.print(format+"\n", args...) }
+
+// print ignores errors: who closes the output does not want to read it.
+func (p *printer) print(format string, args ...any) { _, _ = fmt.Fprintf(p.w, format, args...) }
 
 func (p *printer) heading(text string) { p.line("%s", p.paint(bold, text)) }
 
@@ -57,16 +60,35 @@ func (p *printer) detail(name, format string, args ...any) {
 // step announces something that takes time; done ends it.
 func (p *printer) step(name string) {
 	p.name, p.since, p.broken = name, time.Now(), false
-	fmt.Fprintf(p.w, "%-14s ", name)
+	p.print("%-14s ", name)
 }
 
 func (p *printer) done(format string, args ...any) {
 	if p.broken {
-		fmt.Fprintf(p.w, "%-14s ", p.name)
+		p.print("%-14s ", p.name)
 	}
 	p.name = ""
 	took := p.paint(dim, "("+seconds(time.Since(p.since))+")")
 	p.line("%s %s %s", p.paint(green, "ok"), fmt.Sprintf(format, args...), took)
+}
+
+// heartbeat is how long a step may be silent.
+const heartbeat = 10 * time.Second
+
+// during runs the work of a step and says that it is still going on.
+func (p *printer) during(work func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- work() }()
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-ticker.C:
+			_, _ = fmt.Fprintf(p, "%s: %s so far, the first time takes some minutes\n", p.name, seconds(time.Since(p.since)))
+		}
+	}
 }
 
 // Write implements io.Writer for the progress of the step that is going on.

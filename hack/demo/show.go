@@ -131,26 +131,26 @@ func (d *demo) showRecords(ctx context.Context, s scene, requestID string) error
 // reasonOf is the reason of the Event of an outcome: retry_scheduled has
 // RetryScheduled.
 func reasonOf(outcome audit.Status) string {
-	reason := ""
+	var reason strings.Builder
 	for word := range strings.SplitSeq(string(outcome), "_") {
-		reason += strings.ToUpper(word[:1]) + word[1:]
+		reason.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
-	return reason
+	return reason.String()
 }
 
 // summary is an audit record on one line. The file has all fields.
 func summary(r audit.Record) string {
-	text := fmt.Sprintf("processing_status=%s endpoint=%s", r.Status, r.Endpoint)
+	fields := []string{"processing_status=" + string(r.Status), "endpoint=" + r.Endpoint}
 	for _, field := range []struct{ name, value string }{
 		{"event_id", r.EventID}, {"event_type", r.EventType}, {"target", r.Target},
 	} {
 		if field.value != "" {
-			text += " " + field.name + "=" + field.value
+			fields = append(fields, field.name+"="+field.value)
 		}
 	}
-	text += fmt.Sprintf(" signature_verified=%t status_code=%d duration_ms=%.1f", r.SignatureVerified, r.StatusCode, r.DurationMS)
+	fields = append(fields, fmt.Sprintf("signature_verified=%t status_code=%d duration_ms=%.1f", r.SignatureVerified, r.StatusCode, r.DurationMS))
 	if r.ErrorMessage != "" {
-		text += fmt.Sprintf(" error_message=%q", r.ErrorMessage)
+		fields = append(fields, fmt.Sprintf("error_message=%q", r.ErrorMessage))
 	}
-	return text
+	return strings.Join(fields, " ")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/discovery"
@@ -56,7 +57,11 @@ func (d *demo) start(ctx context.Context) (err error) {
 
 func (d *demo) startControlPlane(ctx context.Context) error {
 	d.out.step("programs")
-	bin, err := cluster.Build(ctx, d.root)
+	var bin string
+	err := d.out.during(func() (err error) {
+		bin, err = cluster.Build(ctx, d.root)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -142,9 +147,9 @@ func (d *demo) onStop(cleanup func(context.Context) error) { d.cleanups = append
 // stop ends the parts in the reverse order of starting.
 func (d *demo) stop() error {
 	var err error
-	for i := len(d.cleanups) - 1; i >= 0; i-- {
+	for _, cleanup := range slices.Backward(d.cleanups) {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		err = errors.Join(err, d.cleanups[i](ctx))
+		err = errors.Join(err, cleanup(ctx))
 		cancel()
 	}
 	return err

@@ -77,8 +77,10 @@ func classifyError(err error) outcome {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return outcome{verdict: held, err: errors.New("the receiver is shutting down")}
-	case errors.As(err, &dns) && !dns.IsNotFound:
-		return outcome{verdict: held, err: fmt.Errorf("the cluster's DNS failed: %w", err)}
+	case errors.As(err, &dns):
+		// A name that is not found is a Service that is gone, or so new that the
+		// DNS does not know it yet: no target had a chance to answer.
+		return outcome{verdict: held, err: fmt.Errorf("the cluster's DNS has no answer: %w", err)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return outcome{verdict: failed, err: errors.New("the target did not answer in time")}
 	}

@@ -2,9 +2,7 @@ package deliver
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"math/rand/v2"
+	"sync"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/store"
@@ -19,8 +17,6 @@ const (
 	maxSleep = time.Second
 	// minSleep keeps a full queue from being asked for room all the time.
 	minSleep = 20 * time.Millisecond
-	// crowdedWait is how long a delivery is put off whose lane is full.
-	crowdedWait = 2 * time.Second
 	// maxClaimBackoff bounds the pause while the log is away.
 	maxClaimBackoff = 5 * time.Second
 	// statsInterval is the time between two counts of what is stored.
@@ -30,41 +26,55 @@ const (
 // Run takes deliveries that are due until ctx ends: retries, and what a receiver
 // left that died. No error ends it.
 func (d *Dispatcher) Run(ctx context.Context) {
-	go d.count(ctx)
+	var helpers sync.WaitGroup
+	helpers.Go(func() { d.count(ctx) })
+	for range overflowWriters {
+		helpers.Go(func() { d.giveBack(ctx) })
+	}
+	defer func() {
+		helpers.Wait()
+		d.handBack(context.WithoutCancel(ctx), d.overflowing())
+	}()
 	failures := 0
 	for {
-		next, err := d.claim(ctx)
+		wait, err := d.claim(ctx)
 		if err == nil {
 			failures = 0
 		} else if ctx.Err() == nil {
 			failures++
-			d.metrics.redisErrors.Inc()
-			if failures == 1 {
-				d.o.Log.Error("could not look for deliveries that are due; going on", "error", err)
-			}
-			next = min(maxSleep<<min(failures-1, 8), maxClaimBackoff)
+			d.claimFailed(err, failures)
+			wait = min(maxSleep<<min(failures-1, 8), maxClaimBackoff)
 		}
+		d.sleepsUntil.Store(d.o.Store.Now().Add(wait).UnixNano())
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(next):
+		case <-time.After(wait):
 		case <-d.wake:
 		}
+	}
+}
+
+// claimFailed reports the first failure of a row; the metric counts them all.
+func (d *Dispatcher) claimFailed(err error, failures int) {
+	d.metrics.redisErrors.Inc()
+	if failures == 1 {
+		d.o.Log.Error("could not look for deliveries that are due; going on", "error", err)
 	}
 }
 
 // claim takes what there is room for and returns how long to sleep.
 func (d *Dispatcher) claim(ctx context.Context) (time.Duration, error) {
 	jobs, bytes := d.room()
-	if jobs < claimBatch || bytes <= 0 {
+	if jobs <= 0 || bytes <= 0 {
 		return minSleep, nil
 	}
-	claimed, err := d.o.Store.Claim(ctx, store.ClaimOptions{Max: claimBatch, MaxBytes: bytes, Lease: d.o.Lease})
+	claimed, err := d.o.Store.Claim(ctx, store.ClaimOptions{Max: min(jobs, claimBatch), MaxBytes: bytes, Lease: d.o.Lease})
 	for _, delivery := range claimed.Deliveries {
-		j := &job{event: delivery.Event, lease: delivery.Lease, failure: delivery.Failure, size: sizeOf(delivery.Event)}
-		if !d.enqueue(j) {
-			d.putAside(ctx, j)
-		}
+		d.take(&job{
+			event: delivery.Event, lease: delivery.Lease, failure: delivery.Failure,
+			size: sizeOf(delivery.Event), claimed: true,
+		})
 	}
 	if claimed.Unreadable > 0 {
 		d.o.Log.Error("stored deliveries can't be read by this version; they are kept", "count", claimed.Unreadable)
@@ -78,17 +88,11 @@ func (d *Dispatcher) claim(ctx context.Context) (time.Duration, error) {
 	return min(max(claimed.Next.Sub(d.o.Store.Now()), minSleep), maxSleep), nil
 }
 
-// putAside gives a delivery back whose lane is full, with some jitter, so that
-// the loop sees others meanwhile.
-func (d *Dispatcher) putAside(ctx context.Context, j *job) {
-	wait := crowdedWait/2 + rand.N(crowdedWait) //nolint:gosec // jitter needs no secrecy
-	if err := d.o.Store.Postpone(ctx, j.lease, d.o.Store.Now().Add(wait)); err != nil {
-		d.lost(err, "put a delivery aside", j)
+// wakeAt has the claim loop look at a time, if it sleeps longer than that.
+func (d *Dispatcher) wakeAt(at time.Time) {
+	if at.UnixNano() >= d.sleepsUntil.Load() {
+		return
 	}
-}
-
-// wakeUp has the claim loop look again.
-func (d *Dispatcher) wakeUp() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
@@ -109,9 +113,4 @@ func (d *Dispatcher) count(ctx context.Context) {
 		case <-ticker.C:
 		}
 	}
-}
-
-func sha256Hex(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
 }

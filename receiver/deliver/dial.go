@@ -26,20 +26,14 @@ const (
 type Connections map[string]string
 
 // errForbidden says that a Service's name led to an address that no Service has.
-var errForbidden = errors.New("the Service resolves to a loopback, link-local, multicast or unspecified address, which is never dialled")
+var errForbidden = errors.New("the Service resolves to a loopback, link-local, multicast, unspecified or metadata address, which is never dialled")
 
 // NewTransport makes a transport for targets. It reaches a Service by its full
 // DNS name and refuses addresses through which a name could lead back into the
 // pod, the node or a cloud's metadata service. It uses no proxy.
 func NewTransport(clusterDomain string, connect Connections) *http.Transport {
-	d := dialer{
-		domain:  strings.Trim(clusterDomain, "."),
-		connect: connect,
-		checked: &net.Dialer{Timeout: dialTimeout, ControlContext: refuseForbidden},
-		mapped:  &net.Dialer{Timeout: dialTimeout},
-	}
 	return &http.Transport{
-		DialContext:            d.dial,
+		DialContext:            newDialer(clusterDomain, connect).dial,
 		MaxIdleConnsPerHost:    maxIdlePerHost,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
@@ -51,6 +45,15 @@ type dialer struct {
 	domain          string
 	connect         Connections
 	checked, mapped *net.Dialer
+}
+
+func newDialer(clusterDomain string, connect Connections) dialer {
+	return dialer{
+		domain:  strings.Trim(clusterDomain, "."),
+		connect: connect,
+		checked: &net.Dialer{Timeout: dialTimeout, ControlContext: refuseForbidden},
+		mapped:  &net.Dialer{Timeout: dialTimeout},
+	}
 }
 
 // dial gets the address that serviceURL made: service.namespace:port.
@@ -75,16 +78,34 @@ func refuseForbidden(_ context.Context, _, address string, _ syscall.RawConn) er
 	if err != nil {
 		return err
 	}
-	ip := at.Addr().Unmap()
-	// 169.254.169.254 and fd00:ec2::254 are metadata services; the first is
-	// link-local.
-	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || ip == metadataIPv6 {
+	ip := embedded(at.Addr())
+	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() || metadata[ip] {
 		return errForbidden
 	}
 	return nil
 }
 
-var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
+// metadata are the metadata services of clouds that are not link-local, as
+// 169.254.169.254 is: AWS by IPv6, Alibaba Cloud, Oracle Cloud, Azure.
+var metadata = map[netip.Addr]bool{
+	netip.MustParseAddr("fd00:ec2::254"):   true,
+	netip.MustParseAddr("100.100.100.200"): true,
+	netip.MustParseAddr("192.0.0.192"):     true,
+	netip.MustParseAddr("168.63.129.16"):   true,
+}
+
+// nat64 is the well-known prefix whose addresses end in an IPv4 address
+// (RFC 6052 §2.1).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// embedded returns the IPv4 address that an IPv6 address stands for, else ip.
+func embedded(ip netip.Addr) netip.Addr {
+	if nat64.Contains(ip) {
+		b := ip.As16()
+		return netip.AddrFrom4([4]byte(b[12:]))
+	}
+	return ip.Unmap()
+}
 
 // serviceURL is the URL of a target; dial knows what its host means.
 func serviceURL(t route.Target) string {

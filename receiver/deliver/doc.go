@@ -9,6 +9,8 @@
 //	dial.go        reaches Services, and nothing but Services
 //	settle.go      writes the outcome to the log and to the audit
 //	backoff.go     when to try again
+//	overflow.go    gives back what there is no room for
+//	shutdown.go    hands everything back when the receiver ends
 //
 // It assumes that the log fences: whoever lost his lease can't write. It
 // promises at-least-once: a delivery that was taken is settled in the log or its

@@ -8,9 +8,23 @@ type laneKey struct{ endpoint, target string }
 // lane is the queue of one target. Its jobs run side by side, as many as the
 // target may get at a time. Dispatcher.mu guards it.
 type lane struct {
-	queue   []*job
+	live    []*job // just accepted
+	backlog []*job // claimed: retries, and what others left
 	workers int
+	jobs    int   // queued or running
+	bytes   int64 // of those
+	turn    int   // jobs taken since the backlog had its turn
 }
+
+const (
+	// laneShare is the part of the room that is still free which one lane may
+	// fill. So lanes that are stuck, however many, never use up all the room: each
+	// further one gets less, and a lane that works always gets some.
+	laneShare = 8
+	// backlogTurn: one job in so many comes from the backlog while there is live
+	// traffic, so that a backlog neither delays it nor waits for ever.
+	backlogTurn = 4
+)
 
 // enqueue queues a job in the lane of its target; false: there is no room.
 func (d *Dispatcher) enqueue(j *job) bool {
@@ -18,18 +32,15 @@ func (d *Dispatcher) enqueue(j *job) bool {
 	limit := d.inFlightLimit(j.event.Endpoint)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.draining || d.jobs >= maxJobs || d.bytes+j.size > maxBytes && d.jobs > 0 {
-		return false
-	}
 	l := d.lanes[key]
 	if l == nil {
 		l = &lane{}
-		d.lanes[key] = l
 	}
-	if len(l.queue) >= maxLaneJobs {
+	if d.draining || !d.fits(l, j) {
 		return false
 	}
-	l.queue = append(l.queue, j)
+	d.lanes[key] = l
+	l.add(j)
 	d.jobs++
 	d.bytes += j.size
 	if l.workers < limit {
@@ -38,6 +49,54 @@ func (d *Dispatcher) enqueue(j *job) bool {
 		go d.work(key, l)
 	}
 	return true
+}
+
+// fits says whether a lane may take one more job. An empty lane takes a job of
+// any size as long as there is room at all, or a large event would never go.
+func (d *Dispatcher) fits(l *lane, j *job) bool {
+	freeJobs, freeBytes := maxJobs-d.jobs, maxBytes-d.bytes
+	if freeJobs <= 0 || freeBytes <= 0 {
+		return false
+	}
+	if l.jobs == 0 {
+		return j.size <= freeBytes || d.jobs == 0
+	}
+	return l.jobs < max(freeJobs/laneShare, 1) && l.bytes+j.size <= freeBytes/laneShare
+}
+
+func (l *lane) add(j *job) {
+	l.jobs++
+	l.bytes += j.size
+	if j.claimed {
+		l.backlog = append(l.backlog, j)
+	} else {
+		l.live = append(l.live, j)
+	}
+}
+
+// take removes the job whose turn it is; nil: there is none.
+func (l *lane) take() *job {
+	queue := &l.live
+	if len(l.live) == 0 || len(l.backlog) > 0 && l.turn >= backlogTurn-1 {
+		queue = &l.backlog
+		l.turn = 0
+	} else {
+		l.turn++
+	}
+	if len(*queue) == 0 {
+		return nil
+	}
+	j := (*queue)[0]
+	(*queue)[0] = nil
+	*queue = (*queue)[1:]
+	return j
+}
+
+// clear empties the queues and returns what was in them.
+func (l *lane) clear() []*job {
+	left := append(l.live, l.backlog...)
+	l.live, l.backlog = nil, nil
+	return left
 }
 
 // inFlightLimit is at least 1: what can't be delivered now has to be put off.
@@ -54,7 +113,7 @@ func (d *Dispatcher) work(key laneKey, l *lane) {
 	defer d.running.Done()
 	for j := d.next(key, l); j != nil; j = d.next(key, l) {
 		d.run(j)
-		d.forget(j)
+		d.forget(l, j)
 	}
 }
 
@@ -62,10 +121,7 @@ func (d *Dispatcher) work(key laneKey, l *lane) {
 func (d *Dispatcher) next(key laneKey, l *lane) *job {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(l.queue) > 0 {
-		j := l.queue[0]
-		l.queue[0] = nil
-		l.queue = l.queue[1:]
+	if j := l.take(); j != nil {
 		return j
 	}
 	if l.workers--; l.workers == 0 && d.lanes[key] == l {
@@ -74,9 +130,11 @@ func (d *Dispatcher) next(key laneKey, l *lane) *job {
 	return nil
 }
 
-func (d *Dispatcher) forget(j *job) {
+func (d *Dispatcher) forget(l *lane, j *job) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	l.jobs--
+	l.bytes -= j.size
 	d.jobs--
 	d.bytes -= j.size
 }

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -52,7 +53,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		oldest:      gauge("oldest_pending_seconds", "Age of the oldest pending delivery; 0: none is pending."),
 		redisErrors: counter("redis_errors_total", "Failed operations on Redis of deliveries; each is tried again."),
 		fenced:      counter("deliveries_fenced_total", "Deliveries let go of because another receiver has them."),
-		overflows:   counter("deliveries_overflowed_total", "Deliveries left to the log because the memory of the receiver or of the target's lane was full."),
+		overflows:   counter("deliveries_overflowed_total", "Deliveries given back to the log because there was no room in memory for them."),
 	}
 	registry.MustRegister(m.deliveries, m.attempts, m.duration, m.endToEnd, m.pending, m.delayed, m.dead, m.oldest,
 		m.redisErrors, m.fenced, m.overflows)
@@ -66,6 +67,16 @@ func (m *metrics) attempted(result outcome, took time.Duration) {
 	}
 	m.attempts.WithLabelValues(code).Inc()
 	m.duration.Observe(took.Seconds())
+}
+
+// lost counts a write that failed: the delivery is somebody else's, or the log
+// is away.
+func (m *metrics) lost(err error) {
+	if errors.Is(err, store.ErrFenced) {
+		m.fenced.Inc()
+		return
+	}
+	m.redisErrors.Inc()
 }
 
 func (m *metrics) delivered(endToEnd time.Duration) {

@@ -2,6 +2,8 @@ package deliver
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -72,7 +74,7 @@ func (d *Dispatcher) settle(j *job, r route.Route, result outcome, started time.
 	if d.write(j, "schedule a retry", func(ctx context.Context) error { return d.o.Store.Retry(ctx, j.lease, next, j.failure) }) {
 		d.metrics.deliveries.WithLabelValues("retry_scheduled").Inc()
 		d.record(j, r, audit.RetryScheduled, result, now.Sub(started))
-		d.wakeUp()
+		d.wakeAt(next)
 	}
 }
 
@@ -104,7 +106,7 @@ func (d *Dispatcher) hold(j *job, r route.Route, reason string) {
 		return
 	}
 	if d.ctx.Err() != nil || d.isDraining() {
-		d.release(context.WithoutCancel(d.ctx), j)
+		d.release(context.WithoutCancel(d.ctx), j.lease)
 		return
 	}
 	// The older, the longer: an event that just came is looked at soon.
@@ -112,16 +114,7 @@ func (d *Dispatcher) hold(j *job, r route.Route, reason string) {
 	if d.write(j, "put off a delivery", func(ctx context.Context) error { return d.o.Store.Postpone(ctx, j.lease, now.Add(wait)) }) {
 		d.metrics.deliveries.WithLabelValues("held").Inc()
 		d.o.Log.Debug("a delivery is put off", "endpoint", j.event.Endpoint, "eventId", j.event.ID, "reason", reason, "wait", wait)
-		d.wakeUp()
-	}
-}
-
-// release hands a delivery back that was not attempted.
-func (d *Dispatcher) release(ctx context.Context, j *job) {
-	ctx, cancel := context.WithTimeout(ctx, handBackTime)
-	defer cancel()
-	if err := d.o.Store.Release(ctx, j.lease); err != nil {
-		d.lost(err, "hand a lease back", j)
+		d.wakeAt(now.Add(wait))
 	}
 }
 
@@ -151,19 +144,12 @@ func (d *Dispatcher) write(j *job, doing string, do func(context.Context) error)
 
 // lost lets go of a delivery: whoever holds the lease, or will claim it, goes on.
 func (d *Dispatcher) lost(err error, doing string, j *job) {
+	d.metrics.lost(err)
 	if errors.Is(err, store.ErrFenced) {
-		d.metrics.fenced.Inc()
 		return
 	}
-	d.metrics.redisErrors.Inc()
 	d.o.Log.Error("could not "+doing+"; the delivery is made again when its lease ends",
 		"endpoint", j.event.Endpoint, "eventId", j.event.ID, "error", err)
-}
-
-func (d *Dispatcher) isDraining() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.draining
 }
 
 func (d *Dispatcher) record(j *job, r route.Route, status audit.Status, result outcome, took time.Duration) {
@@ -190,4 +176,9 @@ func (d *Dispatcher) record(j *job, r route.Route, status audit.Status, result o
 		record.ErrorMessage = result.err.Error()
 	}
 	d.o.Audit.Record(record)
+}
+
+func sha256Hex(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
 }

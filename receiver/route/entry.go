@@ -29,7 +29,7 @@ type Entry struct {
 	Name string
 	// Invalid says why the route could not be decoded or compiled; nil if it could.
 	Invalid error
-	// Verifier is the compiled provider; nil if Invalid is set.
+	// Verifier is the compiled provider; nil while the endpoint is Unavailable.
 	Verifier *verify.Verifier
 	// CredentialHeaders are the headers that carry the sender's secret itself and
 	// must not be stored; in canonical form.
@@ -98,6 +98,11 @@ func (e *Entry) compile(o Object) error {
 	}
 	if SecretName(decoded.Endpoint.Namespace, decoded.Endpoint.Name) != o.Name {
 		return errForeign
+	}
+	if decoded.Unavailable != "" {
+		// Nothing will be verified, and the provider may be what is missing.
+		e.Route = decoded
+		return nil
 	}
 	verifier, err := verify.Compile(decoded.Provider)
 	if err != nil {

@@ -64,7 +64,7 @@ func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome,
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	r := &record{event: e, targets: o.Targets, window: s.Now().Add(o.Window)}
+	r := &record{event: e, facts: facts{targets: o.Targets, window: s.Now().Add(o.Window), received: e.ReceivedAt}}
 	if len(r.targets) == 0 {
 		r.targets = []string{""}
 	}
@@ -116,9 +116,10 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, lease time.
 }
 
 func (r *record) leases(id ref, end int64) []Lease {
-	leases := make([]Lease, 0, len(r.targets))
-	for _, target := range r.targets {
-		leases = append(leases, Lease{Target: target, Until: time.UnixMicro(end), ref: id, fence: end, record: r})
+	f := r.facts
+	leases := make([]Lease, 0, len(f.targets))
+	for _, target := range f.targets {
+		leases = append(leases, Lease{Target: target, Until: time.UnixMicro(end), ref: id, fence: end, facts: &f})
 	}
 	return leases
 }

@@ -64,7 +64,7 @@ func BenchmarkAccept(b *testing.B) {
 			}
 			inParallel(b, func(i int64) error {
 				e := sampleEvent("github/hooks", strconv.FormatInt(i, 10))
-				r := &record{event: e, targets: []string{""}, window: s.Now().Add(time.Hour)}
+				r := &record{event: e, facts: facts{targets: []string{""}, window: s.Now().Add(time.Hour)}}
 				return way.store(eventRef(e.Endpoint, e.ID), r, s.leaseEnd(s.Now(), time.Minute))
 			})
 		})
@@ -90,7 +90,7 @@ func BenchmarkLife(b *testing.B) {
 
 // BenchmarkRecord measures the codec on a webhook of 2 KiB.
 func BenchmarkRecord(b *testing.B) {
-	r := &record{event: sampleEvent("a/b", "1"), targets: []string{""}, window: time.Now()}
+	r := &record{event: sampleEvent("a/b", "1"), facts: facts{targets: []string{""}, window: time.Now()}}
 	b.Run("encode", func(b *testing.B) {
 		for b.Loop() {
 			r.encode()

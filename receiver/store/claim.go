@@ -167,7 +167,8 @@ func (s *Store) load(ctx context.Context, c *Claimed, leases []Lease) error {
 			c.Unreadable++
 			continue
 		}
-		l.record = r
+		f := r.facts
+		l.facts = &f
 		c.Deliveries = append(c.Deliveries, Delivery{Event: r.event, Lease: l, Failure: decodeFailure(failures[i].Val())})
 	}
 	return nil

@@ -20,7 +20,7 @@ func TestClaimTakesNoMoreThanItMay(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	due(t, s, 100)
-	size := int64(len((&record{event: sampleEvent("team/hooks", "1"), targets: []string{""}}).encode()))
+	size := int64(len((&record{event: sampleEvent("team/hooks", "1"), facts: facts{targets: []string{""}}}).encode()))
 	limits := map[string]struct {
 		o    ClaimOptions
 		want int

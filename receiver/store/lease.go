@@ -17,9 +17,9 @@ type Lease struct {
 	// Until is when other receivers may claim the delivery, by Store.Now.
 	Until time.Time
 
-	ref    ref
-	fence  int64   // the score in the due index, us
-	record *record // what Delivered needs to know about the event
+	ref   ref
+	fence int64 // the score in the due index, us
+	facts *facts
 }
 
 func (l Lease) member() string { return member(l.ref, l.Target) }
@@ -93,9 +93,9 @@ func fromMilli(ms int64) time.Time {
 // goes; the mark that makes duplicates known stays until the window ends.
 // ErrFenced: the delivery is somebody else's or over.
 func (s *Store) Delivered(ctx context.Context, l Lease) error {
-	rest := max(l.record.window.Sub(s.Now()).Milliseconds(), 0)
-	args := []any{l.member(), l.fence, l.record.marker(), rest}
-	for _, target := range l.record.targets {
+	rest := max(l.facts.window.Sub(s.Now()).Milliseconds(), 0)
+	args := []any{l.member(), l.fence, l.facts.marker(), rest}
+	for _, target := range l.facts.targets {
 		if target != l.Target {
 			args = append(args, member(l.ref, target))
 		}
@@ -109,7 +109,7 @@ func (s *Store) Retry(ctx context.Context, l Lease, at time.Time, f Failure) err
 	p := l.ref.partition()
 	return s.runFenced(ctx, "schedule a retry", retryScript,
 		[]string{dueKey(p), attemptsKey(p), delayedKey(p)},
-		l.member(), l.fence, at.UnixMicro(), f.encode(), l.record.event.ReceivedAt.UnixMilli())
+		l.member(), l.fence, at.UnixMicro(), f.encode(), l.facts.received.UnixMilli())
 }
 
 // Dead gives the delivery up. Its payload is kept until a duplicate of the

@@ -105,7 +105,7 @@ func (m *model) transition(l modelLease) {
 	d := m.events[l.id]
 	valid := d != nil && !d.dead && d.due.Equal(l.lease.Until)
 	f := Failure{Attempts: 1}
-	later := m.clock.Now().Add(time.Duration(m.random.IntN(60000)) * time.Millisecond)
+	later := m.clock.Now().Add(time.Duration(m.random.IntN(60_000_000)) * time.Microsecond)
 	var err error
 	var change func()
 	switch m.random.IntN(5) {

@@ -41,10 +41,17 @@ var errUnreadable = errors.New("stored record is damaged or of a newer version")
 // would change such bytes, and it takes several times as long (see
 // BenchmarkRecord).
 type record struct {
-	event   *Event
-	content [32]byte // digest of the signed content; zero: not remembered
-	targets []string // all deliveries of the event
-	window  time.Time
+	event *Event
+	facts
+}
+
+// facts are what the transitions of a delivery need to know about its event. A
+// Lease refers to them and not to the record, so that it doesn't hold the body.
+type facts struct {
+	content  [32]byte // digest of the signed content; zero: not remembered
+	targets  []string // all deliveries of the event
+	window   time.Time
+	received time.Time
 }
 
 // encode returns the value of the event key.
@@ -104,7 +111,8 @@ func decodeRecord(b []byte) (*record, error) {
 	r := &record{event: &Event{}}
 	copy(r.content[:], b[digestStart:digestEnd])
 	r.window = time.UnixMilli(int64(binary.BigEndian.Uint64(b[digestEnd:])))
-	r.event.ReceivedAt = time.Unix(0, int64(binary.BigEndian.Uint64(b[digestEnd+8:]))).UTC()
+	r.received = time.Unix(0, int64(binary.BigEndian.Uint64(b[digestEnd+8:]))).UTC()
+	r.event.ReceivedAt = r.received
 	d := decoder{rest: b[digestEnd+16:]}
 	for _, s := range r.event.strings() {
 		*s = d.string()
@@ -171,9 +179,9 @@ func (d *decoder) header() http.Header {
 
 // marker is what stays of an event when all its deliveries are done: enough to
 // recognise a duplicate and, where content is remembered, a replay.
-func (r *record) marker() []byte {
-	if r.content == [32]byte{} {
+func (f *facts) marker() []byte {
+	if f.content == [32]byte{} {
 		return []byte{stateDelivered, recordVersion}
 	}
-	return append([]byte{stateDelivered, recordVersion}, r.content[:]...)
+	return append([]byte{stateDelivered, recordVersion}, f.content[:]...)
 }

@@ -14,7 +14,9 @@ func sampleRecord() *record {
 	e := sampleEvent("team/hooks", "evt_1")
 	e.Body = []byte("{\"a\":1}\x00\xff")
 	e.Header["X-Latin"] = []string{"caf\xe9", ""} // legal in HTTP, not UTF-8
-	return &record{event: e, content: [32]byte{1, 2}, targets: []string{"", "invoices"}, window: time.UnixMilli(1769817600123)}
+	return &record{event: e, facts: facts{
+		content: [32]byte{1, 2}, targets: []string{"", "invoices"}, window: time.UnixMilli(1769817600123), received: e.ReceivedAt,
+	}}
 }
 
 func TestRecordRoundTrip(t *testing.T) {
@@ -32,7 +34,8 @@ func TestRecordRoundTrip(t *testing.T) {
 }
 
 func TestRecordOfAnEmptyEvent(t *testing.T) {
-	r := &record{event: &Event{ReceivedAt: time.Unix(0, 0).UTC(), Header: http.Header{}, Body: []byte{}}, window: time.UnixMilli(0)}
+	r := &record{event: &Event{ReceivedAt: time.Unix(0, 0).UTC(), Header: http.Header{}, Body: []byte{}}}
+	r.window, r.received = time.UnixMilli(0), r.event.ReceivedAt
 	got, err := decodeRecord(r.encode())
 	if err != nil {
 		t.Fatal(err)

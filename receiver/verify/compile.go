@@ -45,6 +45,7 @@ type compiledTimestamp struct {
 type compiledDigest struct {
 	from     place
 	encoding Encoding
+	optional bool
 }
 
 type requirement struct {

@@ -112,7 +112,7 @@ func (c *compiler) digest(field string, d *BodyDigest, k *compiled) {
 	}
 	at := c.place(field+".from", &d.From)
 	c.fail(field+".encoding", d.Encoding.validate())
-	k.bodyDigest = &compiledDigest{from: *at, encoding: d.Encoding}
+	k.bodyDigest = &compiledDigest{from: *at, encoding: d.Encoding, optional: d.Optional}
 	for _, t := range k.contents {
 		c.check(t.reads(*at) || at.kind == inQuery && t.has(varURL), field+".from", "%s is not part of what is signed, so it proves nothing", at)
 	}

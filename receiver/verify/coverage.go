@@ -7,7 +7,7 @@ import (
 
 // coversBody reports whether every byte of the body is signed.
 func (s *compiled) coversBody(t template) bool {
-	return t.has(varBody) || t.has(varBodySHA256) || s.bodyDigest != nil
+	return t.has(varBody) || t.has(varBodySHA256) || s.bodyDigest != nil && !s.bodyDigest.optional
 }
 
 // coversPartOfBody reports whether the content contains the body in some form.

@@ -20,6 +20,10 @@ func TestIDCovered(t *testing.T) {
 	signedOnly.Schemes = gitlab.Schemes[:1]
 	unsigned := signing("{json:/token}", "{json:/id}")
 	unsigned.Schemes[0].BodyUnsigned = true
+	digested := signing("{url}", "{json:/id}")
+	digested.Schemes[0].BodyDigest = &BodyDigest{From: Location{Query: "h"}, Encoding: Hex}
+	optional := signing("{url}{form:a}", "{json:/id}")
+	optional.Schemes[0].BodyDigest = &BodyDigest{From: Location{Query: "h"}, Encoding: Hex, Optional: true}
 	for name, test := range map[string]struct {
 		provider Provider
 		want     bool
@@ -41,6 +45,8 @@ func TestIDCovered(t *testing.T) {
 		"query of a signed URL":            {signing("{url}{body}", "{query:id}"), true},
 		"query":                            {signing("{body}", "{query:id}"), false},
 		"JSON of an unsigned body":         {unsigned, false},
+		"digest of the body is optional":   {optional, false},
+		"digest of the body":               {digested, true},
 		"token":                            {tokenLike, false},
 		"a provider that does not compile": {Provider{}, false},
 	} {

@@ -26,16 +26,21 @@ func (e Encoding) decode(text string) ([]byte, error) {
 	switch e {
 	case Hex:
 		return hex.DecodeString(text)
-	case Text:
+	case Base64:
+		return decodeLine(strictBase64, text)
+	case Base64URL:
+		return decodeLine(strictBase64URL, strings.TrimRight(text, "="))
+	default:
 		return []byte(text), nil
 	}
+}
+
+// decodeLine decodes text that must be one line.
+func decodeLine(encoding *base64.Encoding, text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, errEncoding
 	}
-	if e == Base64 {
-		return strictBase64.DecodeString(text)
-	}
-	return strictBase64URL.DecodeString(strings.TrimRight(text, "="))
+	return encoding.DecodeString(text)
 }
 
 // validate checks that e is one of the encodings.

@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
@@ -66,11 +67,11 @@ var (
 )
 
 // compiledProvider compiles or fails the test.
-func compiledProvider(t testing.TB, p Provider) *Verifier {
-	t.Helper()
+func compiledProvider(tb testing.TB, p Provider) *Verifier {
+	tb.Helper()
 	v, err := Compile(p)
 	if err != nil {
-		t.Fatalf("%s: %v", p.Name, err)
+		tb.Fatalf("%s: %v", p.Name, err)
 	}
 	return v
 }
@@ -101,14 +102,20 @@ func hmacOf(key, message string) []byte {
 }
 
 // reasonOf is the reason of a rejection; empty for nil.
-func reasonOf(t testing.TB, err error) Reason {
-	t.Helper()
+func reasonOf(tb testing.TB, err error) Reason {
+	tb.Helper()
 	if err == nil {
 		return ""
 	}
-	rejection, ok := err.(*Rejection)
+	return rejectionOf(tb, err).Reason
+}
+
+// rejectionOf is the rejection that an error is.
+func rejectionOf(tb testing.TB, err error) *Rejection {
+	tb.Helper()
+	rejection, ok := errors.AsType[*Rejection](err)
 	if !ok {
-		t.Fatalf("the error is a %T: it must be a *Rejection", err)
+		tb.Fatalf("the error is a %T: it must be a *Rejection", err)
 	}
-	return rejection.Reason
+	return rejection
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -28,7 +29,7 @@ func FuzzVerify(f *testing.F) {
 			if err == nil {
 				t.Fatalf("accepted: %q %q %q %q", authorization, signature, timestamp, body)
 			}
-			if rejection, ok := err.(*Rejection); !ok || rejection.Reason == "" || rejection.Detail == "" || strings.ContainsAny(rejection.Detail, "\r\n") {
+			if rejection := rejectionOf(t, err); rejection.Reason == "" || rejection.Detail == "" || strings.ContainsAny(rejection.Detail, "\r\n") {
 				t.Fatalf("%#v is not fit for an answer", err)
 			}
 			if id, err := v.Identify(r, Verdict{id: timestamp}); err == nil && (id.ID == "" || len(id.ID) > maxIdentity || !utf8.ValidString(id.ID)) {
@@ -118,7 +119,7 @@ func walk(value any, p pointer) (string, bool) {
 		case []any:
 			value = nil
 			for i := range v {
-				if text, _ := json.Marshal(i); string(text) == token {
+				if strconv.Itoa(i) == token {
 					value = v[i]
 				}
 			}
@@ -134,8 +135,7 @@ func walk(value any, p pointer) (string, bool) {
 	case json.Number:
 		return v.String(), true
 	case bool:
-		text, _ := json.Marshal(v)
-		return string(text), true
+		return strconv.FormatBool(v), true
 	}
 	return "", false
 }

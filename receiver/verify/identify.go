@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -83,18 +84,15 @@ func (v *Verifier) readsJSON() bool {
 
 // idPlaces names what the id is made of.
 func (v *Verifier) idPlaces() string {
-	names := ""
+	alternatives := make([]string, len(v.ids))
 	for i, t := range v.ids {
-		if i > 0 {
-			names += ", or "
-		}
-		between := ""
+		var parts []string
 		for _, part := range t {
 			if part.literal == "" {
-				names += between + part.variable.String()
-				between = " and "
+				parts = append(parts, part.variable.String())
 			}
 		}
+		alternatives[i] = strings.Join(parts, " and ")
 	}
-	return names
+	return strings.Join(alternatives, ", or ")
 }

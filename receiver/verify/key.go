@@ -2,7 +2,7 @@ package verify
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // Braintree's key is the SHA-1 of the secret.
+	"crypto/sha1" //nolint:gosec // Braintree's key is the SHA-1 of the secret
 	"encoding/base64"
 	"encoding/hex"
 	"errors"

@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 
 	"sallyport.dev/sallyport/receiver/secret"
 )
@@ -49,8 +50,8 @@ func (s *compiled) matchAny(sc *scope, signatures []signatureOf, keys []secret.V
 		usable  bool
 		matched int
 	)
-	for i := len(keys) - 1; i >= 0; i-- {
-		k, err := s.prepare(keys[i])
+	for i, value := range slices.Backward(keys) {
+		k, err := s.prepare(value)
 		if err != nil {
 			continue
 		}
@@ -130,6 +131,9 @@ func (s *compiled) checkBodyDigest(r *Request) *Rejection {
 	text, rejection := r.lookup(s.bodyDigest.from)
 	if rejection != nil {
 		return rejection
+	}
+	if text == "" && s.bodyDigest.optional {
+		return nil
 	}
 	if text == "" {
 		return reject(PreconditionFailed, "%s is missing: it ties the body to the signature", s.bodyDigest.from)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -308,5 +309,27 @@ func TestSchemeOrder(t *testing.T) {
 				t.Errorf("%q by %q, want %q by %q", got, verdict.Scheme, test.want, test.scheme)
 			}
 		})
+	}
+}
+
+// TestConcurrentUse: a verifier serves all requests of an endpoint at once. It
+// is for the race detector.
+func TestConcurrentUse(t *testing.T) {
+	for name, g := range shapes() {
+		v := compiledProvider(t, g.provider)
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				r := g.request()
+				verdict, err := v.Verify(r, keysOf(g.key), now)
+				if err == nil {
+					_, err = v.Identify(r, verdict)
+				}
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		group.Wait()
 	}
 }

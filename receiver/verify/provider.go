@@ -21,13 +21,3 @@ type Identity struct {
 	// Type are templates for the event type; the type may be missing.
 	Type []string `json:"type,omitempty"`
 }
-
-// scheme returns the scheme of that name, or nil.
-func (p Provider) scheme(name string) *Scheme {
-	for i := range p.Schemes {
-		if p.Schemes[i].Name == name {
-			return &p.Schemes[i]
-		}
-	}
-	return nil
-}

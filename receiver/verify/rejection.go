@@ -23,7 +23,7 @@ const (
 )
 
 // Rejection is the error of Verify and Identify.
-type Rejection struct {
+type Rejection struct { //nolint:errname // a rejection is a verdict; Go merely wants it as an error
 	// Reason is the class.
 	Reason Reason
 	// Detail is a sentence for the sender. It never contains a secret, a

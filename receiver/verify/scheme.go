@@ -169,6 +169,8 @@ type BodyDigest struct {
 	From Location `json:"from"`
 	// Encoding is how it is written.
 	Encoding Encoding `json:"encoding"`
+	// Optional: it may be missing; if it is there, it must be right.
+	Optional bool `json:"optional,omitempty"`
 }
 
 // Requirement is a header that must have a certain value.

@@ -63,7 +63,6 @@ func parseVariable(text string, u use) (variable, error) {
 // scope is what variables get their values from.
 type scope struct {
 	request   *Request
-	scheme    *compiled
 	timestamp string
 	id        string
 	url       string

@@ -73,7 +73,7 @@ func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection
 	for _, at := range s.from {
 		if s.signature.Repeated {
 			for _, value := range r.Header[at.name] {
-				if rejection = s.take(value, &f, &present); rejection != nil {
+				if rejection := s.take(value, &f, &present); rejection != nil {
 					return f, true, rejection
 				}
 			}
@@ -145,7 +145,7 @@ func (s *compiled) preconditions(r *Request) *Rejection {
 // scope reads what templates need.
 func (s *compiled) scope(r *Request, f found) (*scope, time.Time, *Rejection) {
 	var (
-		sc        = &scope{request: r, scheme: s, url: r.URL}
+		sc        = &scope{request: r, url: r.URL}
 		at        time.Time
 		rejection *Rejection
 	)

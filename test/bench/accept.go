@@ -26,6 +26,7 @@ type contender struct {
 type round struct {
 	measured
 	allocations float64 // heap objects per request
+	cpu         float64 // of the server, nanoseconds per request
 	delivered   float64 // events per second that reached the target
 }
 
@@ -40,8 +41,8 @@ type acceptOptions struct {
 func benchAccept(ctx context.Context, args []string, out io.Writer) error {
 	var o acceptOptions
 	flags := flag.NewFlagSet("accept", flag.ContinueOnError)
-	flags.IntVar(&o.rounds, "rounds", 7, "how often each server takes its turn")
-	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long a turn takes")
+	flags.IntVar(&o.rounds, "rounds", 15, "how often each server takes its turn")
+	flags.DurationVar(&o.duration, "duration", time.Second, "how long a turn takes")
 	flags.IntVar(&o.connections, "connections", 64, "how many senders post at a time")
 	flags.IntVar(&o.bodyBytes, "body", 2048, "bytes of a body")
 	if err := flags.Parse(args); err != nil {
@@ -61,7 +62,7 @@ func compare(ctx context.Context, o acceptOptions, fsync string, out io.Writer) 
 	var stand standIn
 	defer stand.cleanup()
 	server := redistest.Start(&stand, "--appendonly", "yes", "--appendfsync", fsync, "--auto-aof-rewrite-percentage", "0")
-	target, err := startChild("target")
+	target, err := startChild(ctx, "target")
 	if err != nil {
 		return err
 	}
@@ -71,11 +72,11 @@ func compare(ctx context.Context, o acceptOptions, fsync string, out io.Writer) 
 		{name: "sallyport, accept only", server: []string{"gate", ""}},
 		{name: "sallyport, and delivery", server: []string{"gate", target.Address}},
 	}
+	stand.Cleanup(func() { stopAll(contenders) })
 	for _, c := range contenders {
-		if c.child, err = startChild(append(c.server, server.URL())...); err != nil {
+		if c.child, err = startChild(ctx, append(c.server, server.URL())...); err != nil {
 			return err
 		}
-		defer c.stop()
 	}
 	options, err := redis.ParseURL(server.URL())
 	if err != nil {
@@ -99,6 +100,15 @@ func compare(ctx context.Context, o acceptOptions, fsync string, out io.Writer) 
 		}
 	}
 	return printAccept(out, fsync, contenders)
+}
+
+// stopAll stops those that were started.
+func stopAll(contenders []*contender) {
+	for _, c := range contenders {
+		if c.child != nil {
+			c.stop()
+		}
+	}
 }
 
 // takeTurn measures one contender, from an empty Redis and back to one.
@@ -127,6 +137,7 @@ func takeTurn(ctx context.Context, l load, server, target *child, database *redi
 	r := round{
 		measured:    m,
 		allocations: float64(after.Mallocs-before.Mallocs) / float64(m.requests),
+		cpu:         float64(after.CPU-before.CPU) / float64(m.requests),
 		delivered:   float64(targetAfter.Requests-targetBefore.Requests) / m.elapsed.Seconds(),
 	}
 	if err := awaitQuiet(ctx, target); err != nil {
@@ -169,22 +180,41 @@ func awaitQuiet(ctx context.Context, target *child) error {
 func printAccept(out io.Writer, fsync string, contenders []*contender) error {
 	fmt.Fprintf(out, "\nappendfsync %s\n", fsync)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "requests/s\tp50\tp99\tallocs/request\tdelivered/s\tratio\t")
-	base := contenders[0]
+	fmt.Fprintln(table, "requests/s\tratio\tp50\tp99\tCPU/request\tratio\tallocs/request\tdelivered/s\t")
 	for _, c := range contenders {
-		ratios := make([]float64, len(c.rounds))
-		for i, r := range c.rounds {
-			ratios[i] = r.perSecond() / base.rounds[i].perSecond()
-		}
-		fmt.Fprintf(table, "%.0f\t%s\t%s\t%.0f\t%.0f\t%.2f\t  %s (ratio per round: %.2f)\n",
-			c.median(round.perSecond),
-			milliseconds(time.Duration(c.median(func(r round) float64 { return float64(quantile(r.latencies, 0.5)) }))),
-			milliseconds(time.Duration(c.median(func(r round) float64 { return float64(quantile(r.latencies, 0.99)) }))),
+		fmt.Fprintf(table, "%.0f\t%.2f\t%s\t%s\t%.0f µs\t%.2f\t%.0f\t%.0f\t  %s\n",
+			c.median(round.perSecond), median(c.ratios(contenders[0], round.perSecond)),
+			milliseconds(c.latency(0.5)), milliseconds(c.latency(0.99)),
+			c.median(round.cpuTime)/1000, median(c.ratios(contenders[0], round.cpuTime)),
 			c.median(func(r round) float64 { return r.allocations }),
 			c.median(func(r round) float64 { return r.delivered }),
-			median(ratios), c.name, ratios)
+			c.name)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "  ratios of requests/s, round by round:")
+	for _, c := range contenders[1:] {
+		fmt.Fprintf(out, "  %.2f  %s\n", c.ratios(contenders[0], round.perSecond), c.name)
+	}
+	return nil
+}
+
+func (r round) cpuTime() float64 { return r.cpu }
+
+// ratios are those to another contender, round by round: what disturbs a round
+// disturbs both.
+func (c *contender) ratios(to *contender, of func(round) float64) []float64 {
+	ratios := make([]float64, len(c.rounds))
+	for i, r := range c.rounds {
+		ratios[i] = of(r) / of(to.rounds[i])
+	}
+	return ratios
+}
+
+// latency is the median over the rounds of a quantile of each.
+func (c *contender) latency(q float64) time.Duration {
+	return time.Duration(c.median(func(r round) float64 { return float64(quantile(r.latencies, q)) }))
 }
 
 // median is that of a value of each round.

@@ -33,20 +33,20 @@ func benchApply(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer w.stop()
+	defer w.stop(context.WithoutCancel(ctx))
 
 	var accepted, ready, edited []time.Duration
 	for i := range *endpoints {
 		a, r, err := w.measureCreate(ctx, i)
 		if err != nil {
-			return fmt.Errorf("endpoint %d: %w", i, err)
+			return fmt.Errorf("create endpoint %d: %w", i, err)
 		}
 		accepted, ready = append(accepted, a), append(ready, r)
 	}
 	for i := range min(*edits, *endpoints) {
 		e, err := w.measureEdit(ctx, i)
 		if err != nil {
-			return fmt.Errorf("Secret of endpoint %d: %w", i, err)
+			return fmt.Errorf("edit the Secret of endpoint %d: %w", i, err)
 		}
 		edited = append(edited, e)
 	}

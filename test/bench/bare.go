@@ -57,7 +57,7 @@ func newBare(_ context.Context, args []string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := os.ReadFile(filepath.Join(root, "receiver/store/lua/accept.lua"))
+	source, err := os.ReadFile(filepath.Join(root, "receiver", "store", "lua", "accept.lua"))
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -36,17 +37,20 @@ type listens struct {
 type counts struct {
 	// Mallocs is the number of heap objects that were ever allocated.
 	Mallocs uint64
+	// CPU is the time that it has spent, in its own code and in the kernel. Other
+	// than the requests per second it hardly depends on what else the machine does.
+	CPU time.Duration
 	// Requests were answered.
 	Requests int64
 }
 
 // startChild runs this program as `bench serve args...`.
-func startChild(args ...string) (*child, error) {
+func startChild(ctx context.Context, args ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, append([]string{"serve"}, args...)...) //nolint:noctx // it ends when its stdin is closed
+	cmd := exec.CommandContext(ctx, self, append([]string{"serve"}, args...)...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -103,17 +107,17 @@ func serve(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	var answered atomic.Int64
-	address, err := listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	address, err := listen(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r)
 		answered.Add(1)
 	}))
 	if err != nil {
 		return err
 	}
-	control, err := listen(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	control, err := listen(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var memory runtime.MemStats
 		runtime.ReadMemStats(&memory)
-		_ = json.NewEncoder(w).Encode(counts{Mallocs: memory.Mallocs, Requests: answered.Load()})
+		_ = json.NewEncoder(w).Encode(counts{Mallocs: memory.Mallocs, CPU: cpuTime(), Requests: answered.Load()})
 	}))
 	if err != nil {
 		return err
@@ -125,9 +129,19 @@ func serve(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
+// cpuTime is that of this process.
+func cpuTime() time.Duration {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0 // only for arguments that can't be
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
 // listen serves on a free port for as long as the process lives.
-func listen(handler http.Handler) (address string, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing to give up: it is local
+func listen(ctx context.Context, handler http.Handler) (address string, err error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -42,7 +41,7 @@ func TestLoadCountsEveryRequestOnce(t *testing.T) {
 		seen[r.Header.Get("X-GitHub-Delivery")]++
 	}))
 	defer server.Close()
-	got, err := load{address: server.Listener.Addr().String(), connections: 3, bodyBytes: 100, duration: 50 * time.Millisecond}.run(context.Background())
+	got, err := load{address: server.Listener.Addr().String(), connections: 3, bodyBytes: 100, duration: 50 * time.Millisecond}.run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +53,7 @@ func TestLoadCountsEveryRequestOnce(t *testing.T) {
 func TestLoadReportsARefusal(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
 	defer server.Close()
-	_, err := load{address: server.Listener.Addr().String(), connections: 2, bodyBytes: 100, duration: time.Minute}.run(context.Background())
+	_, err := load{address: server.Listener.Addr().String(), connections: 2, bodyBytes: 100, duration: time.Minute}.run(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("the error is %v, want one that says 503", err)
 	}

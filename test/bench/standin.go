@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -23,7 +24,7 @@ func (*standIn) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, a
 
 // cleanup runs what was registered, the last first.
 func (s *standIn) cleanup() {
-	for i := len(s.cleanups) - 1; i >= 0; i-- {
-		s.cleanups[i]()
+	for _, cleanup := range slices.Backward(s.cleanups) {
+		cleanup()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -49,7 +50,7 @@ func newWorld(ctx context.Context, progress io.Writer) (*world, error) {
 	ctrl.SetLogger(logr.Discard()) // the API server's start tells nothing that we want to know
 	w := &world{sender: &http.Client{Timeout: stepTimeout}}
 	if err := w.start(ctx, progress); err != nil {
-		w.stop()
+		w.stop(context.WithoutCancel(ctx))
 		return nil, err
 	}
 	return w, nil
@@ -111,10 +112,10 @@ func (w *world) startPrograms(ctx context.Context, root string, progress io.Writ
 func (w *world) onStop(cleanup func(context.Context) error) { w.cleanups = append(w.cleanups, cleanup) }
 
 // stop ends everything in the reverse order of starting.
-func (w *world) stop() {
-	for i := len(w.cleanups) - 1; i >= 0; i-- {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-		if err := w.cleanups[i](ctx); err != nil {
+func (w *world) stop(ctx context.Context) {
+	for _, cleanup := range slices.Backward(w.cleanups) {
+		ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+		if err := cleanup(ctx); err != nil {
 			fmt.Fprintln(os.Stderr, "bench:", err)
 		}
 		cancel()

@@ -116,7 +116,7 @@ func (c *Cluster) start(ctx context.Context) error {
 func (c *Cluster) startControlPlane() error {
 	log.SetLogger(logr.Discard()) // or envtest's client complains that there is none
 	env := &envtest.Environment{
-		CRDDirectoryPaths:     []string{filepath.Join(c.options.Root, "config/crd/bases")},
+		CRDDirectoryPaths:     []string{filepath.Join(c.options.Root, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
 	apiServer, etcd := env.ControlPlane.GetAPIServer(), &envtest.Etcd{}

@@ -76,7 +76,7 @@ func (j *janitor) kill(name string) error {
 func (j *janitor) wrapper(name, path string) (string, error) {
 	wrapper := filepath.Join(j.dir, name)
 	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s'\nexec '%s' \"$@\"\n", j.file(name), path)
-	return wrapper, os.WriteFile(wrapper, []byte(script), 0o700) //nolint:gosec // a program must be executable
+	return wrapper, os.WriteFile(wrapper, []byte(script), 0o700)
 }
 
 // dismiss lets the janitor clean up now, and waits until it has.

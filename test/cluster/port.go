@@ -18,8 +18,7 @@ func Address(ctx context.Context, preferred int) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find a free port: %w", err)
 	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
+	return listener.Addr().String(), listener.Close()
 }
 
 // addresses fills in those of the given addresses that are empty.

@@ -51,7 +51,7 @@ func send(ctx context.Context, method, url string, header http.Header, body []by
 	if err != nil {
 		return Answer{}, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return Answer{Status: response.StatusCode, Header: response.Header, Body: string(content)}, err
 }

@@ -49,6 +49,7 @@ func TestEngine(t *testing.T) {
 // compareVector verifies a vector, and checks that the scheme that is meant
 // judged it.
 func compareVector(t *testing.T, provider *verify.Provider, v *vector) {
+	t.Helper()
 	verifier, err := verify.Compile(*provider)
 	if err != nil {
 		t.Fatal(err)

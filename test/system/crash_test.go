@@ -12,10 +12,14 @@ import (
 	"sallyport.dev/sallyport/test/cluster"
 )
 
+// What a dead receiver had begun is free for others when its leases in Redis
+// end, after half a minute: the two tests of that run beside each other.
+
 // crashEvents is how many events are acknowledged before a receiver is killed.
 const crashEvents = 10
 
 func TestKilledReceiverDeliversWhenItIsBack(t *testing.T) {
+	t.Parallel()
 	w := newRunningWorld(t)
 	e := w.newEndpoint("github", withQuickRetries(time.Second))
 	w.acknowledgeAndKill(e)
@@ -26,6 +30,7 @@ func TestKilledReceiverDeliversWhenItIsBack(t *testing.T) {
 }
 
 func TestSecondReceiverDeliversForOneThatWasKilled(t *testing.T) {
+	t.Parallel()
 	w := newRunningWorld(t)
 	e := w.newEndpoint("github", withQuickRetries(time.Second))
 	second := w.startReceiver("b")
@@ -47,6 +52,7 @@ func (w *world) acknowledgeAndKill(e endpoint) {
 		w.expectAcknowledged(w.github(e, id, "{}"), "accepted", id)
 	}
 	w.receiver.Kill()
+	removeLeases(w.ctx, w.t, w.receiver.Name)
 	w.target.React(cluster.Status(200))
 }
 

@@ -87,8 +87,7 @@ func (w *world) startReceiver(suffix string) *cluster.Receiver {
 	return r
 }
 
-// endWithTest ends a receiver, and takes back the Lease that it leaves if it
-// was killed: the manager would wait for it in the next tests.
+// endWithTest ends a receiver with the test, and shows its log if that failed.
 func (w *world) endWithTest(r *cluster.Receiver) {
 	w.t.Cleanup(func() {
 		if w.t.Failed() {
@@ -99,10 +98,11 @@ func (w *world) endWithTest(r *cluster.Receiver) {
 		if err := r.Stop(ctx); err != nil {
 			w.t.Error(err)
 		}
-		removeLeases(ctx, w.t, r.Name)
 	})
 }
 
+// removeLeases takes back the Lease that a killed receiver leaves: the manager
+// would wait for it to end before other endpoints are Ready.
 func removeLeases(ctx context.Context, t *testing.T, holder string) {
 	t.Helper()
 	var leases coordinationv1.LeaseList
@@ -113,7 +113,7 @@ func removeLeases(ctx context.Context, t *testing.T, holder string) {
 		if ptr.Deref(lease.Spec.HolderIdentity, "") != holder {
 			continue
 		}
-		if err := shared.Client.Delete(ctx, &lease); client.IgnoreNotFound(err) != nil {
+		if err := client.IgnoreNotFound(shared.Client.Delete(ctx, &lease)); err != nil {
 			t.Error(err)
 		}
 	}

@@ -1,0 +1,285 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
+)
+
+func TestAnEventIsDeliveredFromMemory(t *testing.T) {
+	w := newWorld(t)
+	bodies := make(chan string, 1)
+	endpoint := w.target("api", func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies <- fmt.Sprintf("%s %s %s %s", r.Method, r.URL.Path, body, r.Header.Get("Sallyport-Attempt"))
+	})
+	d := w.dispatcher() // no claim loop: nothing comes from the log
+	w.offer(d, endpoint, "1")
+	r := w.want(audit.Delivered, 1)
+	if got, want := await(t, bodies, "the request"), "POST /in body of 1 1"; got != want {
+		t.Errorf("the target got %q, want %q", got, want)
+	}
+	if r.Target != "team/api:80" || r.StatusCode != 200 || r.EventID != "1" || r.Endpoint != endpoint || len(r.BodySHA256) != 64 {
+		t.Errorf("record %+v", r)
+	}
+	w.wantStored(0, 0)
+}
+
+func TestAFailedAttemptIsRepeated(t *testing.T) {
+	w := newWorld(t)
+	endpoint := w.target("api", answering(500, 302, 429, 200))
+	w.offer(w.run(), endpoint, "1")
+	for i, status := range []int{500, 302, 429} {
+		if r := w.want(audit.RetryScheduled, i+1); r.StatusCode != status {
+			t.Errorf("attempt %d was answered %d, want %d", i+1, r.StatusCode, status)
+		}
+	}
+	w.want(audit.Delivered, 4)
+	w.wantStored(0, 0)
+}
+
+func TestGoneIsADeadLetterAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.offer(w.run(), w.target("api", answering(410)), "1")
+	w.want(audit.DeadLettered, 1)
+	w.wantStored(0, 1)
+}
+
+func TestAttemptsRunOut(t *testing.T) {
+	w := newWorld(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close() // connections to it are refused
+	w.offer(w.run(), w.targetAt("api", listener.Addr().String()), "1")
+	for i := range 4 {
+		w.want(audit.RetryScheduled, i+1)
+	}
+	w.want(audit.DeadLettered, 5)
+	w.wantStored(0, 1)
+}
+
+func TestADuplicateRevivesADeadLetter(t *testing.T) {
+	w := newWorld(t)
+	endpoint := w.target("api", answering(410, 200))
+	d := w.run()
+	event, lease := w.accept(endpoint, "1")
+	d.Offer(event, lease)
+	w.want(audit.DeadLettered, 1)
+	outcome, _, err := w.store.Accept(t.Context(), event, store.AcceptOptions{Window: time.Hour, Lease: Lease})
+	if err != nil || outcome != store.Revived {
+		t.Fatalf("Accept = %s, %v, want it revived", outcome, err)
+	}
+	w.want(audit.Delivered, 1)
+	w.wantStored(0, 0)
+}
+
+func TestOldEventsAreDeadLetters(t *testing.T) {
+	w := newWorld(t)
+	endpoint := w.target("api", answering(500))
+	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Retry.MaxAge = route.Duration(time.Hour) })
+	event, lease := w.accept(endpoint, "1")
+	old := *event
+	old.ReceivedAt = event.ReceivedAt.Add(-2 * time.Hour)
+	w.dispatcher().Offer(&old, lease)
+	w.want(audit.DeadLettered, 1)
+	w.wantStored(0, 1)
+}
+
+func TestRetryAfterIsHonouredWithinBounds(t *testing.T) {
+	w := newWorld(t)
+	endpoint := w.target("api", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Retry-After", "3600")
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	})
+	for id, test := range map[string]struct{ longest, want time.Duration }{
+		"asked for": {10 * time.Hour, time.Hour}, "bounded": {10 * time.Minute, 10 * time.Minute},
+	} {
+		w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Retry.MaxBackoff = route.Duration(test.longest) })
+		w.offer(w.dispatcher(), endpoint, id)
+		w.want(audit.RetryScheduled, 1)
+		w.due(0)
+		w.advance(test.want - 30*time.Second)
+		w.due(0)
+		w.advance(31 * time.Second)
+		w.due(1)
+		w.advance(-test.want)
+	}
+}
+
+func TestAHangingTargetDelaysNobody(t *testing.T) {
+	w := newWorld(t)
+	hang := newHanging()
+	stuck := w.target("stuck", hang.ServeHTTP)
+	healthy := w.target("healthy", answering(200))
+	d := w.run()
+	for i := range 20 {
+		w.offer(d, stuck, fmt.Sprint("stuck-", i))
+	}
+	for range 4 { // maxInFlight
+		await(t, hang.arrived, "an attempt at the target that hangs")
+	}
+	for i := range 20 {
+		w.offer(d, healthy, fmt.Sprint(i))
+	}
+	for range 20 {
+		if r := w.want(audit.Delivered, 1); r.Endpoint != healthy {
+			t.Fatalf("%s was delivered while its target hung", r.EventID)
+		}
+	}
+	select {
+	case id := <-hang.arrived:
+		t.Errorf("%s is a fifth attempt at a time, want at most 4", id)
+	default:
+	}
+	close(hang.answer)
+	for range 20 {
+		w.want(audit.Delivered, 1)
+	}
+	w.wantStored(0, 0)
+}
+
+// The first receiver freezes during an attempt. The second one delivers, and
+// what the first one writes when it wakes up changes nothing.
+func TestAnotherReceiverGoesOnAfterACrash(t *testing.T) {
+	w := newWorld(t)
+	frozen := newHanging()
+	endpoint := w.target("api", frozen.ServeHTTP)
+	first := w.dispatcher()
+	w.offer(first, endpoint, "1")
+	await(t, frozen.arrived, "the first attempt")
+	w.targetAt("other", w.connect["team/api:80"])
+	healthy := httptest.NewServer(answering(500, 500))
+	defer healthy.Close()
+
+	w.connect = Connections{"team/api:80": healthy.Listener.Addr().String()}
+	w.advance(time.Hour) // the lease ends
+	w.run()
+	w.want(audit.RetryScheduled, 1)
+	close(frozen.answer)
+	first.running.Wait()
+	if n := testutil.ToFloat64(first.metrics.fenced); n != 1 {
+		t.Errorf("%v writes of the late owner were fenced, want 1", n)
+	}
+	got, err := w.store.Stats(t.Context())
+	if err != nil || got.Pending+got.Dead != 1 {
+		t.Errorf("stored are %+v, %v, want the delivery of the new owner", got, err)
+	}
+}
+
+func TestShutdownHandsBackAtOnce(t *testing.T) {
+	w := newWorld(t)
+	hang := newHanging()
+	endpoint := w.target("api", hang.ServeHTTP)
+	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.MaxInFlight = 1 })
+	d := w.dispatcher()
+	for i := range 10 {
+		w.offer(d, endpoint, fmt.Sprint(i))
+	}
+	await(t, hang.arrived, "the first attempt")
+	ctx, cancel := context.WithTimeout(t.Context(), handBackTime) // no time for the attempt
+	defer cancel()
+	if err := d.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, delivery := range w.due(10) {
+		if delivery.Failure.Attempts != 0 {
+			t.Errorf("the shutdown spent an attempt of %s", delivery.Event.ID)
+		}
+	}
+	d.Offer(w.accept(endpoint, "late"))
+	if jobs, _ := d.room(); jobs != 0 {
+		t.Errorf("there is room for %d jobs after the shutdown", jobs)
+	}
+}
+
+func TestShutdownLetsAttemptsEnd(t *testing.T) {
+	w := newWorld(t)
+	hang := newHanging()
+	endpoint := w.target("api", hang.ServeHTTP)
+	d := w.dispatcher()
+	w.offer(d, endpoint, "1")
+	await(t, hang.arrived, "the attempt")
+	ended := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patienceOfTests)
+		defer cancel()
+		ended <- d.Shutdown(ctx)
+	}()
+	close(hang.answer)
+	if err := await(t, ended, "the shutdown"); err != nil {
+		t.Fatal(err)
+	}
+	w.want(audit.Delivered, 1)
+	w.wantStored(0, 0)
+}
+
+func TestWhatCannotBeAttemptedSpendsNothing(t *testing.T) {
+	w := newWorld(t)
+	endpoint := w.target("api", answering(200))
+	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "the Service does not exist" })
+	d := w.run()
+	w.offer(d, endpoint, "1")
+	w.offer(d, "team/unknown", "2")
+	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "" })
+	if r := w.want(audit.Delivered, 1); r.EventID != "1" {
+		t.Errorf("%s was delivered, want 1", r.EventID)
+	}
+	w.advance(orphanAge + time.Hour)
+	if r := w.want(audit.DeadLettered, 0); r.EventID != "2" || r.ErrorMessage == "" {
+		t.Errorf("record %+v, want the orphan with a reason", r)
+	}
+	w.wantStored(0, 1)
+}
+
+func TestTheClaimLoopOutlivesErrors(t *testing.T) {
+	w := newWorld(t)
+	endpoint := w.target("api", answering(200))
+	log := &failingLog{Log: w.store, failures: make(chan struct{}, 3)}
+	d := w.dispatcher()
+	d.o.Store = log
+	for range 3 {
+		log.failures <- struct{}{}
+	}
+	_, lease := w.accept(endpoint, "1")
+	if err := w.store.Release(t.Context(), lease); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { d.Run(ctx); close(ended) }()
+	w.want(audit.Delivered, 1)
+	if n := testutil.ToFloat64(d.metrics.redisErrors); n != 3 {
+		t.Errorf("%v errors were counted, want 3", n)
+	}
+	cancel()
+	await(t, ended, "the end of Run")
+}
+
+// failingLog fails as many claims as there are in failures.
+type failingLog struct {
+	Log
+	failures chan struct{}
+}
+
+func (l *failingLog) Claim(ctx context.Context, o store.ClaimOptions) (store.Claimed, error) {
+	select {
+	case <-l.failures:
+		return store.Claimed{}, errors.New("redis is away")
+	default:
+		return l.Log.Claim(ctx, o)
+	}
+}
