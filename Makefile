@@ -92,7 +92,6 @@ fuzz: ## Run every fuzz target for FUZZTIME.
 
 .PHONY: demo
 demo: ## Start a control plane, Redis, manager and receiver here, and send signed webhooks through them.
-	hack/redis.sh >&2
 	go build -o bin/demo ./hack/demo
 	$(ASSETS); DEMO=$(DEMO) exec bin/demo
 

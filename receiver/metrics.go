@@ -28,6 +28,7 @@ type Metrics struct {
 	acceptDuration    prometheus.Histogram
 	panics            prometheus.Counter
 	redisUp           prometheus.Gauge
+	redisRisks        prometheus.Gauge
 }
 
 // NewMetrics registers the metrics of requests and of the routes in live.
@@ -48,7 +49,9 @@ func NewMetrics(registry prometheus.Registerer, live *route.Live) *Metrics {
 		panics:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: metricsNamespace, Name: "request_panics_total", Help: "Requests that ended in a panic and were answered 500."}),
 		redisUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: metricsNamespace, Name: "redis_up", Help: "1 while Redis answers, else 0."}),
 	}
-	registry.MustRegister(m.requests, m.signatureFailures, m.duplicates, m.acceptDuration, m.panics, m.redisUp,
+	m.redisRisks = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: metricsNamespace, Name: "redis_risky_settings",
+		Help: "Settings of Redis with which acknowledged events can be lost; the log names them."})
+	registry.MustRegister(m.requests, m.signatureFailures, m.duplicates, m.acceptDuration, m.panics, m.redisUp, m.redisRisks,
 		gauge("routes_loaded", "Routes in the table.", func() int { return live.Table().Len() }),
 		gauge("routes_invalid", "Routes that fail closed because they can't be decoded or compiled.", func() int { return live.Table().Invalid() }))
 	return m

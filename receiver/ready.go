@@ -72,19 +72,27 @@ func (r *readiness) serveReady(w http.ResponseWriter, _ *http.Request) {
 // restart could mend.
 func serveHealth(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
 
+// pinger is the Redis that redisHealth looks at; *store.Store is one.
+type pinger interface {
+	Ping(context.Context) error
+	// CheckPolicy returns a sentence for each setting that may lose events.
+	CheckPolicy(context.Context) ([]string, error)
+}
+
 // redisHealth knows whether Redis answers.
 type redisHealth struct {
-	ping func(context.Context) error
-	log  *slog.Logger
-	up   prometheus.Gauge
+	redis pinger
+	log   *slog.Logger
+	up    prometheus.Gauge
+	risks prometheus.Gauge // settings that may lose events
 
 	mu      sync.Mutex
 	reached bool // at least once
 	err     error
 }
 
-func newRedisHealth(ping func(context.Context) error, log *slog.Logger, up prometheus.Gauge) *redisHealth {
-	return &redisHealth{ping: ping, log: log, up: up, err: errors.New("no answer yet")}
+func newRedisHealth(redis pinger, log *slog.Logger, metrics *Metrics) *redisHealth {
+	return &redisHealth{redis: redis, log: log, up: metrics.redisUp, risks: metrics.redisRisks, err: errors.New("no answer yet")}
 }
 
 // run looks at Redis until ctx ends.
@@ -102,7 +110,7 @@ func (h *redisHealth) run(ctx context.Context) {
 }
 
 func (h *redisHealth) look(ctx context.Context) {
-	err := h.ping(ctx)
+	err := h.redis.Ping(ctx)
 	if ctx.Err() != nil {
 		return // the end of this receiver says nothing about Redis
 	}
@@ -121,7 +129,22 @@ func (h *redisHealth) look(ctx context.Context) {
 		h.up.Set(1)
 		if changed {
 			h.log.Info("redis answers")
+			h.warn(ctx)
 		}
+	}
+}
+
+// warn says loudly what is dangerous about the settings of Redis. It is asked
+// whenever Redis is back, because it may be another one after a failover.
+func (h *redisHealth) warn(ctx context.Context) {
+	risks, err := h.redis.CheckPolicy(ctx)
+	if err != nil {
+		h.log.Warn("the settings of redis could not be read", "error", err)
+		return
+	}
+	h.risks.Set(float64(len(risks)))
+	for _, risk := range risks {
+		h.log.Error("acknowledged events can be lost", "risk", risk)
 	}
 }
 

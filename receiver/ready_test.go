@@ -1,8 +1,10 @@
 package receiver
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,16 +13,31 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sallyport.dev/sallyport/receiver/route"
 )
 
+// scriptedRedis answers as a test wants.
+type scriptedRedis struct {
+	err   error
+	risks []string
+}
+
+func (s *scriptedRedis) Ping(ctx context.Context) error { return errors.Join(s.err, ctx.Err()) }
+
+func (s *scriptedRedis) CheckPolicy(context.Context) ([]string, error) { return s.risks, s.err }
+
+func newTestHealth(redis pinger, log io.Writer) *redisHealth {
+	metrics := NewMetrics(prometheus.NewRegistry(), route.NewLive("cluster.local"))
+	return newRedisHealth(redis, slog.New(slog.NewTextHandler(log, nil)), metrics)
+}
+
 func TestReadiness(t *testing.T) {
-	routes := newScriptedRoutes()
-	var redisErr error
-	up := prometheus.NewGauge(prometheus.GaugeOpts{Name: "up"})
+	routes, redis := newScriptedRoutes(), &scriptedRedis{}
 	ready := &readiness{
 		routes: routes,
 		lease:  &leaseKeeper{},
-		redis:  newRedisHealth(func(context.Context) error { return redisErr }, slog.New(slog.DiscardHandler), up),
+		redis:  newTestHealth(redis, io.Discard),
 	}
 	admin := adminServer(ready, prometheus.NewRegistry()).Handler
 	expect := func(status int, words ...string) {
@@ -42,20 +59,20 @@ func TestReadiness(t *testing.T) {
 	expect(503, "Lease", "redis")
 	ready.lease.held.Store(true)
 	expect(503, "redis")
-	redisErr = errors.New("connection refused")
+	redis.err = errors.New("connection refused")
 	ready.redis.look(t.Context())
 	expect(503, "connection refused")
-	redisErr = nil
+	redis.err = nil
 	ready.redis.look(t.Context())
 	expect(200, "ok")
-	if testutil.ToFloat64(up) != 1 {
+	if testutil.ToFloat64(ready.redis.up) != 1 {
 		t.Error("the metric does not say that Redis is up")
 	}
 
-	redisErr = errors.New("connection refused")
+	redis.err = errors.New("connection refused")
 	ready.redis.look(t.Context())
 	expect(200, "connection refused") // see the type's comment
-	if testutil.ToFloat64(up) != 0 {
+	if testutil.ToFloat64(ready.redis.up) != 0 {
 		t.Error("the metric does not say that Redis is down")
 	}
 	ready.draining.Store(true)
@@ -74,13 +91,28 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestEndOfTheReceiverSaysNothingAboutRedis(t *testing.T) {
-	up := prometheus.NewGauge(prometheus.GaugeOpts{Name: "up"})
-	h := newRedisHealth(func(ctx context.Context) error { return ctx.Err() }, slog.New(slog.DiscardHandler), up)
+	h := newTestHealth(&scriptedRedis{}, io.Discard)
 	h.look(t.Context())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	h.run(ctx)
 	if reached, err := h.state(); !reached || err != nil {
 		t.Errorf("the state is %v, %v", reached, err)
+	}
+}
+
+func TestRiskySettingsOfRedisAreSaidLoudlyEachTimeItComesBack(t *testing.T) {
+	var log bytes.Buffer
+	redis := &scriptedRedis{risks: []string{"maxmemory-policy is allkeys-lru", "appendonly is no"}}
+	h := newTestHealth(redis, &log)
+	for _, err := range []error{nil, nil, errors.New("away"), nil} {
+		redis.err = err
+		h.look(t.Context())
+	}
+	if n := strings.Count(log.String(), "allkeys-lru"); n != 2 || !strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("the log names the risk %d times, want 2:\n%s", n, &log)
+	}
+	if got := testutil.ToFloat64(h.risks); got != 2 {
+		t.Errorf("the metric says that there are %v risks, want 2", got)
 	}
 }

@@ -73,7 +73,7 @@ func assemble(o Options) (*receiver, error) {
 	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Log)}
 	sink := r.openAudit(client, audit.NewMetrics(registry))
 	r.lease = &leaseKeeper{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, log: o.Log, now: time.Now}
-	r.ready = &readiness{routes: r.watcher, lease: r.lease, redis: newRedisHealth(events.Ping, o.Log, metrics.redisUp)}
+	r.ready = &readiness{routes: r.watcher, lease: r.lease, redis: newRedisHealth(events, o.Log, metrics)}
 	if r.dispatcher, err = newDispatcher(o, live, events, sink, registry); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())
 	}

@@ -14,6 +14,10 @@ import (
 const (
 	maxJobs  = 4096      // of all targets
 	maxBytes = 256 << 20 // of all bodies
+
+	// The reserve comes on top, for lanes that hold nothing.
+	reserveJobs  = 1024
+	reserveBytes = 64 << 20
 )
 
 // job is a delivery in memory. The goroutine that runs it owns it.
@@ -98,5 +102,5 @@ func (d *Dispatcher) room() (jobs int, bytes int64) {
 	if d.draining {
 		return 0, 0
 	}
-	return maxJobs - d.jobs, maxBytes - d.bytes
+	return maxJobs + reserveJobs - d.jobs, maxBytes + reserveBytes - d.bytes
 }

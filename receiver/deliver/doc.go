@@ -15,6 +15,6 @@
 // It assumes that the log fences: whoever lost his lease can't write. It
 // promises at-least-once: a delivery that was taken is settled in the log or its
 // lease ends and somebody else takes it. A target that hangs or is down holds
-// back nobody else; memory is bounded by Options; errors end no loop. Failures
+// back nobody else; memory is bounded; errors end no loop. Failures
 // of our own side (the log, the cluster's DNS, shutdown) spend no attempt.
 package deliver

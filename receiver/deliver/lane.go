@@ -18,8 +18,7 @@ type lane struct {
 
 const (
 	// laneShare is the part of the room that is still free which one lane may
-	// fill. So lanes that are stuck, however many, never use up all the room: each
-	// further one gets less, and a lane that works always gets some.
+	// fill, so that each further lane that is stuck gets less.
 	laneShare = 8
 	// backlogTurn: one job in so many comes from the backlog while there is live
 	// traffic, so that a backlog neither delays it nor waits for ever.
@@ -51,17 +50,16 @@ func (d *Dispatcher) enqueue(j *job) bool {
 	return true
 }
 
-// fits says whether a lane may take one more job. An empty lane takes a job of
-// any size as long as there is room at all, or a large event would never go.
+// fits says whether a lane may take one more job. An empty lane may use the
+// reserve, so that a target that works gets its events even when others that are
+// stuck have filled all the room. It takes a job of any size when nothing else
+// is held, or a large event would never go.
 func (d *Dispatcher) fits(l *lane, j *job) bool {
 	freeJobs, freeBytes := maxJobs-d.jobs, maxBytes-d.bytes
-	if freeJobs <= 0 || freeBytes <= 0 {
-		return false
-	}
 	if l.jobs == 0 {
-		return j.size <= freeBytes || d.jobs == 0
+		return freeJobs+reserveJobs > 0 && freeBytes+reserveBytes >= j.size || d.jobs == 0
 	}
-	return l.jobs < max(freeJobs/laneShare, 1) && l.bytes+j.size <= freeBytes/laneShare
+	return l.jobs < freeJobs/laneShare && l.bytes+j.size <= freeBytes/laneShare
 }
 
 func (l *lane) add(j *job) {

@@ -32,6 +32,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: from
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
+    - name: optional
+      type:
+        scalar: boolean
 - name: dev.sallyport.sallyport.api.v1alpha1.ContentTemplate
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.DeduplicationSpec

@@ -15,6 +15,8 @@ type BodyDigestApplyConfiguration struct {
 	From *RequestLocationApplyConfiguration `json:"from,omitempty"`
 	// encoding is how it is written.
 	Encoding *apiv1alpha1.SignatureEncoding `json:"encoding,omitempty"`
+	// optional: the digest may be missing; if it is there, it must be right.
+	Optional *bool `json:"optional,omitempty"`
 }
 
 // BodyDigestApplyConfiguration constructs a declarative configuration of the BodyDigest type for use with
@@ -36,5 +38,13 @@ func (b *BodyDigestApplyConfiguration) WithFrom(value *RequestLocationApplyConfi
 // If called multiple times, the Encoding field is set to the value of the last call.
 func (b *BodyDigestApplyConfiguration) WithEncoding(value apiv1alpha1.SignatureEncoding) *BodyDigestApplyConfiguration {
 	b.Encoding = &value
+	return b
+}
+
+// WithOptional sets the Optional field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Optional field is set to the value of the last call.
+func (b *BodyDigestApplyConfiguration) WithOptional(value bool) *BodyDigestApplyConfiguration {
+	b.Optional = &value
 	return b
 }
