@@ -106,8 +106,8 @@ func TestBackoff(t *testing.T) {
 		if got := backoff(retry, attempts, longest); got != most {
 			t.Errorf("after %d attempts at most %s, want %s", attempts, got, most)
 		}
-		if got := backoff(retry, attempts, shortest); got != most/10 {
-			t.Errorf("after %d attempts at least %s, want %s", attempts, got, most/10)
+		if got := backoff(retry, attempts, shortest); got != 0 {
+			t.Errorf("after %d attempts at least %s, want none", attempts, got)
 		}
 	}
 }

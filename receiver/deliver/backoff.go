@@ -17,9 +17,7 @@ func backoff(retry route.Retry, attempts int, random func(n int64) int64) time.D
 		ceiling *= 2
 	}
 	ceiling = min(ceiling, high)
-	// Not from zero: a target that just failed gets a moment.
-	floor := ceiling / 10
-	return floor + time.Duration(random(int64(ceiling-floor)+1))
+	return time.Duration(random(int64(ceiling) + 1))
 }
 
 func random(n int64) int64 { return rand.Int64N(n) } //nolint:gosec // jitter needs no secrecy

@@ -99,23 +99,23 @@ func TestOldEventsAreDeadLetters(t *testing.T) {
 }
 
 func TestRetryAfterIsHonouredWithinBounds(t *testing.T) {
-	w := newWorld(t)
-	endpoint := w.target("api", func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Retry-After", "3600")
-		rw.WriteHeader(http.StatusServiceUnavailable)
-	})
-	for id, test := range map[string]struct{ longest, want time.Duration }{
-		"asked for": {10 * time.Hour, time.Hour}, "bounded": {10 * time.Minute, 10 * time.Minute},
+	for name, test := range map[string]struct{ longest, want time.Duration }{
+		"as asked": {10 * time.Hour, time.Hour}, "bounded": {10 * time.Minute, 10 * time.Minute},
 	} {
-		w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Retry.MaxBackoff = route.Duration(test.longest) })
-		w.offer(w.dispatcher(), endpoint, id)
-		w.want(audit.RetryScheduled, 1)
-		w.due(0)
-		w.advance(test.want - 30*time.Second)
-		w.due(0)
-		w.advance(31 * time.Second)
-		w.due(1)
-		w.advance(-test.want)
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			endpoint := w.target("api", func(rw http.ResponseWriter, _ *http.Request) {
+				rw.Header().Set("Retry-After", "3600")
+				rw.WriteHeader(http.StatusServiceUnavailable)
+			})
+			w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Retry.MaxBackoff = route.Duration(test.longest) })
+			w.offer(w.dispatcher(), endpoint, "1")
+			w.want(audit.RetryScheduled, 1)
+			w.advance(test.want - 30*time.Second)
+			w.due(0)
+			w.advance(31 * time.Second)
+			w.due(1)
+		})
 	}
 }
 
