@@ -26,7 +26,7 @@ func leaseOf(receiver, served string, ago time.Duration) coordination.Lease {
 		Spec: coordination.LeaseSpec{
 			HolderIdentity:       &receiver,
 			LeaseDurationSeconds: ptr.To[int32](40),
-			RenewTime:            ptr.To(metav1.NewMicroTime(noon.Add(-ago))),
+			RenewTime:            new(metav1.NewMicroTime(noon.Add(-ago))),
 		},
 	}
 }

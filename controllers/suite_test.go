@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
-	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
@@ -124,7 +123,7 @@ func startManager() *controlPlane {
 	})}
 }
 
-var skipNameValidation = config.Controller{SkipNameValidation: ptr.To(true)}
+var skipNameValidation = config.Controller{SkipNameValidation: new(true)}
 
 // recorder stands between a manager and the API server.
 type recorder struct {

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
@@ -121,9 +120,9 @@ func (r receiver) tells(version string, when time.Time, lasting time.Duration) {
 	lease.Labels = map[string]string{route.LabelReceiver: "true"}
 	lease.Annotations = map[string]string{route.AnnotationServed: version}
 	lease.Spec = coordination.LeaseSpec{
-		HolderIdentity:       ptr.To(string(r)),
-		LeaseDurationSeconds: ptr.To(int32(lasting / time.Second)),
-		RenewTime:            ptr.To(metav1.NewMicroTime(when)),
+		HolderIdentity:       new(string(r)),
+		LeaseDurationSeconds: new(int32(lasting / time.Second)),
+		RenewTime:            new(metav1.NewMicroTime(when)),
 	}
 	if err == nil {
 		Expect(cluster.Update(ctx, lease)).To(Succeed())

@@ -25,7 +25,7 @@ type server struct {
 
 // listen opens address. Requests wait until serve is called.
 func listen(address string, s *http.Server, log *slog.Logger) (*server, error) {
-	listener, err := net.Listen("tcp", address)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("can't listen on %s: %w", address, err)
 	}

@@ -67,7 +67,7 @@ func TestRequestID(t *testing.T) {
 			t.Errorf("%q becomes %q", id, got)
 		}
 	}
-	if requestID(nil) == requestID(nil) {
+	if one, other := requestID(nil), requestID(nil); one == other {
 		t.Error("two requests have one id")
 	}
 }

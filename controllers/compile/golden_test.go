@@ -65,7 +65,7 @@ func readCluster(t *testing.T, file string) *cluster {
 		services:  map[string]*corev1.Service{},
 		settings:  Settings{PublicURL: "https://hooks.example.com", ReceiverHost: "sallyport-receiver.sallyport-system.svc.cluster.local"},
 	}
-	for _, document := range bytes.Split(read(t, file), []byte("\n---\n")) {
+	for document := range bytes.SplitSeq(read(t, file), []byte("\n---\n")) {
 		c.add(t, document)
 	}
 	if len(c.endpoints) == 0 {

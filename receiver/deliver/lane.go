@@ -1,6 +1,10 @@
 package deliver
 
-import "sallyport.dev/sallyport/receiver/route"
+import (
+	"slices"
+
+	"sallyport.dev/sallyport/receiver/route"
+)
 
 // laneKey names a target: of an endpoint, because the bounds are the endpoint's.
 type laneKey struct{ endpoint, target string }
@@ -92,7 +96,7 @@ func (l *lane) take() *job {
 
 // clear empties the queues and returns what was in them.
 func (l *lane) clear() []*job {
-	left := append(l.live, l.backlog...)
+	left := slices.Concat(l.live, l.backlog)
 	l.live, l.backlog = nil, nil
 	return left
 }

@@ -148,8 +148,8 @@ func (d *Dispatcher) lost(err error, doing string, j *job) {
 	if errors.Is(err, store.ErrFenced) {
 		return
 	}
-	d.o.Log.Error("could not "+doing+"; the delivery is made again when its lease ends",
-		"endpoint", j.event.Endpoint, "eventId", j.event.ID, "error", err)
+	d.o.Log.Error("an operation on redis failed; the delivery is made again when its lease ends",
+		"operation", doing, "endpoint", j.event.Endpoint, "eventId", j.event.ID, "error", err)
 }
 
 func (d *Dispatcher) record(j *job, r route.Route, status audit.Status, result outcome, took time.Duration) {

@@ -58,7 +58,7 @@ func awaitCluster(t *testing.T, s *Store) {
 func TestReceiversAgreeOnTheTime(t *testing.T) {
 	server := redistest.Start(t)
 	s := openStore(t, server, nil)
-	if s.Now().Sub(time.Now()).Abs() > time.Second {
+	if time.Until(s.Now()).Abs() > time.Second {
 		t.Fatalf("the store's time is %s, Redis on this machine can't differ from %s", s.Now(), time.Now())
 	}
 	wrong := &clock{local: func() time.Time { return time.Now().Add(-time.Hour) }}

@@ -39,7 +39,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("set up pipelining to redis: %w", err)
 	}
 	s := &Store{client: client, pipeline: pipeline, timeout: o.Timeout}
-	s.leases.Store(rand.Uint64())
+	s.leases.Store(rand.Uint64()) //nolint:gosec // tells receivers apart and keeps no secret
 	s.clock = startClock(ctx, client, o)
 	return s, nil
 }
