@@ -37,9 +37,8 @@ var errUnreadable = errors.New("stored record is damaged or of a newer version")
 
 // record is what an event key holds while a delivery of the event is pending.
 //
-// The format is binary rather than JSON: header values need not be UTF-8, JSON
-// would change such bytes, and it takes several times as long (see
-// BenchmarkRecord).
+// The format is binary rather than JSON: header values need not be UTF-8, and
+// JSON would change such bytes.
 type record struct {
 	event *Event
 	facts
