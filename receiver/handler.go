@@ -1,7 +1,6 @@
 package receiver
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -163,8 +162,8 @@ func (x *exchange) record(ended time.Time) audit.Record {
 		r.ErrorMessage = x.err.Error()
 	}
 	if x.body != nil {
-		sum := sha256.Sum256(x.body)
-		r.BodySHA256 = hex.EncodeToString(sum[:])
+		digest := x.signed.BodySHA256() // the verification may have it already
+		r.BodySHA256 = hex.EncodeToString(digest[:])
 	}
 	return r
 }

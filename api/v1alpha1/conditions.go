@@ -23,8 +23,6 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonPathConflict: an older endpoint of the namespace has the path.
 	ReasonPathConflict = "PathConflict"
-	// ReasonInvalid: the spec can't be served as it is written.
-	ReasonInvalid = "Invalid"
 )
 
 // Reasons of ResolvedRefs.
