@@ -10,7 +10,7 @@ import (
 // it came in.
 func (h *Handler) verify(x *exchange) error {
 	x.signed = verify.Request{Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: x.body}
-	verdict, err := x.entry.Verifier.Verify(&x.signed, x.entry.LiveKeys(x.received), x.received)
+	verdict, err := x.entry.Verifier.Verify(&x.signed, &verify.Material{Secrets: x.entry.LiveKeys(x.received)}, x.received)
 	if err != nil {
 		if r, ok := errors.AsType[*verify.Rejection](err); ok {
 			h.metrics.signatureFailed(x, r.Reason)

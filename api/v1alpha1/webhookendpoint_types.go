@@ -17,6 +17,8 @@ import (
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Target",type=string,priority=1,JSONPath=`.spec.target.service.name`
+// +kubebuilder:printcolumn:name="New Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.currentFirstUsed`
+// +kubebuilder:printcolumn:name="Old Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.previousLastUsed`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]{0,53}[a-z0-9])?$')",message="metadata.name must start with a letter, consist of lower case letters, digits and '-', and have at most 55 characters: a Service called <name>-webhook is made for it"
@@ -48,6 +50,21 @@ type WebhookEndpointSpec struct {
 	// To rotate the secret, edit the Secret.
 	// +required
 	SecretRef SecretKeyReference `json:"secretRef"`
+
+	// parameters are what the provider asks for beside the secret, for example the
+	// topics that may send. `kubectl get webhookprovider <provider> -o yaml` lists them
+	// in spec.parameters. Those that are sensitive are entries of the Secret instead.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Parameters []ParameterValues `json:"parameters,omitempty"`
+
+	// secretRotation says what becomes of the previous secret after the Secret was
+	// edited.
+	// +optional
+	SecretRotation *SecretRotationSpec `json:"secretRotation,omitempty"`
 
 	// path is the end of the URL, for example /stripe: the whole path is
 	// /<namespace><path>. It defaults to /<name of the endpoint>. If two endpoints of
@@ -88,6 +105,36 @@ type SecretKeyReference struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="secretRef.key must be an entry of a Secret: letters, digits, '-', '_' and '.'"
 	Key string `json:"key,omitempty"`
+}
+
+// ParameterValues are the values of a parameter of the provider.
+type ParameterValues struct {
+	// name of the parameter.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// values are those accepted; where the provider needs one value, it is the first.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Values []string `json:"values"`
+}
+
+// SecretRotationSpec says what becomes of the previous secret.
+type SecretRotationSpec struct {
+	// grace is how long the previous secret stays valid after the Secret has changed,
+	// from 0s to 720h; 24h by default. 0s revokes it at once.
+	// +optional
+	// +default="24h"
+	// +kubebuilder:default="24h"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('720h')",message="secretRotation.grace must be a duration from 0s to 720h, for example 24h"
+	Grace *metav1.Duration `json:"grace,omitempty"`
 }
 
 // Target is where events go.
@@ -282,6 +329,10 @@ type WebhookEndpointStatus struct {
 	// told its public URL, and nothing while the path belongs to another endpoint.
 	// +optional
 	URL string `json:"url,omitempty"`
+	// secretRotation says how far the change to a new secret has come. It is there
+	// from the change of the Secret until the previous secret is no longer valid.
+	// +optional
+	SecretRotation *SecretRotationStatus `json:"secretRotation,omitempty"`
 	// conditions: Accepted (the spec is valid and has its path), ResolvedRefs
 	// (provider, secret and target exist and fit), Programmed (every live receiver
 	// serves this generation), Ready (all of it).
@@ -292,6 +343,24 @@ type WebhookEndpointStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type"`
+}
+
+// SecretRotationStatus says how far the change to a new secret has come. Once
+// the provider signs with the new one only, the rotation is done.
+type SecretRotationStatus struct {
+	// startedAt is when Sallyport saw the new secret.
+	// +required
+	StartedAt metav1.Time `json:"startedAt"`
+	// previousValidUntil is when the previous secret stops being valid.
+	// +required
+	PreviousValidUntil metav1.Time `json:"previousValidUntil"`
+	// currentFirstUsed is when the provider was first seen to sign with the new secret.
+	// +optional
+	CurrentFirstUsed *metav1.Time `json:"currentFirstUsed,omitempty"`
+	// previousLastUsed is when the provider was last seen to sign with the previous
+	// secret, to the minute.
+	// +optional
+	PreviousLastUsed *metav1.Time `json:"previousLastUsed,omitempty"`
 }
 
 // WebhookEndpointList is a list of WebhookEndpoint.

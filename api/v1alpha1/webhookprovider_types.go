@@ -53,6 +53,28 @@ type WebhookProviderSpec struct {
 	// +required
 	Identity EventIdentity `json:"identity"`
 
+	// parameters are what the sender needs to know of an endpoint beside the secret,
+	// for example the topics that may send to it.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Parameters []ProviderParameter `json:"parameters,omitempty"`
+
+	// handshakes lists requests by which the sender makes sure that somebody
+	// listens. They are answered and are no events.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Handshakes []Handshake `json:"handshakes,omitempty"`
+
+	// responses are the answers that the sender wants to see.
+	// +optional
+	Responses *ProviderResponses `json:"responses,omitempty"`
+
 	// deduplication says how the sender repeats events.
 	// +optional
 	Deduplication *ProviderDeduplication `json:"deduplication,omitempty"`
@@ -88,8 +110,10 @@ type WebhookProviderSpec struct {
 //   - RSA-SHA1, RSA-SHA256: PKCS #1 v1.5; the secret is the public key.
 //   - Token: the sender sends the secret itself.
 //   - Basic: the sender sends user and password; the secret is "user:password".
+//   - JWT: RFC 7519, signed and in compact form; the secret is the HMAC key, a PEM
+//     public key or a JWK Set, unless keySource says where the keys are.
 //
-// +kubebuilder:validation:Enum=HMAC-SHA1;HMAC-SHA256;HMAC-SHA512;SHA256;Ed25519;ECDSA-P256-SHA256;RSA-SHA1;RSA-SHA256;Token;Basic
+// +kubebuilder:validation:Enum=HMAC-SHA1;HMAC-SHA256;HMAC-SHA512;SHA256;Ed25519;ECDSA-P256-SHA256;RSA-SHA1;RSA-SHA256;Token;Basic;JWT
 type SignatureAlgorithm string
 
 // KeyStep is one step from the secret to the key: base64 and hex decode, sha1
@@ -104,15 +128,24 @@ type KeyStep string
 //
 // {body}, {body_sha256} (hex), {crc32} (decimal), {form_sorted} (names and values
 // of a form, sorted), {timestamp}, {id}, {method}, {url} (the public URL as given
-// to the sender, with the query), {secret} (for SHA256), {header:X}, {query:x},
-// {form:x}, {json:/pointer}.
+// to the sender, with the query), {request_uri} (its path and query), {secret} (for
+// SHA256), {signed_headers}, {header:X}, {query:x}, {form:x}, {json:/pointer},
+// {members:A,B} (the JSON members of these names that are there, each as its name and
+// its value on lines of their own), {param:x}.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=1024
 type ContentTemplate string
 
 // IdentityTemplate is text with variables in braces: {id}, {timestamp},
-// {body_sha256} (hex), {header:X}, {query:x}, {form:x}, {json:/pointer}.
+// {body_sha256} (hex), {header:X}, {query:x}, {form:x}, {json:/pointer}, {claim:/pointer}.
+//
+// A pointer may contain "*" for all elements of an array: {json:/events/*/id}. As a
+// type, that is the different values with commas between them; as an id, if there are
+// several, a digest of them all.
+//
+// What is found may be decoded further: {form:payload|json:/id},
+// {form:bt_payload|base64|xml:/notification/kind}.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=1024
@@ -120,9 +153,11 @@ type IdentityTemplate string
 
 // SignatureScheme is one way to sign a request.
 //
-// +kubebuilder:validation:XValidation:rule="self.algorithm in ['Token', 'Basic'] || has(self.content)",message="content is missing: say what is signed, for example {body}; only Token and Basic sign nothing"
-// +kubebuilder:validation:XValidation:rule="!(self.algorithm in ['Token', 'Basic']) || !(has(self.content) || has(self.key) || has(self.keyID) || has(self.id) || has(self.timestamp) || has(self.bodyDigest))",message="Token and Basic sign nothing: content, key, keyID, id, timestamp and bodyDigest have no meaning for them"
-// +kubebuilder:validation:XValidation:rule="!(self.algorithm in ['Token', 'Basic']) || self.signature.encoding == 'Text'",message="signature.encoding must be Text for Token and Basic: the secret is sent as it is"
+// +kubebuilder:validation:XValidation:rule="self.algorithm in ['Token', 'Basic', 'JWT'] || has(self.content)",message="content is missing: say what is signed, for example {body}; only Token and Basic sign nothing"
+// +kubebuilder:validation:XValidation:rule="!(self.algorithm in ['Token', 'Basic']) || !(has(self.content) || has(self.key) || has(self.keyID) || has(self.id) || has(self.timestamp) || has(self.bodyDigest) || has(self.keySource))",message="Token and Basic sign nothing: content, key, keyID, keySource, id, timestamp and bodyDigest have no meaning for them"
+// +kubebuilder:validation:XValidation:rule="self.algorithm != 'JWT' || !(has(self.content) || has(self.keyID) || has(self.id) || has(self.timestamp))",message="a JWT holds what is signed: content, keyID, id and timestamp have no meaning for it"
+// +kubebuilder:validation:XValidation:rule="has(self.jwt) == (self.algorithm == 'JWT')",message="jwt says what the token must be for the algorithm JWT, and has no meaning for others"
+// +kubebuilder:validation:XValidation:rule="!(self.algorithm in ['Token', 'Basic', 'JWT']) || self.signature.encoding == 'Text'",message="signature.encoding must be Text for Token, Basic and JWT: what is sent is taken as it is"
 // +kubebuilder:validation:XValidation:rule="!has(self.content) || self.content.contains('{secret}') == (self.algorithm == 'SHA256')",message="{secret} belongs into the content of the algorithm SHA256, and of no other"
 // +kubebuilder:validation:XValidation:rule="!has(self.content) || self.content.contains('{timestamp}') == false || has(self.timestamp)",message="content contains {timestamp}: say in timestamp where that is and how it is written"
 // +kubebuilder:validation:XValidation:rule="!has(self.content) || self.content.contains('{id}') == has(self.id)",message="content contains {id} if, and only if, id says where that is; an id that is not signed belongs into identity.id, as {header:X-Id}"
@@ -139,6 +174,12 @@ type SignatureScheme struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	MediaType string `json:"mediaType,omitempty"`
+	// when restricts the scheme to requests that fulfil all conditions.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	When []RequestCondition `json:"when,omitempty"`
 	// algorithm is how the signature is made. The sender can't choose it.
 	// +required
 	Algorithm SignatureAlgorithm `json:"algorithm"`
@@ -149,6 +190,12 @@ type SignatureScheme struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=4
 	Key []KeyStep `json:"key,omitempty"`
+	// keySource is where the keys come from. Without it: from the endpoint's secret.
+	// +optional
+	KeySource *KeySource `json:"keySource,omitempty"`
+	// jwt is what the token must be, for the algorithm JWT.
+	// +optional
+	JWT *JSONWebToken `json:"jwt,omitempty"`
 	// keyID is where the sender names the key that it used. The secret is then
 	// written <key id>:<secret>.
 	// +optional
@@ -179,6 +226,10 @@ type SignatureScheme struct {
 	// timestamp is when the sender signed. It must be signed, too.
 	// +optional
 	Timestamp *SignatureTimestamp `json:"timestamp,omitempty"`
+	// signedHeaders is for senders that say in the request which headers they
+	// signed: it makes the variable {signed_headers}.
+	// +optional
+	SignedHeaders *SignedHeaders `json:"signedHeaders,omitempty"`
 	// bodyDigest is where the SHA-256 of the body is, if that is signed instead of
 	// the body.
 	// +optional
@@ -198,7 +249,7 @@ type SignatureScheme struct {
 
 // RequestLocation is one place of a request.
 //
-// +kubebuilder:validation:ExactlyOneOf=header;query;form;json
+// +kubebuilder:validation:ExactlyOneOf=header;query;form;json;claim
 type RequestLocation struct {
 	// header is the name of a header.
 	// +optional
@@ -221,6 +272,346 @@ type RequestLocation struct {
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="json must be a JSON pointer, for example /data/id"
 	JSON string `json:"json,omitempty"`
+	// claim is a JSON pointer (RFC 6901) into the claims of the token, for the
+	// algorithm JWT.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="claim must be a JSON pointer, for example /jti"
+	Claim string `json:"claim,omitempty"`
+}
+
+// RequestCondition is something that a request can fulfil. With neither equals
+// nor pattern nor parameter, the place must hold something.
+//
+// +kubebuilder:validation:AtMostOneOf=equals;pattern;parameter
+type RequestCondition struct {
+	// The place that is looked at.
+	RequestLocation `json:",inline"`
+	// equals is what must be there.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Equals string `json:"equals,omitempty"`
+	// pattern is a regular expression (RE2) that all of what is there must match.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Pattern string `json:"pattern,omitempty"`
+	// parameter names a parameter of the provider: what is there must be one of the
+	// values that the endpoint gives it.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Parameter string `json:"parameter,omitempty"`
+}
+
+// ProviderParameter is what a sender needs to know of an endpoint.
+//
+// +kubebuilder:validation:XValidation:rule="self.name.matches('^[a-z]([a-z0-9_]*[a-z0-9])?$')",message="the name of a parameter must start with a letter and consist of lower case letters, digits and '_', for example webhook_id"
+type ProviderParameter struct {
+	// name is how templates and endpoints call it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// description says what it is and where to find it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Description string `json:"description"`
+	// required: without it, an endpoint can't serve.
+	// +optional
+	Required bool `json:"required,omitempty"`
+	// sensitive: the value is a secret. It is read from the entry of this name in the
+	// endpoint's Secret, not from the endpoint.
+	// +optional
+	Sensitive bool `json:"sensitive,omitempty"`
+}
+
+// JSONWebToken is what a token must be, beyond being signed and not expired.
+type JSONWebToken struct {
+	// algorithms are those accepted (RFC 7518): either HS256 alone, or RS256, ES256
+	// or both.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2
+	// +kubebuilder:validation:XValidation:rule="!('HS256' in self) || self.size() == 1",message="jwt.algorithms must not mix HS256 with others: a public key is no secret"
+	Algorithms []JWTAlgorithm `json:"algorithms"`
+	// claims must all hold.
+	// +optional
+	// +listType=map
+	// +listMapKey=claim
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Claims []JWTClaim `json:"claims,omitempty"`
+	// maxAge bounds the time since the claim iat, which must then be there, from 1s
+	// to 24h. Without it, only exp and nbf are judged, where they are.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="jwt.maxAge must be a duration from 1s to 24h, for example 5m"
+	MaxAge *metav1.Duration `json:"maxAge,omitempty"`
+}
+
+// JWTAlgorithm is a signature algorithm of RFC 7518.
+//
+// +kubebuilder:validation:Enum=HS256;RS256;ES256
+type JWTAlgorithm string
+
+// JWTClaim is a claim that must have one of several values.
+//
+// +kubebuilder:validation:ExactlyOneOf=values;parameter;urlDigest
+type JWTClaim struct {
+	// claim is a JSON pointer (RFC 6901) into the claims, for example /aud. Of an
+	// array, one element must have the value.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="claim must be a JSON pointer, for example /aud"
+	Claim string `json:"claim"`
+	// values are those accepted.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Values []string `json:"values,omitempty"`
+	// parameter names a parameter of the provider; the values that the endpoint gives
+	// it are those accepted.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Parameter string `json:"parameter,omitempty"`
+	// urlDigest is how the SHA-256 of the public URL, with the query of the request,
+	// is written in the claim.
+	// +optional
+	URLDigest SignatureEncoding `json:"urlDigest,omitempty"`
+}
+
+// KeySource is where the keys of a scheme come from.
+//
+// +kubebuilder:validation:ExactlyOneOf=jwksURL;publicKey;certificate
+type KeySource struct {
+	// jwksURL is where the sender publishes a JWK Set (RFC 7517). The manager fetches
+	// and refreshes it. Behind the host it may contain {param:x}.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[^/{}]+/.*$')",message="jwksURL must be a whole https URL, for example https://example.com/.well-known/jwks.json"
+	JWKSURL string `json:"jwksURL,omitempty"`
+	// publicKey is where the sender publishes a PEM public key. The manager fetches
+	// and refreshes it.
+	// +optional
+	PublicKey *PublicKeySource `json:"publicKey,omitempty"`
+	// certificate is an X.509 certificate whose URL is in each request. The receivers
+	// fetch it, from the hosts that are allowed here only.
+	// +optional
+	Certificate *CertificateSource `json:"certificate,omitempty"`
+}
+
+// PublicKeySource is a document that holds a PEM public key.
+type PublicKeySource struct {
+	// url of the document.
+	// +required
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^https://[^/{}]+/.*$')",message="url must be a whole https URL, for example https://example.com/keys"
+	URL string `json:"url"`
+	// json is a JSON pointer (RFC 6901) to the key; without it, the document is the key.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="json must be a JSON pointer, for example /config/public_key"
+	JSON string `json:"json,omitempty"`
+}
+
+// CertificateSource is an X.509 certificate whose URL is in the request.
+type CertificateSource struct {
+	// from is where the URL is.
+	// +required
+	From RequestLocation `json:"from"`
+	// hostPattern is a regular expression (RE2) that all of the URL's host must match.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	HostPattern string `json:"hostPattern"`
+	// dnsName is a name that the certificate must be valid for; its chain must then
+	// lead to a trusted root. Without it, what the allowed host serves over TLS is
+	// trusted.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	DNSName string `json:"dnsName,omitempty"`
+}
+
+// SignedHeaders is where a request says which headers are signed. The variable
+// {signed_headers} is then "name:value;name:value", names in lower case and sorted.
+type SignedHeaders struct {
+	// from is where the names are, separated by commas.
+	// +required
+	From RequestLocation `json:"from"`
+	// required are names that must be among them.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Required []string `json:"required,omitempty"`
+}
+
+// AnswerTemplate is text with variables in braces: {header:X}, {query:x}, {form:x},
+// {json:/pointer}, {param:x}. What is found may be signed with the secret:
+// {query:crc_token|hmac_base64}, {json:/plainToken|hmac_hex}; guard must then bound
+// what the sender can have signed.
+//
+// +kubebuilder:validation:MaxLength=1024
+type AnswerTemplate string
+
+// Handshake is a request by which a sender makes sure that somebody listens.
+type Handshake struct {
+	// name tells the handshakes of a provider apart, for example url_verification.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// method of the request.
+	// +required
+	// +kubebuilder:validation:Enum=GET;HEAD;POST;OPTIONS
+	Method string `json:"method"`
+	// match says which requests of that method are meant: those that fulfil all
+	// conditions.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	Match []RequestCondition `json:"match,omitempty"`
+	// unsigned: the sender does not sign the handshake. Otherwise it is verified like
+	// an event before it is looked at.
+	// +optional
+	Unsigned bool `json:"unsigned,omitempty"`
+	// guard must hold, too; otherwise the handshake is refused.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=4
+	Guard []RequestCondition `json:"guard,omitempty"`
+	// answer is what the sender wants to see.
+	// +required
+	Answer HandshakeAnswer `json:"answer"`
+	// confirm is a URL in the request that the receiver requests by GET before it
+	// answers. The handshake must be signed.
+	// +optional
+	Confirm *Confirmation `json:"confirm,omitempty"`
+}
+
+// HandshakeAnswer is the answer to a handshake.
+//
+// +kubebuilder:validation:AtMostOneOf=body;json
+type HandshakeAnswer struct {
+	// status of the answer; 200 by default.
+	// +optional
+	// +default=200
+	// +kubebuilder:default=200
+	// +kubebuilder:validation:Minimum=200
+	// +kubebuilder:validation:Maximum=299
+	Status int32 `json:"status,omitempty"`
+	// contentType of body; text/plain by default.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	ContentType string `json:"contentType,omitempty"`
+	// headers of the answer.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Headers []AnswerField `json:"headers,omitempty"`
+	// body of the answer.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	Body AnswerTemplate `json:"body,omitempty"`
+	// json are the members of a JSON object, which is the body. A value that is an
+	// integer without variables becomes a number, every other one a text.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	JSON []AnswerField `json:"json,omitempty"`
+}
+
+// AnswerField is a header or a member of the answer.
+type AnswerField struct {
+	// name of the header or the member.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Name string `json:"name"`
+	// value is a template.
+	// +required
+	Value AnswerTemplate `json:"value"`
+}
+
+// Confirmation is a URL in a request.
+type Confirmation struct {
+	// from is where the URL is.
+	// +required
+	From RequestLocation `json:"from"`
+	// hostPattern is a regular expression (RE2) that all of the URL's host must match.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	HostPattern string `json:"hostPattern"`
+}
+
+// ProviderResponses are the answers that a sender wants to see.
+type ProviderResponses struct {
+	// success is the answer to an event that is stored, or was before. Without it:
+	// 200 and a JSON object that says which event it is.
+	// +optional
+	Success *SuccessResponse `json:"success,omitempty"`
+	// unauthenticated is the status for a wrong signature; 401 by default. It never
+	// is 410, on which senders delete a subscription.
+	// +optional
+	// +kubebuilder:validation:Minimum=400
+	// +kubebuilder:validation:Maximum=499
+	// +kubebuilder:validation:XValidation:rule="self != 410",message="responses.unauthenticated must not be 410: senders delete their subscription on it"
+	Unauthenticated int32 `json:"unauthenticated,omitempty"`
+	// malformed is the status for a missing or malformed signature; 400 by default.
+	// +optional
+	// +kubebuilder:validation:Minimum=400
+	// +kubebuilder:validation:Maximum=499
+	// +kubebuilder:validation:XValidation:rule="self != 410",message="responses.malformed must not be 410: senders delete their subscription on it"
+	Malformed int32 `json:"malformed,omitempty"`
+	// overloaded is the status for more requests than limits.rateLimit allows, with a
+	// Retry-After: 429, the default, or 503.
+	// +optional
+	// +kubebuilder:validation:Enum=429;503
+	Overloaded int32 `json:"overloaded,omitempty"`
+}
+
+// SuccessResponse is an answer.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.body) || self.status != 204",message="an answer with the status 204 has no body"
+type SuccessResponse struct {
+	// status of the answer.
+	// +required
+	// +kubebuilder:validation:Minimum=200
+	// +kubebuilder:validation:Maximum=299
+	Status int32 `json:"status"`
+	// contentType of body; text/plain by default.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	ContentType string `json:"contentType,omitempty"`
+	// body of the answer; without it, the body is empty.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Body string `json:"body,omitempty"`
 }
 
 // SignatureEncoding is how bytes are written as text: Hex (either case), Base64
@@ -361,6 +752,8 @@ type SignatureTimestamp struct {
 }
 
 // BodyDigest is the SHA-256 of the body in a place that is signed.
+//
+// +kubebuilder:validation:AtMostOneOf=optional;absentWhenEmpty
 type BodyDigest struct {
 	// from is where it is.
 	// +required
@@ -371,6 +764,9 @@ type BodyDigest struct {
 	// optional: the digest may be missing; if it is there, it must be right.
 	// +optional
 	Optional bool `json:"optional,omitempty"`
+	// absentWhenEmpty: the digest may be missing if, and only if, the body is empty.
+	// +optional
+	AbsentWhenEmpty bool `json:"absentWhenEmpty,omitempty"`
 }
 
 // RequiredHeader is a header that must have a certain value.
@@ -455,6 +851,14 @@ type ProviderFacts struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Success string `json:"success,omitempty"`
+	// secret says how to get the secret from the sender.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Secret string `json:"secret,omitempty"`
+	// events says which event types there are, with examples.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Events string `json:"events,omitempty"`
 	// notes are what else to know, for example how to set the sender up.
 	// +optional
 	// +kubebuilder:validation:MaxLength=2048
@@ -483,6 +887,19 @@ type ProviderTest struct {
 	// now is the time at which the example arrives, for schemes with a timestamp.
 	// +optional
 	Now *metav1.Time `json:"now,omitempty"`
+	// parameters are the values of the provider's parameters.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Parameters []ParameterValues `json:"parameters,omitempty"`
+	// key is what the sender publishes, for schemes with a keySource: a JWK Set, a PEM
+	// public key, or a PEM certificate, which is then trusted.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8192
+	Key string `json:"key,omitempty"`
 	// request is what arrives.
 	// +required
 	Request ExampleRequest `json:"request"`
@@ -499,7 +916,7 @@ type ExampleRequest struct {
 	// +optional
 	// +default="POST"
 	// +kubebuilder:default="POST"
-	// +kubebuilder:validation:Enum=GET;POST;PUT;PATCH
+	// +kubebuilder:validation:Enum=GET;HEAD;POST;OPTIONS
 	Method string `json:"method,omitempty"`
 	// url is the public URL, with the query.
 	// +optional
@@ -535,17 +952,21 @@ type ExampleHeader struct {
 
 // RejectionReason is why a request is refused.
 //
-// +kubebuilder:validation:Enum=MissingSignature;MalformedSignature;DuplicateHeader;WrongSignature;MissingTimestamp;MalformedTimestamp;TimestampOutsideTolerance;PreconditionFailed;MissingID;MalformedBody;NoUsableKey;NoPublicURL
+// +kubebuilder:validation:Enum=MissingSignature;MalformedSignature;DuplicateHeader;WrongSignature;MissingTimestamp;MalformedTimestamp;TimestampOutsideTolerance;PreconditionFailed;MissingID;MalformedBody;NoUsableKey;ClaimMismatch;HandshakeRefused;UntrustedCertificate;NoCertificate;NoPublicURL
 type RejectionReason string
 
-// Expectation is what must come of an example: a rejection, or an event.
+// Expectation is what must come of an example: a rejection, a handshake, or an
+// event.
 //
-// +kubebuilder:validation:XValidation:rule="has(self.rejected) != has(self.id)",message="expect must have either rejected, the reason of the rejection, or id, the id of the event"
-// +kubebuilder:validation:XValidation:rule="!has(self.rejected) || !(has(self.type) || has(self.scheme))",message="an example that is rejected has no type and no scheme"
+// +kubebuilder:validation:ExactlyOneOf=rejected;handshake;id
+// +kubebuilder:validation:XValidation:rule="has(self.id) || !(has(self.type) || has(self.scheme))",message="only an example that is an event has a type and a scheme"
 type Expectation struct {
 	// rejected is the reason for which the request is refused.
 	// +optional
 	Rejected RejectionReason `json:"rejected,omitempty"`
+	// handshake is the answer to a handshake.
+	// +optional
+	Handshake *ExpectedHandshake `json:"handshake,omitempty"`
 	// scheme is the name of the scheme that verified the request; empty: any.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
@@ -560,6 +981,35 @@ type Expectation struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	Type string `json:"type,omitempty"`
+}
+
+// ExpectedHandshake is the answer to a handshake.
+type ExpectedHandshake struct {
+	// name of the handshake.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+	// status of the answer; 200 by default.
+	// +optional
+	// +default=200
+	// +kubebuilder:default=200
+	Status int32 `json:"status,omitempty"`
+	// headers that the answer must have.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	Headers []ExampleHeader `json:"headers,omitempty"`
+	// body of the answer; without it, the answer must have none.
+	// +optional
+	// +kubebuilder:validation:MaxLength=4096
+	Body string `json:"body,omitempty"`
+	// confirm is the URL that is requested before the answer is given.
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Confirm string `json:"confirm,omitempty"`
 }
 
 // WebhookProviderStatus is what came of the examples.

@@ -23,7 +23,7 @@ func runExample(verifier *verify.Verifier, test *v1alpha1.ProviderTest) string {
 	if test.Now != nil {
 		now = test.Now.Time
 	}
-	verdict, err := verifier.Verify(request, []secret.Value{secret.New([]byte(test.Secret))}, now)
+	verdict, err := verifier.Verify(request, &verify.Material{Secrets: []secret.Value{secret.New([]byte(test.Secret))}}, now)
 	var event verify.Identification
 	if err == nil {
 		event, err = verifier.Identify(request, verdict)

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -87,6 +88,12 @@ func verifyProvider(name string, spec *v1alpha1.WebhookProviderSpec) verify.Prov
 	for i := range spec.Verify {
 		p.Schemes = append(p.Schemes, verifyScheme(&spec.Verify[i]))
 	}
+	for i := range spec.Handshakes {
+		p.Handshakes = append(p.Handshakes, verifyHandshake(&spec.Handshakes[i]))
+	}
+	for _, parameter := range spec.Parameters {
+		p.Parameters = append(p.Parameters, verify.Parameter{Name: parameter.Name, Required: parameter.Required, Sensitive: parameter.Sensitive})
+	}
 	return p
 }
 
@@ -94,6 +101,9 @@ func verifyScheme(in *v1alpha1.SignatureScheme) verify.Scheme {
 	out := verify.Scheme{
 		Name:               in.Name,
 		MediaType:          in.MediaType,
+		When:               verifyConditions(in.When),
+		KeySource:          verifyKeySource(in.KeySource),
+		JWT:                verifyJWT(in.JWT),
 		Algorithm:          verify.Algorithm(in.Algorithm),
 		Key:                texts(in.Key),
 		KeyID:              verifyLocation(in.KeyID),
@@ -115,10 +125,14 @@ func verifyScheme(in *v1alpha1.SignatureScheme) verify.Scheme {
 	}
 	if in.BodyDigest != nil {
 		out.BodyDigest = &verify.BodyDigest{
-			From:     verify.Location(in.BodyDigest.From),
-			Encoding: verify.Encoding(in.BodyDigest.Encoding),
-			Optional: in.BodyDigest.Optional,
+			From:            verify.Location(in.BodyDigest.From),
+			Encoding:        verify.Encoding(in.BodyDigest.Encoding),
+			Optional:        in.BodyDigest.Optional,
+			AbsentWhenEmpty: in.BodyDigest.AbsentWhenEmpty,
 		}
+	}
+	if in.SignedHeaders != nil {
+		out.SignedHeaders = &verify.SignedHeaders{From: verify.Location(in.SignedHeaders.From), Required: in.SignedHeaders.Required}
 	}
 	for _, require := range in.Require {
 		out.Require = append(out.Require, verify.Requirement(require))
@@ -140,6 +154,74 @@ func verifySignature(in *v1alpha1.SignatureFormat) verify.Signature {
 		out.From = append(out.From, verify.Location(location))
 	}
 	return out
+}
+
+func verifyConditions(in []v1alpha1.RequestCondition) (out []verify.Condition) {
+	for _, c := range in {
+		out = append(out, verify.Condition{
+			Location: verify.Location(c.RequestLocation), Equals: c.Equals, Pattern: c.Pattern, Parameter: c.Parameter,
+		})
+	}
+	return out
+}
+
+func verifyKeySource(in *v1alpha1.KeySource) *verify.KeySource {
+	if in == nil {
+		return nil
+	}
+	out := &verify.KeySource{JWKSURL: in.JWKSURL, PublicKey: (*verify.PublicKeySource)(in.PublicKey)}
+	if c := in.Certificate; c != nil {
+		out.Certificate = &verify.CertificateSource{From: verify.Location(c.From), HostPattern: c.HostPattern, DNSName: c.DNSName}
+	}
+	return out
+}
+
+func verifyJWT(in *v1alpha1.JSONWebToken) *verify.JWT {
+	if in == nil {
+		return nil
+	}
+	out := &verify.JWT{Algorithms: texts(in.Algorithms), MaxAgeSeconds: seconds(in.MaxAge)}
+	for _, c := range in.Claims {
+		out.Claims = append(out.Claims, verify.Claim{Claim: c.Claim, Values: c.Values, Parameter: c.Parameter, URLDigest: verify.Encoding(c.URLDigest)})
+	}
+	return out
+}
+
+func verifyHandshake(in *v1alpha1.Handshake) verify.Handshake {
+	out := verify.Handshake{
+		Name:     in.Name,
+		Method:   in.Method,
+		Match:    verifyConditions(in.Match),
+		Unsigned: in.Unsigned,
+		Guard:    verifyConditions(in.Guard),
+		Answer: verify.HandshakeAnswer{
+			Status:      int(valueOrDefault(in.Answer.Status, http.StatusOK)),
+			ContentType: in.Answer.ContentType,
+			Headers:     verifyFields(in.Answer.Headers),
+			Body:        string(in.Answer.Body),
+			JSON:        verifyFields(in.Answer.JSON),
+		},
+	}
+	if in.Confirm != nil {
+		out.Confirm = &verify.Confirmation{From: verify.Location(in.Confirm.From), HostPattern: in.Confirm.HostPattern}
+	}
+	return out
+}
+
+func verifyFields(in []v1alpha1.AnswerField) (out []verify.Field) {
+	for _, field := range in {
+		out = append(out, verify.Field{Name: field.Name, Value: string(field.Value)})
+	}
+	return out
+}
+
+// valueOrDefault is what the API server would have filled in: presets serve also
+// without having been there.
+func valueOrDefault(value, otherwise int32) int32 {
+	if value == 0 {
+		return otherwise
+	}
+	return value
 }
 
 func verifyLocation(in *v1alpha1.RequestLocation) *verify.Location { return (*verify.Location)(in) }

@@ -33,6 +33,13 @@ type Route struct {
 	// Keys are the secrets that are valid now, newest first. Their values are
 	// not part of the JSON: the codec keeps each in an entry of its own.
 	Keys []Key `json:"keys,omitempty"`
+	// Fetched are the public keys of the provider's key sources, by URL: a JWK Set or
+	// a PEM public key.
+	Fetched map[string]string `json:"fetched,omitempty"`
+	// Parameters are the values that the endpoint gives to the provider's parameters.
+	Parameters []Parameter `json:"parameters,omitempty"`
+	// Responses are the answers that the provider wants to see.
+	Responses Responses `json:"responses,omitzero"`
 	// Target gets the events.
 	Target Target `json:"target"`
 	// Delivery bounds how events are handed to Target.
@@ -66,6 +73,38 @@ type Key struct {
 	NotAfter *time.Time `json:"notAfter,omitempty"`
 	// Value is the secret as the user stored it, less one trailing newline.
 	Value secret.Value `json:"-"`
+}
+
+// Parameter is a value of a parameter of the provider. A parameter with several
+// values occurs several times.
+type Parameter struct {
+	// Name of the parameter.
+	Name string `json:"name"`
+	// Entry of the route Secret that holds the value, e.g. "param-0". Values are kept
+	// out of the JSON because some are secret.
+	Entry string `json:"entry"`
+	// Value of the parameter.
+	Value secret.Value `json:"-"`
+}
+
+// Responses are the answers that a provider wants to see. What is zero is as
+// for any other provider.
+type Responses struct {
+	// Success is the answer to an event that is stored; nil: 200 and a JSON object.
+	Success *Response `json:"success,omitempty"`
+	// Unauthenticated is the status for a wrong signature; 0: 401.
+	Unauthenticated int `json:"unauthenticated,omitempty"`
+	// Malformed is the status for a missing or malformed signature; 0: 400.
+	Malformed int `json:"malformed,omitempty"`
+	// Overloaded is the status beyond the rate limit; 0: 429.
+	Overloaded int `json:"overloaded,omitempty"`
+}
+
+// Response is a fixed answer.
+type Response struct {
+	Status      int    `json:"status"`
+	ContentType string `json:"contentType,omitempty"`
+	Body        string `json:"body,omitempty"`
 }
 
 // Target is a Service port and path of the endpoint's own namespace.

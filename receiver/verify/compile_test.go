@@ -134,7 +134,7 @@ func TestCheckKey(t *testing.T) {
 		{either, "00ff", ""},
 		{either, "not!", "base64 (letters, digits, '+' and '/') (scheme v1); or it must be hexadecimal"},
 	} {
-		err := compiledProvider(t, test.provider).CheckKey(keysOf(test.key)[0])
+		err := compiledProvider(t, test.provider).CheckKey(keysOf(test.key).Secrets[0])
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s, %q: %v, want %q", test.provider.Name, test.key, err, test.want)
 		}

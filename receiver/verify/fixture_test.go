@@ -77,12 +77,12 @@ func compiledProvider(tb testing.TB, p Provider) *Verifier {
 }
 
 // keysOf makes keys.
-func keysOf(texts ...string) []secret.Value {
+func keysOf(texts ...string) *Material {
 	keys := make([]secret.Value, len(texts))
 	for i, text := range texts {
 		keys[i] = secret.New([]byte(text))
 	}
-	return keys
+	return &Material{Secrets: keys}
 }
 
 // post makes a request of pairs of header names and values.

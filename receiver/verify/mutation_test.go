@@ -271,7 +271,7 @@ func TestRejectionsKeepSecrets(t *testing.T) {
 		r.Body = append(r.Body, "body-of-the-sender"...)
 		for _, err := range []error{
 			g.verify(t, r, g.key+"x"), g.verify(t, r, "secret-of-the-user"),
-			compiledProvider(t, g.provider).CheckKey(keysOf("\xffsecret-of-the-user")[0]),
+			compiledProvider(t, g.provider).CheckKey(keysOf("\xffsecret-of-the-user").Secrets[0]),
 		} {
 			for _, private := range []string{g.key, signature, "body-of-the-sender", "secret-of-the-user"} {
 				if err != nil && strings.Contains(fmt.Sprintf("%v %+v", err, err), private) {

@@ -10,6 +10,10 @@ type Provider struct {
 	Schemes []Scheme `json:"schemes"`
 	// Identity says which event a request is.
 	Identity Identity `json:"identity"`
+	// Handshakes are requests that are no events.
+	Handshakes []Handshake `json:"handshakes,omitempty"`
+	// Parameters are what templates and conditions may use beside the request.
+	Parameters []Parameter `json:"parameters,omitempty"`
 }
 
 // Identity says how an event's id and type are read from a verified request.

@@ -19,6 +19,10 @@ const (
 	MissingID                 Reason = "MissingID"                 // no event id, or none that can be used
 	MalformedBody             Reason = "MalformedBody"             // not the form or JSON that the provider sends
 	NoUsableKey               Reason = "NoUsableKey"               // our side: no key fits the scheme
+	ClaimMismatch             Reason = "ClaimMismatch"             // the token is genuine, and meant for somebody else
+	HandshakeRefused          Reason = "HandshakeRefused"          // a handshake that doesn't fulfil its guard
+	UntrustedCertificate      Reason = "UntrustedCertificate"      // of a host that isn't the sender's, or not valid
+	NoCertificate             Reason = "NoCertificate"             // our side: the certificate that the request names could not be fetched
 	NoPublicURL               Reason = "NoPublicURL"               // our side: the URL is signed and we don't know it
 )
 

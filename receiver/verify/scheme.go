@@ -8,6 +8,8 @@ type Scheme struct {
 	// MediaType restricts the scheme to bodies of this type, for example
 	// "application/x-www-form-urlencoded"; empty: any.
 	MediaType string `json:"mediaType,omitempty"`
+	// When restricts the scheme to requests that fulfil all conditions.
+	When []Condition `json:"when,omitempty"`
 	// Algorithm is how the signature is made.
 	Algorithm Algorithm `json:"algorithm"`
 	// Key are the steps from the configured secret to the key; see parseKeySteps.
@@ -16,6 +18,10 @@ type Scheme struct {
 	// KeyID is where the sender names the key it used. The configured secret is
 	// then "<key id>:<secret>", and only keys of that id are tried.
 	KeyID *Location `json:"keyID,omitempty"`
+	// KeySource is where the keys come from; nil: from the endpoint's secret.
+	KeySource *KeySource `json:"keySource,omitempty"`
+	// JWT is what the token must be, for the algorithm JWT.
+	JWT *JWT `json:"jwt,omitempty"`
 	// Signature is where the signature is and how it is written.
 	Signature Signature `json:"signature"`
 	// Content is the template of what is signed. Algorithms that compare a
@@ -29,6 +35,8 @@ type Scheme struct {
 	ID *Location `json:"id,omitempty"`
 	// Timestamp is where the variable {timestamp} comes from, and how old it may be.
 	Timestamp *Timestamp `json:"timestamp,omitempty"`
+	// SignedHeaders is where the variable {signed_headers} comes from.
+	SignedHeaders *SignedHeaders `json:"signedHeaders,omitempty"`
 	// BodyDigest ties the body to signed content that doesn't contain it.
 	BodyDigest *BodyDigest `json:"bodyDigest,omitempty"`
 	// Require are headers that must have a certain value.
@@ -53,6 +61,7 @@ const (
 	RSASHA256       Algorithm = "RSA-SHA256"        // PKCS #1 v1.5
 	Token           Algorithm = "Token"             // the secret itself
 	Basic           Algorithm = "Basic"             // RFC 7617; the secret is "user:password"
+	JSONWebToken    Algorithm = "JWT"               // RFC 7519, signed (RFC 7515, compact); see JWT
 )
 
 // Location is one place of a request. Exactly one field is set.
@@ -65,6 +74,8 @@ type Location struct {
 	Form string `json:"form,omitempty"`
 	// JSON is a JSON pointer (RFC 6901) into the body.
 	JSON string `json:"json,omitempty"`
+	// Claim is a JSON pointer into the claims of the token, for the algorithm JWT.
+	Claim string `json:"claim,omitempty"`
 }
 
 // Signature is where the signature is and how it is written. At most one of
@@ -171,6 +182,8 @@ type BodyDigest struct {
 	Encoding Encoding `json:"encoding"`
 	// Optional: it may be missing; if it is there, it must be right.
 	Optional bool `json:"optional,omitempty"`
+	// AbsentWhenEmpty: it may be missing if, and only if, the body is empty.
+	AbsentWhenEmpty bool `json:"absentWhenEmpty,omitempty"`
 }
 
 // Requirement is a header that must have a certain value.

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"sallyport.dev/sallyport/receiver/secret"
 )
 
 // Verdict is what is known of a request that is authentic.
@@ -24,14 +22,14 @@ type Verdict struct {
 	id, timestamp string // for Identify
 }
 
-// Verify judges a request. Keys are the secrets as they are configured; now is
+// Verify judges a request. material is what the endpoint verifies with; now is
 // the time to compare timestamps with. The error is a *Rejection.
-func (v *Verifier) Verify(r *Request, keys []secret.Value, now time.Time) (Verdict, error) {
+func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdict, error) {
 	s, f, rejection := v.judge(r)
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
-	verdict, rejection := s.verify(r, f, keys, now)
+	verdict, rejection := s.verify(r, f, material, now)
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
@@ -101,7 +99,7 @@ func (s *compiled) take(value string, f *found, present *bool) *Rejection {
 
 // verify judges a request by s. The order matters: nothing about the time or
 // the body is told to somebody who can't sign.
-func (s *compiled) verify(r *Request, f found, keys []secret.Value, now time.Time) (Verdict, *Rejection) {
+func (s *compiled) verify(r *Request, f found, material *Material, now time.Time) (Verdict, *Rejection) {
 	if rejection := s.preconditions(r); rejection != nil {
 		return Verdict{}, rejection
 	}
@@ -113,7 +111,7 @@ func (s *compiled) verify(r *Request, f found, keys []secret.Value, now time.Tim
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
-	index, digest, rejection := s.matchAny(scope, signatures, keys)
+	index, digest, rejection := s.matchAny(scope, signatures, material.Secrets)
 	if rejection != nil {
 		return Verdict{}, rejection
 	}

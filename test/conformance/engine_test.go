@@ -54,7 +54,7 @@ func compareVector(t *testing.T, provider *verify.Provider, v *vector) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, err := verifier.Verify(v.request(t), v.keys(), v.now())
+	verdict, err := verifier.Verify(v.request(t), &verify.Material{Secrets: v.keys()}, v.now())
 	switch accepted := err == nil; {
 	case accepted != v.Valid:
 		t.Errorf("accepted: %v (%v), stated: %v; %s", accepted, err, v.Valid, v.Note)

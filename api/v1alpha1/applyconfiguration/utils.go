@@ -16,8 +16,14 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=hooks.sallyport.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("AnswerField"):
+		return &apiv1alpha1.AnswerFieldApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BodyDigest"):
 		return &apiv1alpha1.BodyDigestApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CertificateSource"):
+		return &apiv1alpha1.CertificateSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Confirmation"):
+		return &apiv1alpha1.ConfirmationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeduplicationSpec"):
 		return &apiv1alpha1.DeduplicationSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeliverySpec"):
@@ -30,16 +36,38 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExampleRequestApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Expectation"):
 		return &apiv1alpha1.ExpectationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExpectedHandshake"):
+		return &apiv1alpha1.ExpectedHandshakeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Handshake"):
+		return &apiv1alpha1.HandshakeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HandshakeAnswer"):
+		return &apiv1alpha1.HandshakeAnswerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JSONWebToken"):
+		return &apiv1alpha1.JSONWebTokenApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JWTClaim"):
+		return &apiv1alpha1.JWTClaimApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KeySource"):
+		return &apiv1alpha1.KeySourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("LimitsSpec"):
 		return &apiv1alpha1.LimitsSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ParameterValues"):
+		return &apiv1alpha1.ParameterValuesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProviderDeduplication"):
 		return &apiv1alpha1.ProviderDeduplicationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProviderFacts"):
 		return &apiv1alpha1.ProviderFactsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProviderParameter"):
+		return &apiv1alpha1.ProviderParameterApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ProviderResponses"):
+		return &apiv1alpha1.ProviderResponsesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ProviderTest"):
 		return &apiv1alpha1.ProviderTestApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PublicKeySource"):
+		return &apiv1alpha1.PublicKeySourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimitSpec"):
 		return &apiv1alpha1.RateLimitSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RequestCondition"):
+		return &apiv1alpha1.RequestConditionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequestLocation"):
 		return &apiv1alpha1.RequestLocationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequiredHeader"):
@@ -48,6 +76,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RetrySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):
 		return &apiv1alpha1.SecretKeyReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretRotationSpec"):
+		return &apiv1alpha1.SecretRotationSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretRotationStatus"):
+		return &apiv1alpha1.SecretRotationStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ServiceTarget"):
 		return &apiv1alpha1.ServiceTargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SignatureFormat"):
@@ -62,6 +94,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SignatureSchemeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SignatureTimestamp"):
 		return &apiv1alpha1.SignatureTimestampApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SignedHeaders"):
+		return &apiv1alpha1.SignedHeadersApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SuccessResponse"):
+		return &apiv1alpha1.SuccessResponseApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Target"):
 		return &apiv1alpha1.TargetApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookEndpoint"):

@@ -23,9 +23,23 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: dev.sallyport.sallyport.api.v1alpha1.AnswerField
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: value
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.AnswerTemplate
+- name: dev.sallyport.sallyport.api.v1alpha1.AnswerTemplate
+  scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.BodyDigest
   map:
     fields:
+    - name: absentWhenEmpty
+      type:
+        scalar: boolean
     - name: encoding
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SignatureEncoding
@@ -35,6 +49,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: optional
       type:
         scalar: boolean
+- name: dev.sallyport.sallyport.api.v1alpha1.CertificateSource
+  map:
+    fields:
+    - name: dnsName
+      type:
+        scalar: string
+    - name: from
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
+    - name: hostPattern
+      type:
+        scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.Confirmation
+  map:
+    fields:
+    - name: from
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
+    - name: hostPattern
+      type:
+        scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.ContentTemplate
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.DeduplicationSpec
@@ -116,6 +151,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.Expectation
   map:
     fields:
+    - name: handshake
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.ExpectedHandshake
     - name: id
       type:
         scalar: string
@@ -128,10 +166,145 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: type
       type:
         scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.ExpectedHandshake
+  map:
+    fields:
+    - name: body
+      type:
+        scalar: string
+    - name: confirm
+      type:
+        scalar: string
+    - name: headers
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.ExampleHeader
+          elementRelationship: associative
+          keys:
+          - name
+    - name: name
+      type:
+        scalar: string
+    - name: status
+      type:
+        scalar: numeric
+      default: 200
 - name: dev.sallyport.sallyport.api.v1alpha1.FactConfidence
   scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.Handshake
+  map:
+    fields:
+    - name: answer
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.HandshakeAnswer
+    - name: confirm
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.Confirmation
+    - name: guard
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.RequestCondition
+          elementRelationship: atomic
+    - name: match
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.RequestCondition
+          elementRelationship: atomic
+    - name: method
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: unsigned
+      type:
+        scalar: boolean
+- name: dev.sallyport.sallyport.api.v1alpha1.HandshakeAnswer
+  map:
+    fields:
+    - name: body
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.AnswerTemplate
+    - name: contentType
+      type:
+        scalar: string
+    - name: headers
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.AnswerField
+          elementRelationship: associative
+          keys:
+          - name
+    - name: json
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.AnswerField
+          elementRelationship: associative
+          keys:
+          - name
+    - name: status
+      type:
+        scalar: numeric
+      default: 200
 - name: dev.sallyport.sallyport.api.v1alpha1.IdentityTemplate
   scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.JSONWebToken
+  map:
+    fields:
+    - name: algorithms
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.JWTAlgorithm
+          elementRelationship: associative
+    - name: claims
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.JWTClaim
+          elementRelationship: associative
+          keys:
+          - claim
+    - name: maxAge
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: dev.sallyport.sallyport.api.v1alpha1.JWTAlgorithm
+  scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.JWTClaim
+  map:
+    fields:
+    - name: claim
+      type:
+        scalar: string
+    - name: parameter
+      type:
+        scalar: string
+    - name: urlDigest
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.SignatureEncoding
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: dev.sallyport.sallyport.api.v1alpha1.KeySource
+  map:
+    fields:
+    - name: certificate
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.CertificateSource
+    - name: jwksURL
+      type:
+        scalar: string
+    - name: publicKey
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.PublicKeySource
 - name: dev.sallyport.sallyport.api.v1alpha1.KeyStep
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.LimitsSpec
@@ -144,6 +317,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.RateLimitSpec
     - name: sourceRanges
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: dev.sallyport.sallyport.api.v1alpha1.ParameterValues
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: values
       type:
         list:
           elementType:
@@ -176,6 +361,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+    - name: events
+      type:
+        scalar: string
     - name: notes
       type:
         scalar: string
@@ -185,25 +373,78 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: scheme
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.FactConfidence
+    - name: secret
+      type:
+        scalar: string
     - name: success
       type:
         scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.ProviderParameter
+  map:
+    fields:
+    - name: description
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+    - name: required
+      type:
+        scalar: boolean
+    - name: sensitive
+      type:
+        scalar: boolean
+- name: dev.sallyport.sallyport.api.v1alpha1.ProviderResponses
+  map:
+    fields:
+    - name: malformed
+      type:
+        scalar: numeric
+    - name: overloaded
+      type:
+        scalar: numeric
+    - name: success
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.SuccessResponse
+    - name: unauthenticated
+      type:
+        scalar: numeric
 - name: dev.sallyport.sallyport.api.v1alpha1.ProviderTest
   map:
     fields:
     - name: expect
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.Expectation
+    - name: key
+      type:
+        scalar: string
     - name: name
       type:
         scalar: string
     - name: now
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: parameters
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.ParameterValues
+          elementRelationship: associative
+          keys:
+          - name
     - name: request
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.ExampleRequest
     - name: secret
+      type:
+        scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.PublicKeySource
+  map:
+    fields:
+    - name: json
+      type:
+        scalar: string
+    - name: url
       type:
         scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.RateLimitSpec
@@ -219,9 +460,39 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.ReplayProtection
   scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.RequestCondition
+  map:
+    fields:
+    - name: claim
+      type:
+        scalar: string
+    - name: equals
+      type:
+        scalar: string
+    - name: form
+      type:
+        scalar: string
+    - name: header
+      type:
+        scalar: string
+    - name: json
+      type:
+        scalar: string
+    - name: parameter
+      type:
+        scalar: string
+    - name: pattern
+      type:
+        scalar: string
+    - name: query
+      type:
+        scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
   map:
     fields:
+    - name: claim
+      type:
+        scalar: string
     - name: form
       type:
         scalar: string
@@ -272,6 +543,28 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.SecretRotationSpec
+  map:
+    fields:
+    - name: grace
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+      default: 24h
+- name: dev.sallyport.sallyport.api.v1alpha1.SecretRotationStatus
+  map:
+    fields:
+    - name: currentFirstUsed
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: previousLastUsed
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: previousValidUntil
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.sallyport.sallyport.api.v1alpha1.ServiceTarget
   map:
     fields:
@@ -383,6 +676,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: id
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
+    - name: jwt
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.JSONWebToken
     - name: key
       type:
         list:
@@ -392,6 +688,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: keyID
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
+    - name: keySource
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.KeySource
     - name: mediaType
       type:
         scalar: string
@@ -409,6 +708,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: signature
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SignatureFormat
+    - name: signedHeaders
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.SignedHeaders
     - name: timestamp
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SignatureTimestamp
@@ -418,6 +720,12 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: dev.sallyport.sallyport.api.v1alpha1.URLForm
           elementRelationship: associative
+    - name: when
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.RequestCondition
+          elementRelationship: atomic
 - name: dev.sallyport.sallyport.api.v1alpha1.SignatureTimestamp
   map:
     fields:
@@ -430,6 +738,30 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: unit
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.TimestampUnit
+- name: dev.sallyport.sallyport.api.v1alpha1.SignedHeaders
+  map:
+    fields:
+    - name: from
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
+    - name: required
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: dev.sallyport.sallyport.api.v1alpha1.SuccessResponse
+  map:
+    fields:
+    - name: body
+      type:
+        scalar: string
+    - name: contentType
+      type:
+        scalar: string
+    - name: status
+      type:
+        scalar: numeric
 - name: dev.sallyport.sallyport.api.v1alpha1.Target
   map:
     fields:
@@ -470,6 +802,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: limits
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.LimitsSpec
+    - name: parameters
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.ParameterValues
+          elementRelationship: associative
+          keys:
+          - name
     - name: path
       type:
         scalar: string
@@ -479,6 +819,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretRef
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SecretKeyReference
+    - name: secretRotation
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.SecretRotationSpec
     - name: target
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.Target
@@ -496,6 +839,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: secretRotation
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.SecretRotationStatus
     - name: url
       type:
         scalar: string
@@ -529,12 +875,31 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: facts
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.ProviderFacts
+    - name: handshakes
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.Handshake
+          elementRelationship: associative
+          keys:
+          - name
     - name: identity
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.EventIdentity
     - name: maxBodyBytes
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: parameters
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.ProviderParameter
+          elementRelationship: associative
+          keys:
+          - name
+    - name: responses
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.ProviderResponses
     - name: tests
       type:
         list:

@@ -17,6 +17,8 @@ type BodyDigestApplyConfiguration struct {
 	Encoding *apiv1alpha1.SignatureEncoding `json:"encoding,omitempty"`
 	// optional: the digest may be missing; if it is there, it must be right.
 	Optional *bool `json:"optional,omitempty"`
+	// absentWhenEmpty: the digest may be missing if, and only if, the body is empty.
+	AbsentWhenEmpty *bool `json:"absentWhenEmpty,omitempty"`
 }
 
 // BodyDigestApplyConfiguration constructs a declarative configuration of the BodyDigest type for use with
@@ -46,5 +48,13 @@ func (b *BodyDigestApplyConfiguration) WithEncoding(value apiv1alpha1.SignatureE
 // If called multiple times, the Optional field is set to the value of the last call.
 func (b *BodyDigestApplyConfiguration) WithOptional(value bool) *BodyDigestApplyConfiguration {
 	b.Optional = &value
+	return b
+}
+
+// WithAbsentWhenEmpty sets the AbsentWhenEmpty field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AbsentWhenEmpty field is set to the value of the last call.
+func (b *BodyDigestApplyConfiguration) WithAbsentWhenEmpty(value bool) *BodyDigestApplyConfiguration {
+	b.AbsentWhenEmpty = &value
 	return b
 }

@@ -9,10 +9,13 @@ import (
 // ExpectationApplyConfiguration represents a declarative configuration of the Expectation type for use
 // with apply.
 //
-// Expectation is what must come of an example: a rejection, or an event.
+// Expectation is what must come of an example: a rejection, a handshake, or an
+// event.
 type ExpectationApplyConfiguration struct {
 	// rejected is the reason for which the request is refused.
 	Rejected *apiv1alpha1.RejectionReason `json:"rejected,omitempty"`
+	// handshake is the answer to a handshake.
+	Handshake *ExpectedHandshakeApplyConfiguration `json:"handshake,omitempty"`
 	// scheme is the name of the scheme that verified the request; empty: any.
 	Scheme *string `json:"scheme,omitempty"`
 	// id is the id of the event.
@@ -32,6 +35,14 @@ func Expectation() *ExpectationApplyConfiguration {
 // If called multiple times, the Rejected field is set to the value of the last call.
 func (b *ExpectationApplyConfiguration) WithRejected(value apiv1alpha1.RejectionReason) *ExpectationApplyConfiguration {
 	b.Rejected = &value
+	return b
+}
+
+// WithHandshake sets the Handshake field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Handshake field is set to the value of the last call.
+func (b *ExpectationApplyConfiguration) WithHandshake(value *ExpectedHandshakeApplyConfiguration) *ExpectationApplyConfiguration {
+	b.Handshake = value
 	return b
 }
 

@@ -21,6 +21,10 @@ type ProviderFactsApplyConfiguration struct {
 	Retry *string `json:"retry,omitempty"`
 	// success is the answer that the sender takes for success.
 	Success *string `json:"success,omitempty"`
+	// secret says how to get the secret from the sender.
+	Secret *string `json:"secret,omitempty"`
+	// events says which event types there are, with examples.
+	Events *string `json:"events,omitempty"`
 	// notes are what else to know, for example how to set the sender up.
 	Notes *string `json:"notes,omitempty"`
 	// docs are where to read on.
@@ -70,6 +74,22 @@ func (b *ProviderFactsApplyConfiguration) WithRetry(value string) *ProviderFacts
 // If called multiple times, the Success field is set to the value of the last call.
 func (b *ProviderFactsApplyConfiguration) WithSuccess(value string) *ProviderFactsApplyConfiguration {
 	b.Success = &value
+	return b
+}
+
+// WithSecret sets the Secret field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Secret field is set to the value of the last call.
+func (b *ProviderFactsApplyConfiguration) WithSecret(value string) *ProviderFactsApplyConfiguration {
+	b.Secret = &value
+	return b
+}
+
+// WithEvents sets the Events field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Events field is set to the value of the last call.
+func (b *ProviderFactsApplyConfiguration) WithEvents(value string) *ProviderFactsApplyConfiguration {
+	b.Events = &value
 	return b
 }
 

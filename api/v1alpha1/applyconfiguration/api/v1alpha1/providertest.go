@@ -18,6 +18,11 @@ type ProviderTestApplyConfiguration struct {
 	Secret *string `json:"secret,omitempty"`
 	// now is the time at which the example arrives, for schemes with a timestamp.
 	Now *v1.Time `json:"now,omitempty"`
+	// parameters are the values of the provider's parameters.
+	Parameters []ParameterValuesApplyConfiguration `json:"parameters,omitempty"`
+	// key is what the sender publishes, for schemes with a keySource: a JWK Set, a PEM
+	// public key, or a PEM certificate, which is then trusted.
+	Key *string `json:"key,omitempty"`
 	// request is what arrives.
 	Request *ExampleRequestApplyConfiguration `json:"request,omitempty"`
 	// expect is what must come of it.
@@ -51,6 +56,27 @@ func (b *ProviderTestApplyConfiguration) WithSecret(value string) *ProviderTestA
 // If called multiple times, the Now field is set to the value of the last call.
 func (b *ProviderTestApplyConfiguration) WithNow(value v1.Time) *ProviderTestApplyConfiguration {
 	b.Now = &value
+	return b
+}
+
+// WithParameters adds the given value to the Parameters field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Parameters field.
+func (b *ProviderTestApplyConfiguration) WithParameters(values ...*ParameterValuesApplyConfiguration) *ProviderTestApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithParameters")
+		}
+		b.Parameters = append(b.Parameters, *values[i])
+	}
+	return b
+}
+
+// WithKey sets the Key field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Key field is set to the value of the last call.
+func (b *ProviderTestApplyConfiguration) WithKey(value string) *ProviderTestApplyConfiguration {
+	b.Key = &value
 	return b
 }
 

@@ -15,6 +15,9 @@ type RequestLocationApplyConfiguration struct {
 	Form *string `json:"form,omitempty"`
 	// json is a JSON pointer (RFC 6901) into the body, for example /data/0/id.
 	JSON *string `json:"json,omitempty"`
+	// claim is a JSON pointer (RFC 6901) into the claims of the token, for the
+	// algorithm JWT.
+	Claim *string `json:"claim,omitempty"`
 }
 
 // RequestLocationApplyConfiguration constructs a declarative configuration of the RequestLocation type for use with
@@ -52,5 +55,13 @@ func (b *RequestLocationApplyConfiguration) WithForm(value string) *RequestLocat
 // If called multiple times, the JSON field is set to the value of the last call.
 func (b *RequestLocationApplyConfiguration) WithJSON(value string) *RequestLocationApplyConfiguration {
 	b.JSON = &value
+	return b
+}
+
+// WithClaim sets the Claim field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Claim field is set to the value of the last call.
+func (b *RequestLocationApplyConfiguration) WithClaim(value string) *RequestLocationApplyConfiguration {
+	b.Claim = &value
 	return b
 }

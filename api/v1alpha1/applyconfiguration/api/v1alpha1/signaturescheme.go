@@ -16,11 +16,17 @@ type SignatureSchemeApplyConfiguration struct {
 	// mediaType restricts the scheme to bodies of this type, for example
 	// application/x-www-form-urlencoded.
 	MediaType *string `json:"mediaType,omitempty"`
+	// when restricts the scheme to requests that fulfil all conditions.
+	When []RequestConditionApplyConfiguration `json:"when,omitempty"`
 	// algorithm is how the signature is made. The sender can't choose it.
 	Algorithm *apiv1alpha1.SignatureAlgorithm `json:"algorithm,omitempty"`
 	// key lists the steps from the secret to the key, in order. Without steps the
 	// bytes of the secret are the key.
 	Key []apiv1alpha1.KeyStep `json:"key,omitempty"`
+	// keySource is where the keys come from. Without it: from the endpoint's secret.
+	KeySource *KeySourceApplyConfiguration `json:"keySource,omitempty"`
+	// jwt is what the token must be, for the algorithm JWT.
+	JWT *JSONWebTokenApplyConfiguration `json:"jwt,omitempty"`
 	// keyID is where the sender names the key that it used. The secret is then
 	// written <key id>:<secret>.
 	KeyID *RequestLocationApplyConfiguration `json:"keyID,omitempty"`
@@ -38,6 +44,9 @@ type SignatureSchemeApplyConfiguration struct {
 	ID *RequestLocationApplyConfiguration `json:"id,omitempty"`
 	// timestamp is when the sender signed. It must be signed, too.
 	Timestamp *SignatureTimestampApplyConfiguration `json:"timestamp,omitempty"`
+	// signedHeaders is for senders that say in the request which headers they
+	// signed: it makes the variable {signed_headers}.
+	SignedHeaders *SignedHeadersApplyConfiguration `json:"signedHeaders,omitempty"`
 	// bodyDigest is where the SHA-256 of the body is, if that is signed instead of
 	// the body.
 	BodyDigest *BodyDigestApplyConfiguration `json:"bodyDigest,omitempty"`
@@ -70,6 +79,19 @@ func (b *SignatureSchemeApplyConfiguration) WithMediaType(value string) *Signatu
 	return b
 }
 
+// WithWhen adds the given value to the When field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the When field.
+func (b *SignatureSchemeApplyConfiguration) WithWhen(values ...*RequestConditionApplyConfiguration) *SignatureSchemeApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithWhen")
+		}
+		b.When = append(b.When, *values[i])
+	}
+	return b
+}
+
 // WithAlgorithm sets the Algorithm field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Algorithm field is set to the value of the last call.
@@ -85,6 +107,22 @@ func (b *SignatureSchemeApplyConfiguration) WithKey(values ...apiv1alpha1.KeySte
 	for i := range values {
 		b.Key = append(b.Key, values[i])
 	}
+	return b
+}
+
+// WithKeySource sets the KeySource field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the KeySource field is set to the value of the last call.
+func (b *SignatureSchemeApplyConfiguration) WithKeySource(value *KeySourceApplyConfiguration) *SignatureSchemeApplyConfiguration {
+	b.KeySource = value
+	return b
+}
+
+// WithJWT sets the JWT field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the JWT field is set to the value of the last call.
+func (b *SignatureSchemeApplyConfiguration) WithJWT(value *JSONWebTokenApplyConfiguration) *SignatureSchemeApplyConfiguration {
+	b.JWT = value
 	return b
 }
 
@@ -145,6 +183,14 @@ func (b *SignatureSchemeApplyConfiguration) WithID(value *RequestLocationApplyCo
 // If called multiple times, the Timestamp field is set to the value of the last call.
 func (b *SignatureSchemeApplyConfiguration) WithTimestamp(value *SignatureTimestampApplyConfiguration) *SignatureSchemeApplyConfiguration {
 	b.Timestamp = value
+	return b
+}
+
+// WithSignedHeaders sets the SignedHeaders field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SignedHeaders field is set to the value of the last call.
+func (b *SignatureSchemeApplyConfiguration) WithSignedHeaders(value *SignedHeadersApplyConfiguration) *SignatureSchemeApplyConfiguration {
+	b.SignedHeaders = value
 	return b
 }
 

@@ -14,6 +14,13 @@ type WebhookEndpointSpecApplyConfiguration struct {
 	// the provider signs with. One newline at the end of the value is not part of it.
 	// To rotate the secret, edit the Secret.
 	SecretRef *SecretKeyReferenceApplyConfiguration `json:"secretRef,omitempty"`
+	// parameters are what the provider asks for beside the secret, for example the
+	// topics that may send. `kubectl get webhookprovider <provider> -o yaml` lists them
+	// in spec.parameters. Those that are sensitive are entries of the Secret instead.
+	Parameters []ParameterValuesApplyConfiguration `json:"parameters,omitempty"`
+	// secretRotation says what becomes of the previous secret after the Secret was
+	// edited.
+	SecretRotation *SecretRotationSpecApplyConfiguration `json:"secretRotation,omitempty"`
 	// path is the end of the URL, for example /stripe: the whole path is
 	// /<namespace><path>. It defaults to /<name of the endpoint>. If two endpoints of
 	// a namespace claim one path, the oldest has it.
@@ -47,6 +54,27 @@ func (b *WebhookEndpointSpecApplyConfiguration) WithProvider(value string) *Webh
 // If called multiple times, the SecretRef field is set to the value of the last call.
 func (b *WebhookEndpointSpecApplyConfiguration) WithSecretRef(value *SecretKeyReferenceApplyConfiguration) *WebhookEndpointSpecApplyConfiguration {
 	b.SecretRef = value
+	return b
+}
+
+// WithParameters adds the given value to the Parameters field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Parameters field.
+func (b *WebhookEndpointSpecApplyConfiguration) WithParameters(values ...*ParameterValuesApplyConfiguration) *WebhookEndpointSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithParameters")
+		}
+		b.Parameters = append(b.Parameters, *values[i])
+	}
+	return b
+}
+
+// WithSecretRotation sets the SecretRotation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SecretRotation field is set to the value of the last call.
+func (b *WebhookEndpointSpecApplyConfiguration) WithSecretRotation(value *SecretRotationSpecApplyConfiguration) *WebhookEndpointSpecApplyConfiguration {
+	b.SecretRotation = value
 	return b
 }
 

@@ -16,6 +16,9 @@ type WebhookEndpointStatusApplyConfiguration struct {
 	// url is what to enter at the provider: only a path while the manager was not
 	// told its public URL, and nothing while the path belongs to another endpoint.
 	URL *string `json:"url,omitempty"`
+	// secretRotation says how far the change to a new secret has come. It is there
+	// from the change of the Secret until the previous secret is no longer valid.
+	SecretRotation *SecretRotationStatusApplyConfiguration `json:"secretRotation,omitempty"`
 	// conditions: Accepted (the spec is valid and has its path), ResolvedRefs
 	// (provider, secret and target exist and fit), Programmed (every live receiver
 	// serves this generation), Ready (all of it).
@@ -41,6 +44,14 @@ func (b *WebhookEndpointStatusApplyConfiguration) WithObservedGeneration(value i
 // If called multiple times, the URL field is set to the value of the last call.
 func (b *WebhookEndpointStatusApplyConfiguration) WithURL(value string) *WebhookEndpointStatusApplyConfiguration {
 	b.URL = &value
+	return b
+}
+
+// WithSecretRotation sets the SecretRotation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SecretRotation field is set to the value of the last call.
+func (b *WebhookEndpointStatusApplyConfiguration) WithSecretRotation(value *SecretRotationStatusApplyConfiguration) *WebhookEndpointStatusApplyConfiguration {
+	b.SecretRotation = value
 	return b
 }
 

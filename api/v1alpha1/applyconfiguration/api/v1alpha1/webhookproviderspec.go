@@ -18,6 +18,14 @@ type WebhookProviderSpecApplyConfiguration struct {
 	Verify []SignatureSchemeApplyConfiguration `json:"verify,omitempty"`
 	// identity says which event a request is.
 	Identity *EventIdentityApplyConfiguration `json:"identity,omitempty"`
+	// parameters are what the sender needs to know of an endpoint beside the secret,
+	// for example the topics that may send to it.
+	Parameters []ProviderParameterApplyConfiguration `json:"parameters,omitempty"`
+	// handshakes lists requests by which the sender makes sure that somebody
+	// listens. They are answered and are no events.
+	Handshakes []HandshakeApplyConfiguration `json:"handshakes,omitempty"`
+	// responses are the answers that the sender wants to see.
+	Responses *ProviderResponsesApplyConfiguration `json:"responses,omitempty"`
 	// deduplication says how the sender repeats events.
 	Deduplication *ProviderDeduplicationApplyConfiguration `json:"deduplication,omitempty"`
 	// maxBodyBytes is the size of the largest body that the sender sends, up to
@@ -64,6 +72,40 @@ func (b *WebhookProviderSpecApplyConfiguration) WithVerify(values ...*SignatureS
 // If called multiple times, the Identity field is set to the value of the last call.
 func (b *WebhookProviderSpecApplyConfiguration) WithIdentity(value *EventIdentityApplyConfiguration) *WebhookProviderSpecApplyConfiguration {
 	b.Identity = value
+	return b
+}
+
+// WithParameters adds the given value to the Parameters field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Parameters field.
+func (b *WebhookProviderSpecApplyConfiguration) WithParameters(values ...*ProviderParameterApplyConfiguration) *WebhookProviderSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithParameters")
+		}
+		b.Parameters = append(b.Parameters, *values[i])
+	}
+	return b
+}
+
+// WithHandshakes adds the given value to the Handshakes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Handshakes field.
+func (b *WebhookProviderSpecApplyConfiguration) WithHandshakes(values ...*HandshakeApplyConfiguration) *WebhookProviderSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithHandshakes")
+		}
+		b.Handshakes = append(b.Handshakes, *values[i])
+	}
+	return b
+}
+
+// WithResponses sets the Responses field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Responses field is set to the value of the last call.
+func (b *WebhookProviderSpecApplyConfiguration) WithResponses(value *ProviderResponsesApplyConfiguration) *WebhookProviderSpecApplyConfiguration {
+	b.Responses = value
 	return b
 }
 

@@ -1,0 +1,65 @@
+package route
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// AnnotationKeyUse is set on the Lease of a receiver while endpoints change
+// their secrets: which keys it has seen in use, as EncodeKeyUse writes it.
+const AnnotationKeyUse = "hooks.sallyport.dev/key-use"
+
+// maxKeyUse bounds how many endpoints a Lease speaks of, and with it the size
+// of the annotation.
+const maxKeyUse = 500
+
+// KeyUse says which secrets of an endpoint a receiver has seen in use since the
+// secret was changed. Times are to the second; zero: not seen.
+type KeyUse struct {
+	// PreviousEnds is the NotAfter of the route's second key, in seconds since
+	// 1970. It tells one rotation from the next.
+	PreviousEnds int64 `json:"previousEnds"`
+	// CurrentFirst is when the newest key was first used.
+	CurrentFirst int64 `json:"currentFirst,omitempty"`
+	// PreviousLast is when an older key was last used, to the minute.
+	PreviousLast int64 `json:"previousLast,omitempty"`
+}
+
+// EncodeKeyUse writes what a receiver has seen, by "namespace/name" of the
+// endpoint. Of more than 500 endpoints it leaves some out: the annotation must
+// not outgrow the Lease.
+func EncodeKeyUse(use map[string]KeyUse) (string, error) {
+	if len(use) > maxKeyUse {
+		bounded := make(map[string]KeyUse, maxKeyUse)
+		for name, seen := range use {
+			if len(bounded) == maxKeyUse {
+				break
+			}
+			bounded[name] = seen
+		}
+		use = bounded
+	}
+	text, err := json.Marshal(use)
+	return string(text), err
+}
+
+// DecodeKeyUse reads what EncodeKeyUse wrote; an empty text is no use at all.
+func DecodeKeyUse(text string) (map[string]KeyUse, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var use map[string]KeyUse
+	if err := json.Unmarshal([]byte(text), &use); err != nil {
+		return nil, fmt.Errorf("the annotation %s: %w", AnnotationKeyUse, err)
+	}
+	return use, nil
+}
+
+// Seen returns a time of a KeyUse; zero if there is none.
+func Seen(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
