@@ -42,11 +42,12 @@ build: ## Build the programs into bin/.
 	go build -ldflags "-s -w" -o bin/ ./cmd/...
 
 .PHONY: generate
-generate: bin/controller-gen ## Write deep copies, apply configurations, CRDs and roles from the markers in the code.
+generate: bin/controller-gen ## Write deep copies, apply configurations, CRDs, roles and docs/providers from their sources.
 	rm -rf api/v1alpha1/applyconfiguration # so that a removed type leaves nothing behind
 	bin/controller-gen object crd applyconfiguration paths=./api/... output:crd:artifacts:config=config/crd/bases
 	bin/controller-gen rbac:roleName=sallyport-manager "paths={./controllers/...,./cmd/manager/...}" output:rbac:artifacts:config=config/rbac/manager
 	bin/controller-gen rbac:roleName=sallyport-receiver "paths={./receiver/...,./cmd/receiver/...}" output:rbac:artifacts:config=config/rbac/receiver
+	go run ./hack/providerdocs # writes docs/providers from config/providers
 
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the Go files and group their imports.

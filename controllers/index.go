@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
@@ -27,7 +28,12 @@ const (
 var indexed = map[string]func(*v1alpha1.WebhookEndpoint) []string{
 	byPath:     func(e *v1alpha1.WebhookEndpoint) []string { return []string{compile.Path(e)} },
 	byProvider: func(e *v1alpha1.WebhookEndpoint) []string { return []string{e.Spec.Provider} },
-	bySecret:   func(e *v1alpha1.WebhookEndpoint) []string { return []string{e.Spec.SecretRef.Name} },
+	bySecret: func(e *v1alpha1.WebhookEndpoint) []string {
+		if e.Spec.SecretRef == nil {
+			return nil
+		}
+		return []string{e.Spec.SecretRef.Name}
+	},
 	byService: func(e *v1alpha1.WebhookEndpoint) []string {
 		return []string{e.Spec.Target.Service.Name, route.ServiceName(e.Name)}
 	},
@@ -103,6 +109,19 @@ func (r *WebhookEndpointReconciler) endpointsOfService() handler.EventHandler {
 func (r *WebhookEndpointReconciler) endpointsOfSecret() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		return r.endpointsBy(ctx, bySecret, object.GetName(), object.GetNamespace())
+	})
+}
+
+// endpointsOfKeys reconciles the endpoints that need a document when there is
+// something new to know of it.
+func (r *WebhookEndpointReconciler) endpointsOfKeys() source.Source {
+	return source.Func(func(_ context.Context, q requestQueue) error {
+		r.Keys.OnChange(func(users []types.NamespacedName) {
+			for _, user := range users {
+				q.Add(reconcile.Request{NamespacedName: user})
+			}
+		})
+		return nil
 	})
 }
 

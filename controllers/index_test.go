@@ -26,7 +26,7 @@ func TestIndexes(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "billing", Name: "stripe"},
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  "stripe",
-			SecretRef: v1alpha1.SecretKeyReference{Name: "signing", Key: "secret"},
+			SecretRef: &v1alpha1.SecretKeyReference{Name: "signing", Key: "secret"},
 			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "billing-api"}},
 		},
 	}

@@ -2,44 +2,109 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/verify"
 )
+
+// observation is what there is in the world.
+type observation struct {
+	compile.Input
+	// route is the Secret that holds the published route; nil: there is none.
+	route *corev1.Secret
+}
 
 // observe reads all that an endpoint depends on; nil: there is no such endpoint,
 // or it is being deleted: then whatever is made for it would only hold the
 // deletion up. It writes nothing.
-func (r *WebhookEndpointReconciler) observe(ctx context.Context, name types.NamespacedName) (*compile.Input, error) {
+func (r *WebhookEndpointReconciler) observe(ctx context.Context, name types.NamespacedName) (*observation, error) {
 	endpoint, err := find(ctx, r.Client, name, &v1alpha1.WebhookEndpoint{})
 	if endpoint == nil || err != nil || isDeleted(endpoint) {
 		return nil, err
 	}
-	in := &compile.Input{Endpoint: endpoint, Settings: r.Settings}
+	seen := &observation{Input: compile.Input{Endpoint: endpoint, Settings: r.Settings, Now: r.Now()}}
 	sibling := func(name string) types.NamespacedName {
 		return types.NamespacedName{Namespace: endpoint.Namespace, Name: name}
 	}
-	if in.Rivals, err = r.rivals(ctx, endpoint); err != nil {
+	if seen.Rivals, err = r.rivals(ctx, endpoint); err != nil {
 		return nil, err
 	}
-	if in.Sender, err = r.Catalog.Find(ctx, endpoint.Spec.Provider); err != nil {
+	if seen.route, err = r.observeRoute(ctx, name); err != nil {
 		return nil, err
 	}
-	if in.Secret, err = r.observeSecret(ctx, sibling(endpoint.Spec.SecretRef.Name), endpoint.Spec.SecretRef.Key); err != nil {
+	seen.Published = published(seen.route)
+	if seen.Sender, err = r.Catalog.Find(ctx, endpoint.Spec.Provider); err != nil {
 		return nil, err
 	}
-	if in.Service, err = find(ctx, r.Client, sibling(endpoint.Spec.Target.Service.Name), &corev1.Service{}); err != nil {
+	if seen.Secret, err = r.observeSecret(ctx, endpoint, seen.Sender); err != nil {
 		return nil, err
 	}
-	if in.Alias, err = find(ctx, r.Client, sibling(route.ServiceName(endpoint.Name)), &corev1.Service{}); err != nil {
+	seen.Fetched = r.observeKeys(&seen.Input)
+	if seen.Service, err = find(ctx, r.Client, sibling(endpoint.Spec.Target.Service.Name), &corev1.Service{}); err != nil {
 		return nil, err
 	}
-	return in, nil
+	if seen.Alias, err = find(ctx, r.Client, sibling(route.ServiceName(endpoint.Name)), &corev1.Service{}); err != nil {
+		return nil, err
+	}
+	return seen, nil
+}
+
+// observeRoute reads the Secret of the published route, from the API server if
+// the cache doesn't have it: it may have been made just now, or have lost its
+// label.
+func (r *WebhookEndpointReconciler) observeRoute(ctx context.Context, endpoint types.NamespacedName) (*corev1.Secret, error) {
+	name := types.NamespacedName{Namespace: r.RouteNamespace, Name: route.SecretName(endpoint.Namespace, endpoint.Name)}
+	secret, err := find(ctx, r.Routes, name, &corev1.Secret{})
+	if secret != nil || err != nil {
+		return secret, err
+	}
+	return find(ctx, r.Live, name, &corev1.Secret{})
+}
+
+// published is the route that a Secret holds; nil: none that can be read, or not
+// what the manager wrote: what others put there must not count as a secret that
+// was valid before.
+func published(secret *corev1.Secret) *route.Route {
+	if secret == nil || !ours(secret) {
+		return nil
+	}
+	decoded, err := route.Decode(secret.Data)
+	if err != nil {
+		return nil
+	}
+	return &decoded
+}
+
+// ours reports whether the manager wrote every entry of a Secret: whoever else
+// changes one becomes its owner instead.
+func ours(secret *corev1.Secret) bool {
+	i := slices.IndexFunc(secret.ManagedFields, func(fields metav1.ManagedFieldsEntry) bool {
+		return fields.Manager == string(FieldOwner) && fields.Operation == metav1.ManagedFieldsOperationApply && fields.FieldsV1 != nil
+	})
+	if i < 0 {
+		return false
+	}
+	var owned struct {
+		Data map[string]any `json:"f:data"`
+	}
+	if err := json.Unmarshal(secret.ManagedFields[i].FieldsV1.GetRawBytes(), &owned); err != nil {
+		return false
+	}
+	for entry := range secret.Data {
+		if _, ok := owned.Data["f:"+entry]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // rivals are the other endpoints that claim the path of an endpoint.
@@ -61,14 +126,34 @@ func (r *WebhookEndpointReconciler) rivals(ctx context.Context, endpoint *v1alph
 // isDeleted reports whether an object is on its way out.
 func isDeleted(object client.Object) bool { return !object.GetDeletionTimestamp().IsZero() }
 
-// observeSecret reads a Secret from the API server, and keeps only the entry.
-func (r *WebhookEndpointReconciler) observeSecret(ctx context.Context, name types.NamespacedName, key string) (compile.SecretFacts, error) {
-	secret, err := find(ctx, r.Live, name, &corev1.Secret{})
+// observeSecret reads a Secret from the API server, and keeps only the entries
+// that the endpoint uses.
+func (r *WebhookEndpointReconciler) observeSecret(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, sender *compile.Sender) (compile.SecretFacts, error) {
+	ref := endpoint.Spec.SecretRef
+	if ref == nil {
+		return compile.SecretFacts{}, nil
+	}
+	secret, err := find(ctx, r.Live, types.NamespacedName{Namespace: endpoint.Namespace, Name: ref.Name}, &corev1.Secret{})
 	if secret == nil || err != nil {
 		return compile.SecretFacts{}, err
 	}
-	value, ok := secret.Data[key]
-	return compile.SecretFacts{Found: true, HasKey: ok, Value: value}, nil
+	facts := compile.SecretFacts{Found: true, Entries: map[string][]byte{}}
+	for _, entry := range compile.SecretEntries(endpoint, sender) {
+		if value, ok := secret.Data[entry]; ok {
+			facts.Entries[entry] = value
+		}
+	}
+	return facts, nil
+}
+
+// observeKeys asks for the keys that senders publish, and never waits for them.
+func (r *WebhookEndpointReconciler) observeKeys(in *compile.Input) map[verify.FetchSource]compile.Document {
+	sources := compile.KeySources(in.Endpoint, in.Sender, in.Secret)
+	documents := make(map[verify.FetchSource]compile.Document, len(sources))
+	for source, state := range r.Keys.Use(client.ObjectKeyFromObject(in.Endpoint), sources...) {
+		documents[source] = compile.Document(state)
+	}
+	return documents
 }
 
 // find gets an object; nil: there is none.

@@ -26,11 +26,11 @@ const (
 
 // publish writes what came of an endpoint and returns the resourceVersion of
 // its route; "" if it has none. What is there already is not written again.
-func (r *WebhookEndpointReconciler) publish(ctx context.Context, in *compile.Input, result compile.Result) (string, error) {
+func (r *WebhookEndpointReconciler) publish(ctx context.Context, in *observation, result compile.Result) (string, error) {
 	if result.Route == nil {
 		return "", r.withdraw(ctx, client.ObjectKeyFromObject(in.Endpoint))
 	}
-	version, err := r.publishRoute(ctx, result.Route)
+	version, err := r.publishRoute(ctx, result.Route, in.route)
 	if err != nil {
 		return "", fmt.Errorf("publish the route: %w", err)
 	}
@@ -42,44 +42,46 @@ func (r *WebhookEndpointReconciler) publish(ctx context.Context, in *compile.Inp
 	return version, nil
 }
 
-func (r *WebhookEndpointReconciler) publishRoute(ctx context.Context, compiled *route.Route) (string, error) {
+// publishRoute writes the route in place of the one that was observed, and of no
+// other: that is the only memory of previous secrets, and one that was published
+// meanwhile may know a secret that the compiled route doesn't. The answer is a
+// conflict then.
+func (r *WebhookEndpointReconciler) publishRoute(ctx context.Context, compiled *route.Route, current *corev1.Secret) (string, error) {
 	data, err := route.Encode(*compiled)
 	if err != nil {
 		return "", err
 	}
-	name := types.NamespacedName{Namespace: r.RouteNamespace, Name: route.SecretName(compiled.Endpoint.Namespace, compiled.Endpoint.Name)}
 	labels, annotations := route.Labels(compiled.Endpoint), route.Annotations(*compiled)
 	labels[labelManagedBy] = managedBy
-	current, err := find(ctx, r.Routes, name, &corev1.Secret{})
-	if err != nil {
-		return "", err
-	}
-	if current != nil && reflect.DeepEqual(current.Data, data) && containsAll(current.Labels, labels) && containsAll(current.Annotations, annotations) {
+	if current != nil && ours(current) && reflect.DeepEqual(current.Data, data) && containsAll(current.Labels, labels) && containsAll(current.Annotations, annotations) {
 		return current.ResourceVersion, nil
 	}
-	if err := r.dropForeign(ctx, current, data); err != nil {
-		return "", err
+	secret := applycore.Secret(route.SecretName(compiled.Endpoint.Namespace, compiled.Endpoint.Name), r.RouteNamespace).
+		WithLabels(labels).WithAnnotations(annotations).WithType(route.SecretType).WithData(data)
+	if current != nil {
+		secret.WithResourceVersion(current.ResourceVersion)
 	}
-	secret := applycore.Secret(name.Name, name.Namespace).WithLabels(labels).WithAnnotations(annotations).WithType(route.SecretType).WithData(data)
 	if err := r.Client.Apply(ctx, secret, FieldOwner, client.ForceOwnership); err != nil {
 		return "", err
 	}
-	return *secret.ResourceVersion, nil
+	return r.dropForeign(ctx, secret, data)
 }
 
-// dropForeign takes out the entries of a route Secret that are not in data.
-// Applying would leave those of others there, and receivers refuse a route with
-// entries that it doesn't mention.
-func (r *WebhookEndpointReconciler) dropForeign(ctx context.Context, current *corev1.Secret, data map[string][]byte) error {
-	if current == nil {
-		return nil
+// dropForeign takes out the entries of a route Secret that are not in data, and
+// returns the resourceVersion that is left. Applying leaves those of others
+// there, and receivers refuse a route with entries that it doesn't mention.
+func (r *WebhookEndpointReconciler) dropForeign(ctx context.Context, applied *applycore.SecretApplyConfiguration, data map[string][]byte) (string, error) {
+	before := &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: *applied.Namespace, Name: *applied.Name, ResourceVersion: *applied.ResourceVersion},
+		Data:       applied.Data,
 	}
-	cleaned := current.DeepCopy()
+	cleaned := before.DeepCopy()
 	maps.DeleteFunc(cleaned.Data, func(entry string, _ []byte) bool { return data[entry] == nil })
-	if len(cleaned.Data) == len(current.Data) {
-		return nil
+	if len(cleaned.Data) == len(before.Data) {
+		return before.ResourceVersion, nil
 	}
-	return client.IgnoreNotFound(r.Client.Patch(ctx, cleaned, client.MergeFrom(current), FieldOwner))
+	err := r.Client.Patch(ctx, cleaned, client.MergeFrom(before), FieldOwner)
+	return cleaned.ResourceVersion, err
 }
 
 // publishAlias writes the in-cluster Service. It can't take over a Service that

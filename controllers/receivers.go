@@ -3,10 +3,12 @@ package controllers
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -96,11 +99,59 @@ func (set receiverSet) last(now time.Time) time.Duration {
 	return longest
 }
 
+// keyUse sums up which keys of an endpoint the receivers have seen in use since a
+// rotation started: the first use of the new one, the last of an older one. The
+// last use is told to the minute, so that a busy sender doesn't cause a write for
+// every receiver.
+func (set receiverSet) keyUse(endpoint types.NamespacedName, rotation *compile.Rotation) (sum route.KeyUse) {
+	if rotation == nil {
+		return route.KeyUse{}
+	}
+	for _, lease := range set {
+		use, ok := keyUseOf(&lease)[endpoint.String()]
+		if !ok || use.PreviousEnds != rotation.PreviousEnds.Unix() {
+			continue
+		}
+		if first := use.CurrentFirst; first > 0 && (sum.CurrentFirst == 0 || first < sum.CurrentFirst) {
+			sum.CurrentFirst = first
+		}
+		sum.PreviousLast = max(sum.PreviousLast, use.PreviousLast-use.PreviousLast%60)
+	}
+	return sum
+}
+
+// keyUseOf reads what a receiver says in its Lease; nothing, if that can't be read.
+func keyUseOf(lease *coordination.Lease) map[string]route.KeyUse {
+	use, err := route.DecodeKeyUse(lease.Annotations[route.AnnotationKeyUse])
+	if err != nil {
+		return nil
+	}
+	return use
+}
+
+// usesDiffer lists the endpoints of which a receiver says something else than
+// before.
+func usesDiffer(before, after *coordination.Lease) []reconcile.Request {
+	if before.Annotations[route.AnnotationKeyUse] == after.Annotations[route.AnnotationKeyUse] {
+		return nil
+	}
+	known := keyUseOf(before)
+	var requests []reconcile.Request
+	for endpoint, use := range keyUseOf(after) {
+		namespace, name, ok := strings.Cut(endpoint, "/")
+		if ok && known[endpoint] != use {
+			requests = append(requests, reconcile.Request{NamespacedName: types.NamespacedName{Namespace: namespace, Name: name}})
+		}
+	}
+	return requests
+}
+
 type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // leaseSource reconciles endpoints when the receivers change. A renewed Lease
 // changes nothing; a receiver that serves more makes waiting endpoints
-// Programmed; one that comes or goes concerns all, and so does it when the last
+// Programmed; which keys it sees in use concerns the endpoints that it speaks of;
+// one that comes or goes concerns all, and so does it when the last
 // one falls silent.
 func (r *WebhookEndpointReconciler) leaseSource() source.Source {
 	return source.Kind[client.Object](r.Routes, &coordination.Lease{}, handler.Funcs{
@@ -111,6 +162,9 @@ func (r *WebhookEndpointReconciler) leaseSource() source.Source {
 		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q requestQueue) { r.enqueueAll(ctx, q) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
 			before, after := e.ObjectOld.(*coordination.Lease), e.ObjectNew.(*coordination.Lease)
+			for _, request := range usesDiffer(before, after) {
+				q.Add(request)
+			}
 			switch {
 			case remaining(*before, r.Now()) <= 0:
 				r.enqueueAll(ctx, q)

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -133,5 +134,61 @@ func TestWaitingSet(t *testing.T) {
 	waiting.remove(b)
 	if diff := cmp.Diff([]reconcile.Request{a}, waiting.list()); diff != "" {
 		t.Errorf("who waits (-want +got):\n%s", diff)
+	}
+}
+
+// using lets the Lease of a receiver speak of keys.
+func using(t *testing.T, lease coordination.Lease, use map[string]route.KeyUse) coordination.Lease {
+	t.Helper()
+	text, err := route.EncodeKeyUse(use)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease.Annotations[route.AnnotationKeyUse] = text
+	return lease
+}
+
+func TestKeyUse(t *testing.T) {
+	orders, rotation := requestFor("shop", "orders").NamespacedName, &compile.Rotation{PreviousEnds: time.Unix(5000, 0)}
+	lease := func(use route.KeyUse) coordination.Lease {
+		return using(t, leaseOf("a", "1", 0), map[string]route.KeyUse{"shop/orders": use, "shop/other": {PreviousEnds: 5000, CurrentFirst: 1}})
+	}
+	garbled := leaseOf("a", "1", 0)
+	garbled.Annotations[route.AnnotationKeyUse] = "{"
+	for name, c := range map[string]struct {
+		leases   receiverSet
+		rotation *compile.Rotation
+		want     route.KeyUse
+	}{
+		"nobody":      {nil, rotation, route.KeyUse{}},
+		"no rotation": {receiverSet{lease(route.KeyUse{PreviousEnds: 5000, CurrentFirst: 7})}, nil, route.KeyUse{}},
+		"the first and the last count": {
+			receiverSet{
+				lease(route.KeyUse{PreviousEnds: 5000, CurrentFirst: 400, PreviousLast: 480}),
+				lease(route.KeyUse{PreviousEnds: 5000, PreviousLast: 600}),
+				lease(route.KeyUse{PreviousEnds: 5000, CurrentFirst: 300}),
+			}, rotation, route.KeyUse{CurrentFirst: 300, PreviousLast: 600},
+		},
+		"of another rotation nothing counts":   {receiverSet{lease(route.KeyUse{PreviousEnds: 4000, CurrentFirst: 7})}, rotation, route.KeyUse{}},
+		"the last use counts to the minute":    {receiverSet{lease(route.KeyUse{PreviousEnds: 5000, PreviousLast: 659})}, rotation, route.KeyUse{PreviousLast: 600}},
+		"who can't be understood says nothing": {receiverSet{garbled, leaseOf("b", "1", 0)}, rotation, route.KeyUse{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, c.leases.keyUse(orders, c.rotation)); diff != "" {
+				t.Errorf("use (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Only those endpoints are looked at of which something new is said.
+func TestUsesDiffer(t *testing.T) {
+	before := using(t, leaseOf("a", "1", 0), map[string]route.KeyUse{"shop/a": {CurrentFirst: 1}, "shop/b": {CurrentFirst: 1}, "shop/gone": {CurrentFirst: 1}})
+	after := using(t, leaseOf("a", "2", 0), map[string]route.KeyUse{"shop/a": {CurrentFirst: 1}, "shop/b": {CurrentFirst: 2}, "nowhere": {CurrentFirst: 1}})
+	if diff := cmp.Diff([]reconcile.Request{requestFor("shop", "b")}, usesDiffer(&before, &after)); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+	if got := usesDiffer(&after, &after); got != nil {
+		t.Errorf("without a difference there are %v", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
@@ -61,6 +62,19 @@ var _ = Describe("What was made for an endpoint", func() {
 		Entry("without its mark", func(s *corev1.Secret) { delete(s.Labels, route.LabelRoute) }),
 		Entry("with the name of another endpoint", func(s *corev1.Secret) { s.Labels[route.LabelEndpointName] = "another" }),
 	)
+
+	It("is repaired for good: a route that was restored by somebody", func() {
+		restored := now(routeSecret(endpoint))
+		manager.stop()
+		remove(routeSecret(endpoint))
+		restored.ResourceVersion, restored.UID, restored.ManagedFields = "", "", nil
+		create(restored)
+		manager = startManager()
+		// It is the manager's own again, and so it is remembered.
+		Eventually(func() []metav1.ManagedFieldsEntry { return now(routeSecret(endpoint)).ManagedFields }).Should(HaveLen(2))
+		rotate("battery staple")
+		Eventually(keysOf(endpoint)).Should(Equal([]string{"battery staple", "correct horse"}))
+	})
 
 	It("is repaired: a route that was deleted", func() {
 		remove(routeSecret(endpoint))

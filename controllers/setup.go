@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/controllers/keys"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -24,7 +25,9 @@ type Options struct {
 	Settings compile.Settings
 	// Presets are the WebhookProviders that come with this build, see LoadPresets.
 	Presets []v1alpha1.WebhookProvider
-	// Now is the clock by which Leases are judged; nil: time.Now.
+	// Keys fetches the keys that senders publish; nil: one with the defaults.
+	Keys *keys.Cache
+	// Now is the clock by which Leases and previous secrets are judged; nil: time.Now.
 	Now func() time.Time
 }
 
@@ -33,6 +36,12 @@ type Options struct {
 func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Keys == nil {
+		o.Keys = keys.New(keys.Options{})
+	}
+	if err := mgr.Add(o.Keys); err != nil {
+		return err
 	}
 	routes, err := cache.New(mgr.GetConfig(), routeCacheOptions(mgr, o.RouteNamespace))
 	if err != nil {
@@ -44,7 +53,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	catalog := NewCatalog(mgr.GetClient(), o.Presets)
 	endpoints := &WebhookEndpointReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Routes: routes,
-		RouteNamespace: o.RouteNamespace, Settings: o.Settings, Catalog: catalog, Now: o.Now,
+		RouteNamespace: o.RouteNamespace, Settings: o.Settings, Catalog: catalog, Keys: o.Keys, Now: o.Now,
 	}
 	if err := endpoints.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the endpoint controller: %w", err)
@@ -68,7 +77,8 @@ func ClientOptions() client.Options {
 }
 
 // routeCacheOptions are for the cache of what the manager and the receivers own:
-// whole Secrets, but only routes, and only of the route namespace.
+// whole Secrets, but only routes, and only of the route namespace. Of these the
+// managed fields are kept, because they say who wrote what.
 func routeCacheOptions(mgr ctrl.Manager, namespace string) cache.Options {
 	isRoute := labels.SelectorFromSet(labels.Set{route.LabelRoute: "true"})
 	isReceiver := labels.SelectorFromSet(labels.Set{route.LabelReceiver: "true"})
@@ -79,7 +89,7 @@ func routeCacheOptions(mgr ctrl.Manager, namespace string) cache.Options {
 		DefaultNamespaces: map[string]cache.Config{namespace: {}},
 		DefaultTransform:  cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}:      {Label: isRoute},
+			&corev1.Secret{}:      {Label: isRoute, Transform: func(object any) (any, error) { return object, nil }},
 			&coordination.Lease{}: {Label: isReceiver},
 		},
 	}

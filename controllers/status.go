@@ -3,9 +3,9 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +15,7 @@ import (
 	"sallyport.dev/sallyport/api/v1alpha1"
 	apply "sallyport.dev/sallyport/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/receiver/route"
 )
 
 // facts are what the conditions of an endpoint are made of.
@@ -24,20 +25,24 @@ type facts struct {
 	published  bool
 	publishErr error
 	serving    serving
+	// use says which secrets senders were seen to use since the rotation started.
+	use route.KeyUse
 }
 
 // writeStatus writes the status of an endpoint, if it differs from what is there.
 func (r *WebhookEndpointReconciler) writeStatus(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, f facts) error {
 	status := judge(endpoint, f)
-	if reflect.DeepEqual(status, endpoint.Status) {
+	if equality.Semantic.DeepEqual(status, endpoint.Status) {
 		return nil
 	}
+	written := apply.WebhookEndpointStatus().
+		WithObservedGeneration(status.ObservedGeneration).
+		WithURL(status.URL).
+		WithConditions(conditionConfigs(status.Conditions)...)
+	written.SecretRotation = rotationConfig(status.SecretRotation)
 	config := apply.WebhookEndpoint(endpoint.Name, endpoint.Namespace).
 		WithResourceVersion(endpoint.ResourceVersion).
-		WithStatus(apply.WebhookEndpointStatus().
-			WithObservedGeneration(status.ObservedGeneration).
-			WithURL(status.URL).
-			WithConditions(conditionConfigs(status.Conditions)...))
+		WithStatus(written)
 	if err := ignoreChanged(r.Client.Status().Apply(ctx, config, FieldOwner, client.ForceOwnership)); err != nil {
 		return fmt.Errorf("write the status: %w", err)
 	}
@@ -62,6 +67,7 @@ func judge(endpoint *v1alpha1.WebhookEndpoint, f facts) v1alpha1.WebhookEndpoint
 	status := *endpoint.Status.DeepCopy()
 	status.ObservedGeneration = endpoint.Generation
 	status.URL = f.result.URL
+	status.SecretRotation = secretRotation(status.SecretRotation, f.result.Rotation, f.use)
 
 	conditions := []metav1.Condition{accepted(f.result), resolvedRefs(f.result), programmed(f)}
 	for _, condition := range append(conditions, ready(conditions)) {
@@ -123,6 +129,47 @@ func isTrue(kind, reason, message string) metav1.Condition {
 
 func isFalse(kind, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
+}
+
+// secretRotation says how far the change to a new secret has come. What was said
+// of the same change before stays true when receivers forget what they saw.
+func secretRotation(before *v1alpha1.SecretRotationStatus, rotation *compile.Rotation, use route.KeyUse) *v1alpha1.SecretRotationStatus {
+	if rotation == nil {
+		return nil
+	}
+	after := &v1alpha1.SecretRotationStatus{
+		StartedAt:          metav1.NewTime(rotation.Started),
+		PreviousValidUntil: metav1.NewTime(rotation.PreviousEnds),
+		CurrentFirstUsed:   seen(use.CurrentFirst),
+		PreviousLastUsed:   seen(use.PreviousLast),
+	}
+	if before == nil || !before.StartedAt.Equal(&after.StartedAt) {
+		return after
+	}
+	if first := before.CurrentFirstUsed; after.CurrentFirstUsed == nil || first.Before(after.CurrentFirstUsed) {
+		after.CurrentFirstUsed = first
+	}
+	if last := before.PreviousLastUsed; after.PreviousLastUsed == nil || after.PreviousLastUsed.Before(last) {
+		after.PreviousLastUsed = last
+	}
+	return after
+}
+
+// seen is a time of a receiver; nil: it has seen nothing.
+func seen(seconds int64) *metav1.Time {
+	if seconds == 0 {
+		return nil
+	}
+	return new(metav1.NewTime(route.Seen(seconds)))
+}
+
+func rotationConfig(status *v1alpha1.SecretRotationStatus) *apply.SecretRotationStatusApplyConfiguration {
+	if status == nil {
+		return nil
+	}
+	config := apply.SecretRotationStatus().WithStartedAt(status.StartedAt).WithPreviousValidUntil(status.PreviousValidUntil)
+	config.CurrentFirstUsed, config.PreviousLastUsed = status.CurrentFirstUsed, status.PreviousLastUsed
+	return config
 }
 
 // maxNames keeps a message readable when many receivers are behind.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -152,6 +153,70 @@ func TestJudgeLeavesForeignConditionsAlone(t *testing.T) {
 	}
 	if len(endpoint.Status.Conditions) != 1 {
 		t.Error("judge changed the endpoint that it was given")
+	}
+}
+
+func TestSecretRotation(t *testing.T) {
+	started, ends := noon, noon.Add(24*time.Hour)
+	at := func(minutes int) *metav1.Time {
+		return new(metav1.NewTime(started.Add(time.Duration(minutes) * time.Minute)))
+	}
+	status := func(first, last *metav1.Time) *v1alpha1.SecretRotationStatus {
+		return &v1alpha1.SecretRotationStatus{StartedAt: metav1.NewTime(started), PreviousValidUntil: metav1.NewTime(ends), CurrentFirstUsed: first, PreviousLastUsed: last}
+	}
+	earlier := status(at(1), at(2))
+	earlier.StartedAt = metav1.NewTime(started.Add(-time.Hour))
+	longer := status(at(1), at(2))
+	longer.PreviousValidUntil = metav1.NewTime(ends.Add(time.Hour))
+	use := func(first, last int) route.KeyUse {
+		return route.KeyUse{CurrentFirst: at(first).Unix(), PreviousLast: at(last).Unix()}
+	}
+	for name, c := range map[string]struct {
+		before *v1alpha1.SecretRotationStatus
+		over   bool
+		use    route.KeyUse
+		want   *v1alpha1.SecretRotationStatus
+	}{
+		"it begins":                         {want: status(nil, nil)},
+		"receivers tell":                    {before: status(nil, nil), use: use(1, 2), want: status(at(1), at(2))},
+		"they forget":                       {before: status(at(1), at(2)), want: status(at(1), at(2))},
+		"they know less than before":        {before: status(at(1), at(2)), use: use(3, 1), want: status(at(1), at(2))},
+		"they know more":                    {before: status(at(3), at(2)), use: use(1, 4), want: status(at(1), at(4))},
+		"another one begins":                {before: earlier, want: status(nil, nil)},
+		"the grace changes":                 {before: longer, want: status(at(1), at(2))},
+		"it is over":                        {before: status(at(1), at(2)), over: true},
+		"it is over, and somebody lags":     {before: status(at(1), at(2)), over: true, use: use(1, 2)},
+		"there was none, and there is none": {over: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rotation := &compile.Rotation{Started: started, PreviousEnds: ends}
+			if c.over {
+				rotation = nil
+			}
+			got := secretRotation(c.before, rotation, c.use)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("status (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSoonest(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration
+		at    time.Time
+		want  time.Duration
+	}{
+		"nothing":         {0, time.Time{}, 0},
+		"a Lease":         {time.Minute, time.Time{}, time.Minute},
+		"a key":           {0, noon.Add(time.Hour), time.Hour},
+		"a Lease first":   {time.Minute, noon.Add(time.Hour), time.Minute},
+		"a key first":     {time.Hour, noon.Add(time.Minute), time.Minute},
+		"a key, just now": {0, noon, time.Millisecond},
+	} {
+		if got := soonest(c.after, c.at, noon); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/controllers/keys"
 )
 
 // The specs run against a real API server, with one manager for all of them and
@@ -53,7 +55,22 @@ var (
 	manager *controlPlane
 	// namespace is that of the current spec.
 	namespace string
+	// clock is the one that managers go by.
+	clock fakeClock
+	// publisher is where senders publish their keys.
+	publisher *website
 )
+
+// fakeClock goes as the real one does, and can be put forward.
+type fakeClock struct{ ahead atomic.Int64 }
+
+func (c *fakeClock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+// forward puts the clock forward until the spec ends.
+func (c *fakeClock) forward(d time.Duration) {
+	c.ahead.Add(int64(d))
+	DeferCleanup(func() { c.ahead.Store(0) })
+}
 
 var _ = BeforeSuite(func() {
 	ctrl.SetLogger(GinkgoLogr)
@@ -69,6 +86,7 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: routeNamespace}})
 
+	publisher = openWebsite()
 	manager = startManager()
 	DeferCleanup(func() { manager.stop() })
 })
@@ -110,6 +128,8 @@ func startManager() *controlPlane {
 		RouteNamespace: routeNamespace,
 		Settings:       compile.Settings{PublicURL: "https://hooks.example.com", ReceiverHost: receiverHost},
 		Presets:        []v1alpha1.WebhookProvider{*aProvider("till")},
+		Now:            clock.now,
+		Keys:           keys.New(keys.Options{Client: publisher.server.Client(), Pace: briskPace}),
 	})).To(Succeed())
 
 	running, cancel := context.WithCancel(ctx)

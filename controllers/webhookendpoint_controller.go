@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -17,6 +18,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/controllers/keys"
 )
 
 // FieldOwner is the manager's name in server-side apply.
@@ -41,7 +43,9 @@ type WebhookEndpointReconciler struct {
 	Settings compile.Settings
 	// Catalog finds providers.
 	Catalog *Catalog
-	// Now is the clock by which Leases are judged.
+	// Keys fetches the keys that senders publish.
+	Keys *keys.Cache
+	// Now is the clock by which Leases and previous secrets are judged.
 	Now func() time.Time
 
 	waiting waitingSet
@@ -66,11 +70,15 @@ func (r *WebhookEndpointReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	}
 	if in == nil {
 		r.waiting.remove(req)
+		r.Keys.Use(req.NamespacedName)
 		return ctrl.Result{}, r.withdraw(ctx, req.NamespacedName)
 	}
 
-	result := compile.Endpoint(*in)
+	result := compile.Endpoint(in.Input)
 	version, publishErr := r.publish(ctx, in, result)
+	if apierrors.IsConflict(publishErr) {
+		return ctrl.Result{}, nil // what was observed is out of date: its change has an event of its own
+	}
 
 	// Before the Leases are read, so that none can change unseen in between.
 	r.waiting.add(req)
@@ -78,13 +86,29 @@ func (r *WebhookEndpointReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if err != nil {
 		return ctrl.Result{}, errors.Join(publishErr, fmt.Errorf("read the receivers' leases: %w", err))
 	}
-	serving := receivers.serve(version, r.Now())
+	serving := receivers.serve(version, in.Now)
 	if !serving.waiting() {
 		r.waiting.remove(req)
 	}
 
-	statusErr := r.writeStatus(ctx, in.Endpoint, facts{result: result, published: version != "", publishErr: publishErr, serving: serving})
-	return ctrl.Result{RequeueAfter: serving.recheck}, errors.Join(publishErr, statusErr)
+	statusErr := r.writeStatus(ctx, in.Endpoint, facts{
+		result: result, published: version != "", publishErr: publishErr, serving: serving,
+		use: receivers.keyUse(req.NamespacedName, result.Rotation),
+	})
+	return ctrl.Result{RequeueAfter: soonest(serving.recheck, result.Recheck, in.Now)}, errors.Join(publishErr, statusErr)
+}
+
+// soonest is the wait until something changes without an event: after a while, or
+// at a time; 0: nothing does.
+func soonest(after time.Duration, at, now time.Time) time.Duration {
+	if at.IsZero() {
+		return after
+	}
+	wait := max(at.Sub(now), time.Millisecond)
+	if after > 0 {
+		wait = min(wait, after)
+	}
+	return wait
 }
 
 // SetupWithManager registers the controller and all that it watches.
@@ -101,6 +125,7 @@ func (r *WebhookEndpointReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, r.endpointsOfSecret()).
 		WatchesRawSource(source.Kind[client.Object](r.Routes, &corev1.Secret{}, r.endpointOfRoute())).
 		WatchesRawSource(r.leaseSource()).
+		WatchesRawSource(r.endpointsOfKeys()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: endpointConcurrency}).
 		Complete(r)
 }

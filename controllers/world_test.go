@@ -24,7 +24,7 @@ func anEndpoint(name string, details ...func(*v1alpha1.WebhookEndpointSpec)) *v1
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  "till",
-			SecretRef: v1alpha1.SecretKeyReference{Name: "hook"},
+			SecretRef: &v1alpha1.SecretKeyReference{Name: "hook"},
 			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "shop-api", Port: intstr.FromInt32(8080)}},
 		},
 	}
@@ -132,6 +132,14 @@ func (r receiver) tells(version string, when time.Time, lasting time.Duration) {
 	DeferCleanup(r.leaves)
 }
 
+// sees tells which keys of an endpoint the receiver has seen in use.
+func (r receiver) sees(endpoint *v1alpha1.WebhookEndpoint, use route.KeyUse) {
+	GinkgoHelper()
+	text, err := route.EncodeKeyUse(map[string]route.KeyUse{endpoint.Namespace + "/" + endpoint.Name: use})
+	Expect(err).NotTo(HaveOccurred())
+	change(r.lease(), func(l *coordination.Lease) { l.Annotations[route.AnnotationKeyUse] = text })
+}
+
 // leaves deletes the Lease, as a receiver does that shuts down.
 func (r receiver) leaves() {
 	GinkgoHelper()
@@ -227,6 +235,17 @@ func keyOf(endpoint *v1alpha1.WebhookEndpoint) func(Gomega) string {
 			return ""
 		}
 		return string(keys[0].Value.Reveal())
+	}
+}
+
+// keysOf reads all keys of the route of an endpoint.
+func keysOf(endpoint *v1alpha1.WebhookEndpoint) func(Gomega) []string {
+	return func(g Gomega) []string {
+		var values []string
+		for _, key := range routeOf(endpoint)(g).Keys {
+			values = append(values, string(key.Value.Reveal()))
+		}
+		return values
 	}
 }
 

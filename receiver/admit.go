@@ -1,9 +1,12 @@
 package receiver
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -16,13 +19,13 @@ import (
 func (h *Handler) admit(x *exchange) error {
 	limits := x.entry.Route.Limits
 	switch {
-	case x.r.Method != http.MethodPost:
-		return &reject{status: http.StatusMethodNotAllowed, reason: "webhooks are sent by POST", allow: http.MethodPost}
+	case !slices.Contains(x.entry.Methods, x.r.Method):
+		return &reject{status: http.StatusMethodNotAllowed, reason: "webhooks are sent by POST", allow: strings.Join(x.entry.Methods, ", ")}
 	case !admits(limits.SourceRanges, x.source):
 		return &reject{status: http.StatusForbidden, reason: "requests from this address are not taken here",
 			cause: fmt.Errorf("%s is in none of the endpoint's sourceRanges", addrText(x.source))}
 	case x.entry.Rate != nil && !x.entry.Rate.AllowN(x.received, 1):
-		return &reject{status: http.StatusTooManyRequests, reason: "too many requests, please send again later", retryAfter: nextToken(x.entry.Rate)}
+		return x.overloaded(x.entry.Rate)
 	case x.r.ContentLength > limits.MaxBodyBytes:
 		return tooLarge(limits)
 	}
@@ -41,6 +44,12 @@ func admits(ranges []netip.Prefix, source netip.Addr) bool {
 		}
 	}
 	return false
+}
+
+// overloaded refuses what is too much for a bucket.
+func (x *exchange) overloaded(bucket *rate.Limiter) *reject {
+	status := cmp.Or(x.entry.Route.Responses.Overloaded, http.StatusTooManyRequests)
+	return &reject{status: status, reason: "too many requests, please send again later", retryAfter: nextToken(bucket)}
 }
 
 // nextToken is how long the bucket takes to gain a token.

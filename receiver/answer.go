@@ -1,15 +1,20 @@
 package receiver
 
 import (
+	"cmp"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 
 	"sallyport.dev/sallyport/receiver/audit"
 )
 
-// Headers of every answer.
+// headerRequestID is a header of every answer.
 const headerRequestID = "X-Request-Id"
+
+// defaultContentType is that of a fixed text.
+const defaultContentType = "text/plain"
 
 // ack is the answer to an event that is stored.
 type ack struct {
@@ -30,29 +35,51 @@ const reasonContentReplayed = "content-replayed"
 
 // answer writes the one answer of x and notes its status.
 func (x *exchange) answer(err error) {
-	if err == nil {
+	switch {
+	case err != nil:
+		rejected := asReject(err)
+		x.status, x.outcome, x.err = rejected.status, rejected.outcome(), rejected
+		rejected.setHeaders(x.w.Header())
+		x.writeJSON(refusal{Error: rejected.reason, RequestID: x.requestID})
+	case x.greeting != nil:
+		x.outcome = audit.Challenge
+		maps.Copy(x.w.Header(), x.greeting.Header)
+		x.status = x.greeting.Status
+		x.write(x.greeting.Header.Get("Content-Type"), x.greeting.Body)
+	case x.entry.Route.Responses.Success != nil:
+		success := x.entry.Route.Responses.Success
+		x.status = success.Status
+		x.write(success.ContentType, []byte(success.Body))
+	default:
 		x.status = http.StatusOK
-		x.write(ack{Status: x.outcome, Reason: x.reason, EventID: x.event.ID, RequestID: x.requestID})
-		return
+		x.writeJSON(ack{Status: x.outcome, Reason: x.reason, EventID: x.event.ID, RequestID: x.requestID})
 	}
-	rejected := asReject(err)
-	x.status, x.outcome, x.err = rejected.status, rejected.outcome(), rejected
-	rejected.setHeaders(x.w.Header())
-	x.write(refusal{Error: rejected.reason, RequestID: x.requestID})
 }
 
-// write sends body as JSON. An error means that the sender is gone; what was
-// stored stays stored, and the sender will be told so when it sends again.
-func (x *exchange) write(body any) {
+// writeJSON sends body as JSON.
+func (x *exchange) writeJSON(body any) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		x.status, text = http.StatusInternalServerError, []byte("{}")
 	}
+	x.write("application/json", text)
+}
+
+// write sends body. An error means that the sender is gone; what was stored
+// stays stored, and the sender will be told so when it sends again.
+//
+// A body may repeat what a sender wrote, as the answers to handshakes do. So its
+// type is always said and never guessed, here or by a browser.
+func (x *exchange) write(contentType string, body []byte) {
 	header := x.w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(len(text)))
+	if len(body) > 0 {
+		header.Set("Content-Type", cmp.Or(contentType, defaultContentType))
+	}
+	if x.status != http.StatusNoContent { // which has no length, RFC 9110 §8.6
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set(headerRequestID, x.requestID)
 	x.w.WriteHeader(x.status)
-	_, _ = x.w.Write(text)
+	_, _ = x.w.Write(body) // net/http drops the body where the method is HEAD
 }

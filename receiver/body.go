@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // firstRead is how much memory a request gets on its word alone. A larger body
@@ -42,6 +44,7 @@ func (h *Handler) read(x *exchange) error {
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	x.body = body
+	x.signed = verify.Request{Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: body}
 	return nil
 }
 

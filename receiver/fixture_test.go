@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,6 +185,29 @@ func (g *gate) read(response *http.Response) answered {
 		g.t.Errorf("the answer's request id is %q in the body and %q in the header", got.RequestID, response.Header.Get("X-Request-Id"))
 	}
 	return got
+}
+
+// raw makes a request and returns its answer as it came, less what every answer has.
+func (g *gate) raw(method, path string, header http.Header, body string) (*http.Response, string) {
+	g.t.Helper()
+	request, err := http.NewRequestWithContext(g.t.Context(), method, g.server.URL+path, strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	request.Header = header
+	response, err := g.server.Client().Do(request)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if response.Header.Get("X-Request-Id") == "" || response.Header.Get("X-Content-Type-Options") != "nosniff" {
+		g.t.Errorf("the headers of the answer are %v", response.Header)
+	}
+	return response, string(text)
 }
 
 // post sends an authentic request.

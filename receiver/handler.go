@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/certificate"
+	"sallyport.dev/sallyport/receiver/egress"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // HandlerOptions are the parts that a Handler works with; all are needed but
-// Proxies.
+// Proxies and Senders.
 type HandlerOptions struct {
 	Routes     *route.Live
 	Accepter   Accepter
@@ -27,6 +29,9 @@ type HandlerOptions struct {
 	Audit   audit.Sink
 	Metrics *Metrics
 	Proxies TrustedProxies
+	// Senders requests certificates and confirmations from senders; nil:
+	// egress.New.
+	Senders *egress.Client
 	Log     *slog.Logger
 	Now     func() time.Time
 }
@@ -40,19 +45,24 @@ type Handler struct {
 	audit      audit.Sink
 	metrics    *Metrics
 	proxies    TrustedProxies
+	senders    *egress.Client
 	log        *slog.Logger
 	now        func() time.Time
 
+	certificates  *certificate.Cache
 	bodyTimeout   time.Duration
 	bytesInFlight atomic.Int64
 }
 
 // NewHandler returns a Handler.
 func NewHandler(o HandlerOptions) *Handler {
+	if o.Senders == nil {
+		o.Senders = egress.New()
+	}
 	return &Handler{
 		routes: o.Routes, accepter: o.Accepter, dispatcher: o.Dispatcher, lease: o.Lease,
-		audit: o.Audit, metrics: o.Metrics, proxies: o.Proxies, log: o.Log, now: o.Now,
-		bodyTimeout: bodyTimeout,
+		audit: o.Audit, metrics: o.Metrics, proxies: o.Proxies, senders: o.Senders, log: o.Log, now: o.Now,
+		certificates: certificate.NewCache(o.Senders, o.Now), bodyTimeout: bodyTimeout,
 	}
 }
 
@@ -71,9 +81,11 @@ type exchange struct {
 	entry    *route.Entry // nil: no route
 	memory   reservation
 	body     []byte
-	signed   verify.Request // what the verification looks at
+	signed   verify.Request   // what the verification looks at
+	material *verify.Material // what it verifies with
 	verdict  verify.Verdict
 	verified bool
+	greeting *verify.Answer // to a handshake; nil: it is none
 	event    verify.Identification
 
 	status  int // of the HTTP answer
@@ -90,7 +102,10 @@ var steps = []step{
 	(*Handler).find,
 	(*Handler).admit,
 	(*Handler).read,
+	(*Handler).greetUnsigned,
+	(*Handler).certify,
 	(*Handler).verify,
+	(*Handler).greetSigned,
 	(*Handler).identify,
 	(*Handler).accept,
 }
@@ -102,8 +117,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.answer(h.handle(x))
 }
 
-// handle goes through the steps until one fails. A panic is one request's
-// failure: it becomes an error, which is answered 500.
+// handle goes through the steps until one fails, or the request turns out to be
+// a handshake. A panic is one request's failure: it becomes an error, which is
+// answered 500.
 func (h *Handler) handle(x *exchange) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -113,7 +129,7 @@ func (h *Handler) handle(x *exchange) (err error) {
 		}
 	}()
 	for _, step := range steps {
-		if err := step(h, x); err != nil {
+		if err := step(h, x); err != nil || x.greeting != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -185,6 +186,33 @@ func TestPreviousKeyIsTakenUntilItEnds(t *testing.T) {
 				t.Errorf("the answer is %d, want %d", got.StatusCode, test.want)
 			}
 		})
+	}
+}
+
+// What is seen of the keys is told in the Lease; see lease_test.go.
+func TestUseOfThePreviousAndOfTheCurrentKeyIsNoted(t *testing.T) {
+	end := time.Now().Add(time.Hour).Truncate(time.Second)
+	g := newGate(t, func(r *route.Route) {
+		previous := route.Key{Name: route.KeyName(1), NotAfter: &end, Value: secret.New([]byte("the old one"))}
+		r.Keys = append(r.Keys, previous)
+	})
+	use := func() route.KeyUse { return g.live.Table().KeyUse(time.Now())["billing/stripe"] }
+	g.send(http.MethodPost, testPath, http.Header{"X-Signature": {hmacHex("other")}}, strings.NewReader("{}"))
+	if got := use(); got != (route.KeyUse{}) {
+		t.Errorf("a request that is not authentic counts as %+v", got)
+	}
+	old := hmac.New(sha256.New, []byte("the old one"))
+	old.Write([]byte("{}"))
+	header := http.Header{"X-Signature": {hex.EncodeToString(old.Sum(nil))}, "X-Id": {"evt_1"}}
+	if got := g.send(http.MethodPost, testPath, header, strings.NewReader("{}")); got.StatusCode != 200 {
+		t.Fatalf("the previous key is answered %d", got.StatusCode)
+	}
+	if got := use(); got.PreviousEnds != end.Unix() || got.PreviousLast == 0 || got.CurrentFirst != 0 {
+		t.Errorf("the use of the previous key counts as %+v", got)
+	}
+	g.post("evt_2", "{}")
+	if got := use(); got.CurrentFirst == 0 || got.PreviousLast == 0 {
+		t.Errorf("the use of both keys counts as %+v", got)
 	}
 }
 

@@ -35,7 +35,7 @@ const (
 	leaseNamePrefix   = "sallyport-receiver-"
 )
 
-// servedRoutes is what a Lease tells; *route.Watcher is one.
+// servedRoutes are the routes of which a Lease tells; *route.Watcher is one.
 type servedRoutes interface {
 	Served() string
 	Changed() <-chan struct{}
@@ -49,8 +49,11 @@ type leaseKeeper struct {
 	namespace string
 	identity  string
 	routes    servedRoutes
-	log       *slog.Logger
-	now       func() time.Time
+	// keyUse returns what was seen of secrets that are being changed; see
+	// route.Table.KeyUse.
+	keyUse func(time.Time) map[string]route.KeyUse
+	log    *slog.Logger
+	now    func() time.Time
 
 	held atomic.Bool // written at least once
 }
@@ -103,18 +106,35 @@ func (k *leaseKeeper) wait(ctx context.Context, wrote time.Time, next time.Durat
 func (k *leaseKeeper) write(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
 	defer cancel()
+	annotations, err := k.annotations()
+	if err != nil {
+		return err
+	}
 	lease := coordinationv1.Lease(k.name(), k.namespace).
 		WithLabels(map[string]string{route.LabelReceiver: "true"}).
-		WithAnnotations(map[string]string{route.AnnotationServed: k.routes.Served()}).
+		WithAnnotations(annotations).
 		WithSpec(coordinationv1.LeaseSpec().
 			WithHolderIdentity(k.identity).
 			WithLeaseDurationSeconds(int32(leaseDuration / time.Second)).
 			WithRenewTime(metav1.NewMicroTime(k.now())))
-	_, err := k.client.CoordinationV1().Leases(k.namespace).Apply(ctx, lease, metav1.ApplyOptions{FieldManager: leaseFieldManager, Force: true})
+	_, err = k.client.CoordinationV1().Leases(k.namespace).Apply(ctx, lease, metav1.ApplyOptions{FieldManager: leaseFieldManager, Force: true})
 	if err == nil {
 		k.held.Store(true)
 	}
 	return err
+}
+
+// annotations are what the Lease tells. How secrets are used waits for the next
+// renewal: nobody needs to know within seconds.
+func (k *leaseKeeper) annotations() (map[string]string, error) {
+	annotations := map[string]string{route.AnnotationServed: k.routes.Served()}
+	use := k.keyUse(k.now())
+	if len(use) == 0 {
+		return annotations, nil
+	}
+	text, err := route.EncodeKeyUse(use)
+	annotations[route.AnnotationKeyUse] = text
+	return annotations, err
 }
 
 // remove deletes the Lease, so that the manager need not wait until it ends.

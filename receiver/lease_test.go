@@ -66,7 +66,8 @@ func leases(t *testing.T) (namespace string, events <-chan watch.Event) {
 
 func newTestKeeper(t *testing.T, namespace string, routes servedRoutes) *leaseKeeper {
 	t.Helper()
-	return &leaseKeeper{client: api(t), namespace: namespace, identity: "receiver-1", routes: routes, log: slog.New(slog.DiscardHandler), now: time.Now}
+	return &leaseKeeper{client: api(t), namespace: namespace, identity: "receiver-1", routes: routes, log: slog.New(slog.DiscardHandler), now: time.Now,
+		keyUse: func(time.Time) map[string]route.KeyUse { return nil }}
 }
 
 // awaitLease returns the first Lease that is served up to version.
@@ -114,6 +115,31 @@ func TestLeaseTellsWhatIsServedUntilTheReceiverEnds(t *testing.T) {
 		}
 	}
 	t.Error("the Lease is still there")
+}
+
+// The use of keys is told while there is a rotation, and not after it.
+func TestLeaseTellsHowKeysAreUsed(t *testing.T) {
+	namespace, events := leases(t)
+	routes := newScriptedRoutes()
+	k := newTestKeeper(t, namespace, routes)
+	use := map[string]route.KeyUse{"billing/stripe": {PreviousEnds: 1700003600, CurrentFirst: 1700000000, PreviousLast: 1700000060}}
+	k.keyUse = func(time.Time) map[string]route.KeyUse { return use }
+	routes.move("7")
+	if err := k.write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := route.DecodeKeyUse(awaitLease(t, events, "7").Annotations[route.AnnotationKeyUse])
+	if err != nil || len(got) != 1 || got["billing/stripe"] != use["billing/stripe"] {
+		t.Errorf("the Lease tells %v (%v), want %v", got, err, use)
+	}
+	use = nil
+	routes.move("8")
+	if err := k.write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text, ok := awaitLease(t, events, "8").Annotations[route.AnnotationKeyUse]; ok {
+		t.Errorf("the Lease tells %q after the rotation", text)
+	}
 }
 
 func TestLeaseOfAnEarlierLifeIsTakenOver(t *testing.T) {

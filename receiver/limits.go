@@ -46,6 +46,9 @@ const (
 	retryRoute = 30 * time.Second
 	// retryStore: Redis is away or full, failovers take some seconds.
 	retryStore = 10 * time.Second
+	// retryFetch: a host of the sender did not answer, and is asked again after
+	// half a minute.
+	retryFetch = 30 * time.Second
 	// retryBusy: memory is free again when the requests in flight are done.
 	retryBusy = 2 * time.Second
 )

@@ -7,20 +7,25 @@ import (
 	"time"
 
 	"k8s.io/client-go/rest"
+
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 // ErrOptions says that a receiver can't work with its Options, whatever the
 // state of what is around it.
 var ErrOptions = errors.New("the receiver's options are wrong")
 
-// Options say what a receiver works with. All fields but TrustedProxies and
-// ConnectTo are needed.
+// Options say what a receiver works with. All fields but RedisTLS, RedisWait,
+// TrustedProxies and ConnectTo are needed.
 type Options struct {
 	// Listen is the address that senders post to, AdminListen that of /metrics,
 	// /healthz and /readyz; both host:port.
 	Listen, AdminListen string
-	// RedisURL says where events are kept; see store.Options.
-	RedisURL string
+	// RedisURL says where events are kept, RedisTLS by which certificates, and
+	// RedisWait on how many servers before a sender is told so; see store.Options.
+	RedisURL  string
+	RedisTLS  store.TLSFiles
+	RedisWait store.Wait
 	// RouteNamespace holds the Secrets with the routes, and this receiver's Lease.
 	RouteNamespace string
 	// ClusterDomain is the DNS domain of the cluster.

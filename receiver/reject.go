@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -70,17 +71,22 @@ func unavailable(reason string, retryAfter time.Duration, cause error) *reject {
 }
 
 // rejectVerify translates what the verification says: a request that is not
-// well-formed is 400, one that is not authentic 401. What the endpoint lacks is
-// not the sender's fault: 503.
-func rejectVerify(err error) *reject {
+// well-formed is 400, one that is not authentic 401, or what the provider wants
+// to see instead. What the endpoint lacks is not the sender's fault: 503.
+func (x *exchange) rejectVerify(err error) *reject {
 	r, ok := errors.AsType[*verify.Rejection](err)
 	if !ok {
 		return asReject(err)
 	}
+	wanted := x.entry.Route.Responses
 	switch r.Reason {
-	case verify.WrongSignature, verify.TimestampOutsideTolerance:
-		return &reject{status: http.StatusUnauthorized, reason: r.Detail}
-	case verify.NoUsableKey, verify.NoPublicURL:
+	case verify.WrongSignature, verify.TimestampOutsideTolerance, verify.ClaimMismatch, verify.UntrustedCertificate:
+		return &reject{status: cmp.Or(wanted.Unauthenticated, http.StatusUnauthorized), reason: r.Detail}
+	case verify.MissingSignature, verify.MalformedSignature, verify.DuplicateHeader, verify.MissingTimestamp, verify.MalformedTimestamp:
+		return &reject{status: cmp.Or(wanted.Malformed, http.StatusBadRequest), reason: r.Detail}
+	case verify.HandshakeRefused:
+		return &reject{status: http.StatusForbidden, reason: r.Detail}
+	case verify.NoUsableKey, verify.NoPublicURL, verify.NoCertificate:
 		return unavailable("the endpoint can't verify requests now, please send again later", retryRoute, err)
 	default:
 		return &reject{status: http.StatusBadRequest, reason: r.Detail}

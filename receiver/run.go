@@ -64,7 +64,7 @@ func assemble(o Options) (*receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
-	events, err := store.Open(context.Background(), store.Options{URL: o.RedisURL})
+	events, err := store.Open(context.Background(), store.Options{URL: o.RedisURL, TLS: o.RedisTLS, Wait: o.RedisWait})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
@@ -72,7 +72,8 @@ func assemble(o Options) (*receiver, error) {
 	metrics := NewMetrics(registry, live)
 	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Log)}
 	sink := r.openAudit(client, audit.NewMetrics(registry))
-	r.lease = &leaseKeeper{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, log: o.Log, now: time.Now}
+	r.lease = &leaseKeeper{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, log: o.Log, now: time.Now,
+		keyUse: func(now time.Time) map[string]route.KeyUse { return live.Table().KeyUse(now) }}
 	r.ready = &readiness{routes: r.watcher, lease: r.lease, redis: newRedisHealth(events, o.Log, metrics)}
 	if r.dispatcher, err = newDispatcher(o, live, events, sink, registry); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())

@@ -6,19 +6,50 @@ import (
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
+// certify fetches the certificate that the request names, if the endpoint's
+// provider signs by one. It is the only thing that is done for a request before
+// it is verified that others can see, so it comes after the source, the rate and
+// the size, and leads to hosts of the provider only.
+func (h *Handler) certify(x *exchange) error {
+	if !x.entry.NeedsCertificate {
+		return nil
+	}
+	address, err := x.entry.Verifier.CertificateURL(&x.signed, x.material.Parameters)
+	if err != nil {
+		return h.unverified(x, err)
+	}
+	if address == "" {
+		return nil
+	}
+	chain, err := h.certificates.Get(x.r.Context(), address)
+	if err != nil {
+		h.metrics.signatureFailed(x, verify.NoCertificate)
+		return unavailable("the certificate that the request names could not be fetched, please send again later", retryFetch, err)
+	}
+	material := *x.material
+	material.Certificate = chain
+	x.material = &material
+	return nil
+}
+
 // verify asks whether the request is authentic, by the keys that are valid when
 // it came in.
 func (h *Handler) verify(x *exchange) error {
-	x.signed = verify.Request{Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: x.body}
-	verdict, err := x.entry.Verifier.Verify(&x.signed, &verify.Material{Secrets: x.entry.LiveKeys(x.received)}, x.received)
+	verdict, err := x.entry.Verifier.Verify(&x.signed, x.material, x.received)
 	if err != nil {
-		if r, ok := errors.AsType[*verify.Rejection](err); ok {
-			h.metrics.signatureFailed(x, r.Reason)
-		}
-		return rejectVerify(err)
+		return h.unverified(x, err)
 	}
 	x.verdict, x.verified = verdict, true
+	x.entry.Used(verdict, x.received)
 	return nil
+}
+
+// unverified counts a rejection and translates it.
+func (h *Handler) unverified(x *exchange, err error) error {
+	if r, ok := errors.AsType[*verify.Rejection](err); ok {
+		h.metrics.signatureFailed(x, r.Reason)
+	}
+	return x.rejectVerify(err)
 }
 
 // identify finds out which event it is. The body is parsed here for the first
@@ -26,7 +57,7 @@ func (h *Handler) verify(x *exchange) error {
 func (h *Handler) identify(x *exchange) error {
 	event, err := x.entry.Verifier.Identify(&x.signed, x.verdict)
 	if err != nil {
-		return rejectVerify(err)
+		return x.rejectVerify(err)
 	}
 	x.event = event
 	return nil

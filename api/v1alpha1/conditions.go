@@ -36,12 +36,22 @@ const (
 	// ReasonPublicURLUnknown: the provider signs the public URL, and the manager
 	// was not told it.
 	ReasonPublicURLUnknown = "PublicURLUnknown"
+	// ReasonSecretRequired: the provider needs a secret, and the endpoint names none.
+	ReasonSecretRequired = "SecretRequired"
 	// ReasonSecretNotFound: there is no such Secret.
 	ReasonSecretNotFound = "SecretNotFound"
 	// ReasonSecretKeyNotFound: the Secret lacks the entry.
 	ReasonSecretKeyNotFound = "SecretKeyNotFound"
 	// ReasonSecretInvalid: the value is empty or not what the provider's scheme needs.
 	ReasonSecretInvalid = "SecretInvalid"
+	// ReasonParameterMissing: the provider needs a parameter that the endpoint doesn't give.
+	ReasonParameterMissing = "ParameterMissing"
+	// ReasonParameterUnknown: the provider takes no parameter of that name from the spec.
+	ReasonParameterUnknown = "ParameterUnknown"
+	// ReasonParameterInvalid: the value of a parameter is not what the provider needs.
+	ReasonParameterInvalid = "ParameterInvalid"
+	// ReasonKeysNotFetched: the keys that the provider publishes were never fetched.
+	ReasonKeysNotFetched = "KeysNotFetched"
 	// ReasonTargetNotFound: there is no such Service.
 	ReasonTargetNotFound = "TargetNotFound"
 	// ReasonTargetPortNotFound: the Service lacks the port.

@@ -46,10 +46,13 @@ type WebhookEndpointSpec struct {
 	Provider string `json:"provider"`
 
 	// secretRef names the Secret, in the namespace of the endpoint, that holds what
-	// the provider signs with. One newline at the end of the value is not part of it.
-	// To rotate the secret, edit the Secret.
-	// +required
-	SecretRef SecretKeyReference `json:"secretRef"`
+	// the provider signs with. One newline at the end of the value is not part of it. A
+	// value that is a JSON list of up to 8 texts, as in ["first","second"], holds several
+	// secrets that are all valid, for providers that use more than one at a time. To
+	// rotate the secret, edit the Secret. Few providers need none: those whose keys are
+	// public.
+	// +optional
+	SecretRef *SecretKeyReference `json:"secretRef,omitempty"`
 
 	// parameters are what the provider asks for beside the secret, for example the
 	// topics that may send. `kubectl get webhookprovider <provider> -o yaml` lists them
@@ -127,7 +130,8 @@ type ParameterValues struct {
 // SecretRotationSpec says what becomes of the previous secret.
 type SecretRotationSpec struct {
 	// grace is how long the previous secret stays valid after the Secret has changed,
-	// from 0s to 720h; 24h by default. 0s revokes it at once.
+	// from 0s to 720h; 24h by default. 0s revokes it at once. It may be changed while a
+	// previous secret is still valid: it counts from the change of the Secret.
 	// +optional
 	// +default="24h"
 	// +kubebuilder:default="24h"

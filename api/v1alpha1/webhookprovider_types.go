@@ -145,7 +145,8 @@ type ContentTemplate string
 // several, a digest of them all.
 //
 // What is found may be decoded further: {form:payload|json:/id},
-// {form:bt_payload|base64|xml:/notification/kind}.
+// {form:bt_payload|base64|xml:/notification/kind}. There may be four such steps: base64,
+// json:/pointer and xml:/names/of/elements.
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=1024
@@ -212,12 +213,12 @@ type SignatureScheme struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=4
 	AlternativeContent []ContentTemplate `json:"alternativeContent,omitempty"`
-	// urlForms lists the spellings of {url} to try: AsGiven, DefaultPort (:443 or :80
-	// is written out), NoPort.
+	// urlForms lists the spellings of {url} and {request_uri} to try: AsGiven,
+	// DefaultPort (:443 or :80 is written out), NoPort, ReservedDecoded.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
-	// +kubebuilder:validation:MaxItems=3
+	// +kubebuilder:validation:MaxItems=4
 	URLForms []URLForm `json:"urlForms,omitempty"`
 	// id is where the variable {id} is. It is signed, and the request is refused
 	// without it.
@@ -234,13 +235,13 @@ type SignatureScheme struct {
 	// the body.
 	// +optional
 	BodyDigest *BodyDigest `json:"bodyDigest,omitempty"`
-	// require lists headers that must have a certain value.
+	// require lists conditions that a request of this scheme must fulfil; otherwise it
+	// is refused.
 	// +optional
-	// +listType=map
-	// +listMapKey=header
+	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=8
-	Require []RequiredHeader `json:"require,omitempty"`
+	Require []RequestCondition `json:"require,omitempty"`
 	// bodyUnsigned admits that the sender doesn't sign the body. Whoever sees one
 	// request can then send another body with its signature.
 	// +optional
@@ -462,9 +463,10 @@ type SignedHeaders struct {
 }
 
 // AnswerTemplate is text with variables in braces: {header:X}, {query:x}, {form:x},
-// {json:/pointer}, {param:x}. What is found may be signed with the secret:
-// {query:crc_token|hmac_base64}, {json:/plainToken|hmac_hex}; guard must then bound
-// what the sender can have signed.
+// {json:/pointer}, {param:x}, {key_id} (of the newest secret, where secrets have ids).
+// What is found may be signed with the newest secret: {query:crc_token|hmac_base64},
+// {json:/plainToken|hmac_hex}; if the handshake is unsigned, guard must then have a
+// pattern for it that lets no body of an event through.
 //
 // +kubebuilder:validation:MaxLength=1024
 type AnswerTemplate string
@@ -517,12 +519,14 @@ type HandshakeAnswer struct {
 	// +kubebuilder:validation:Minimum=200
 	// +kubebuilder:validation:Maximum=299
 	Status int32 `json:"status,omitempty"`
-	// contentType of body; text/plain by default.
+	// contentType of body: text/plain, the default, or application/json if body has no
+	// variables. Types that a browser runs are not allowed.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	ContentType string `json:"contentType,omitempty"`
-	// headers of the answer.
+	// headers of the answer. One whose variables are missing in the request is left
+	// out; in body and json, a missing variable makes the handshake malformed.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -720,9 +724,10 @@ type SignaturePairs struct {
 	Equals string `json:"equals"`
 }
 
-// URLForm is a spelling of the URL.
+// URLForm is a spelling of the URL. ReservedDecoded is HubSpot's: the percent-escapes
+// of : / ? @ ! $ ' ( ) * , ; are decoded.
 //
-// +kubebuilder:validation:Enum=AsGiven;DefaultPort;NoPort
+// +kubebuilder:validation:Enum=AsGiven;DefaultPort;NoPort;ReservedDecoded
 type URLForm string
 
 // TimestampUnit is how a timestamp is written: Seconds or Milliseconds since 1970
@@ -767,20 +772,6 @@ type BodyDigest struct {
 	// absentWhenEmpty: the digest may be missing if, and only if, the body is empty.
 	// +optional
 	AbsentWhenEmpty bool `json:"absentWhenEmpty,omitempty"`
-}
-
-// RequiredHeader is a header that must have a certain value.
-type RequiredHeader struct {
-	// header is the name of the header.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
-	Header string `json:"header"`
-	// value is what it must be.
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=256
-	Value string `json:"value"`
 }
 
 // EventIdentity says which event a request is. Of each list the first template
@@ -878,12 +869,12 @@ type ProviderTest struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Name string `json:"name"`
-	// secret is what the example is verified with. It is no secret: never put a
-	// real one here.
-	// +required
+	// secret is what the example is verified with; without it, there is none. It is no
+	// secret: never put a real one here.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
-	Secret string `json:"secret"`
+	Secret string `json:"secret,omitempty"`
 	// now is the time at which the example arrives, for schemes with a timestamp.
 	// +optional
 	Now *metav1.Time `json:"now,omitempty"`
@@ -952,7 +943,7 @@ type ExampleHeader struct {
 
 // RejectionReason is why a request is refused.
 //
-// +kubebuilder:validation:Enum=MissingSignature;MalformedSignature;DuplicateHeader;WrongSignature;MissingTimestamp;MalformedTimestamp;TimestampOutsideTolerance;PreconditionFailed;MissingID;MalformedBody;NoUsableKey;ClaimMismatch;HandshakeRefused;UntrustedCertificate;NoCertificate;NoPublicURL
+// +kubebuilder:validation:Enum=MissingSignature;MalformedSignature;DuplicateHeader;WrongSignature;MissingTimestamp;MalformedTimestamp;TimestampOutsideTolerance;PreconditionFailed;MissingID;MalformedBody;NoUsableKey;ClaimMismatch;HandshakeRefused;MalformedHandshake;UntrustedCertificate;NoCertificate;NoPublicURL
 type RejectionReason string
 
 // Expectation is what must come of an example: a rejection, a handshake, or an

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 
 	"sallyport.dev/sallyport/cmd/internal/cli"
 	"sallyport.dev/sallyport/receiver"
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 // defaultGrace leaves the kubelet, which kills after its own grace period, some
@@ -25,6 +27,7 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	f.StringVar(&o.Listen, "listen", ":8080", "`address` that senders post to")
 	f.StringVar(&o.AdminListen, "admin-listen", ":9090", "`address` of /metrics, /healthz and /readyz")
 	f.StringVar(&o.RedisURL, "redis-url", "", "`URL` of the Redis that keeps events: redis://, rediss:// or unix://")
+	redisFlags(f, &o)
 	f.StringVar(&o.ClusterDomain, "cluster-domain", "cluster.local", "DNS `domain` of the cluster")
 	f.DurationVar(&o.ShutdownGrace, "shutdown-grace", defaultGrace, "how long requests and deliveries in flight may take on shutdown")
 	f.List("trusted-proxies", "`networks` of the proxies in front, whose X-Forwarded-For is believed, in CIDR notation; repeatable", func(network string) error {
@@ -53,6 +56,26 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	}
 	o.Identity, err = identity(env, o.Listen)
 	return o, err
+}
+
+// redisFlags defines what there is to say about Redis besides its URL. Whether
+// the values make sense together is up to the store.
+func redisFlags(f *cli.Flags, o *receiver.Options) {
+	f.StringVar(&o.RedisTLS.CA, "redis-ca-file", "", "PEM `file` of the CA that signed the certificate of Redis; by default the system's CAs")
+	f.StringVar(&o.RedisTLS.Cert, "redis-cert-file", "", "PEM `file` of the certificate to show to Redis")
+	f.StringVar(&o.RedisTLS.Key, "redis-key-file", "", "PEM `file` of the key of --redis-cert-file")
+	f.IntVar(&o.RedisWait.Replicas, "redis-wait-replicas", 0, "`number` of replicas that must have an event before its sender gets a 2xx (WAIT)")
+	f.Func("redis-wait-aof", "`local,replicas`: in the append-only files of how many servers an event must be before its sender gets a 2xx (WAITAOF): 0 or 1 of the server itself, and any number of its replicas", func(text string) error {
+		local, replicas, _ := strings.Cut(text, ",")
+		var errs [2]error
+		o.RedisWait.LocalAOF, errs[0] = strconv.Atoi(local)
+		o.RedisWait.ReplicaAOF, errs[1] = strconv.Atoi(replicas)
+		if errors.Join(errs[:]...) != nil {
+			return errors.New("it is two numbers, for example 1,1")
+		}
+		return nil
+	})
+	f.DurationVar(&o.RedisWait.Timeout, "redis-wait-timeout", store.DefaultWaitTimeout, "how long servers have for what --redis-wait-replicas and --redis-wait-aof ask for; then the sender gets 503")
 }
 
 func checkOptions(o receiver.Options) error {

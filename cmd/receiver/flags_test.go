@@ -12,6 +12,7 @@ import (
 
 	"sallyport.dev/sallyport/cmd/internal/cli"
 	"sallyport.dev/sallyport/receiver"
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 const kubeconfig = `apiVersion: v1
@@ -63,12 +64,28 @@ func TestListsAndIdentity(t *testing.T) {
 	}
 }
 
+func TestRedisFlags(t *testing.T) {
+	o, err := parse(t, map[string]string{"SALLYPORT_REDIS_WAIT_AOF": "1,2"},
+		"--redis-ca-file=ca", "--redis-cert-file=cert", "--redis-key-file=key", "--redis-wait-replicas=1", "--redis-wait-timeout=500ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (store.TLSFiles{CA: "ca", Cert: "cert", Key: "key"}); o.RedisTLS != want {
+		t.Errorf("the files are %+v, want %+v", o.RedisTLS, want)
+	}
+	if want := (store.Wait{Replicas: 1, LocalAOF: 1, ReplicaAOF: 2, Timeout: 500 * time.Millisecond}); o.RedisWait != want {
+		t.Errorf("it waits for %+v, want %+v", o.RedisWait, want)
+	}
+}
+
 func TestMistakesAreUsageErrorsThatNameTheFlag(t *testing.T) {
 	const password = "hunter2"
 	for name, test := range map[string]struct{ arg, says string }{
 		"no Redis":               {"--redis-url=", "--redis-url"},
 		"not a Redis URL":        {"--redis-url=http://u:" + password + "@127.0.0.1", "--redis-url"},
 		"a broken Redis URL":     {"--redis-url=redis://u:" + password + "@[::1", "--redis-url"},
+		"half a wait":            {"--redis-wait-aof=1", "redis-wait-aof"},
+		"not a wait":             {"--redis-wait-aof=1,all", "redis-wait-aof"},
 		"no namespace":           {"--route-namespace=", "--route-namespace"},
 		"no grace":               {"--shutdown-grace=0s", "--shutdown-grace"},
 		"not a network":          {"--trusted-proxies=10.0.0.0/33", "--trusted-proxies"},

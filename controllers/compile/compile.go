@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/route"
 )
@@ -15,10 +17,15 @@ func Endpoint(in Input) Result {
 	result.Alias, result.Programmed = alias(in)
 
 	sender, senderProblems := resolveSender(endpoint, in.Sender, in.Settings.PublicURL)
-	keys, notes, secretProblems := resolveSecret(endpoint, sender, in.Secret)
+	secrets := resolveSecret(endpoint, sender, in.Secret)
+	parameters := resolveParameters(endpoint, sender, in.Secret)
+	fetched, fetchProblems := resolveKeys(in, sender, parameters)
 	target, targetProblems := resolveTarget(endpoint, in.Service, in.Settings.AllowExternalName)
-	result.Notes = notes
-	result.ResolvedRefs = append(append(senderProblems, secretProblems...), targetProblems...)
+	keys := routeKeys(in, sender, secrets)
+	result.Rotation, result.Recheck = rotation(keys), firstEnd(keys)
+	result.Notes = slices.Concat(secrets.notes, parameters.notes)
+	heavy := slices.Concat(senderProblems, secrets.problems, parameters.problems, fetchProblems)
+	result.ResolvedRefs = slices.Concat(heavy, targetProblems)
 
 	result.Route = &route.Route{
 		Version: route.Version,
@@ -31,9 +38,12 @@ func Endpoint(in Input) Result {
 		},
 		Path:          Path(endpoint),
 		PublicURL:     publicURL(in.Settings.PublicURL, endpoint),
-		Unavailable:   unavailable(senderProblems, secretProblems),
+		Unavailable:   unavailable(heavy),
 		Provider:      sender.Provider,
 		Keys:          keys,
+		Fetched:       fetched,
+		Parameters:    parameters.list,
+		Responses:     sender.Responses,
 		Target:        target,
 		Delivery:      delivery(endpoint.Spec.Delivery),
 		Deduplication: deduplication(endpoint.Spec.Deduplication, sender),
@@ -52,11 +62,9 @@ func publicURL(base string, endpoint *v1alpha1.WebhookEndpoint) string {
 }
 
 // unavailable is the sentence of a route that must not verify anything.
-func unavailable(problems ...Problems) string {
-	for _, p := range problems {
-		if len(p) > 0 {
-			return p[0].Message
-		}
+func unavailable(problems Problems) string {
+	if len(problems) == 0 {
+		return ""
 	}
-	return ""
+	return problems[0].Message
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -16,6 +17,8 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 var update = flag.Bool("update", false, "write testdata/*/want.yaml anew")
@@ -55,6 +58,27 @@ type cluster struct {
 	secrets   map[string]*corev1.Secret
 	services  map[string]*corev1.Service
 	settings  Settings
+	published *published
+	documents documents
+}
+
+// published is what is remembered of the published route.
+type published struct {
+	metav1.TypeMeta
+	Keys []struct {
+		Value      string     `json:"value"`
+		ReplacedAt *time.Time `json:"replacedAt"`
+	} `json:"keys"`
+	Fetched map[string]string `json:"fetched"`
+}
+
+// documents are what senders publish, by URL.
+type documents struct {
+	metav1.TypeMeta
+	Documents map[string]struct {
+		Text    string `json:"text"`
+		Problem string `json:"problem"`
+	} `json:"documents"`
 }
 
 func readCluster(t *testing.T, file string) *cluster {
@@ -102,6 +126,11 @@ func (c *cluster) add(t *testing.T, document []byte) {
 			metav1.TypeMeta
 			*Settings
 		}{Settings: &c.settings}, yaml.UnmarshalStrict)
+	case "Published": // ours: what the manager wrote before
+		c.published = &published{}
+		parse(t, document, c.published, yaml.UnmarshalStrict)
+	case "Documents": // ours
+		parse(t, document, &c.documents, yaml.UnmarshalStrict)
 	default:
 		t.Fatalf("a cluster holds no %q", kind.Kind)
 	}
@@ -118,12 +147,32 @@ func (c *cluster) input(t *testing.T) Input {
 		Service:  c.services[endpoint.Spec.Target.Service.Name],
 		Alias:    c.services[route.ServiceName(endpoint.Name)],
 		Settings: c.settings,
+		Now:      noon,
 	}
-	if secret := c.secrets[endpoint.Spec.SecretRef.Name]; secret != nil {
-		in.Secret.Found = true
-		in.Secret.Value, in.Secret.HasKey = secret.Data[endpoint.Spec.SecretRef.Key]
+	if ref := endpoint.Spec.SecretRef; ref != nil && c.secrets[ref.Name] != nil {
+		in.Secret = SecretFacts{Found: true, Entries: c.secrets[ref.Name].Data}
+	}
+	if c.published != nil {
+		in.Published = c.published.route(endpoint)
+	}
+	in.Fetched = map[verify.FetchSource]Document{}
+	for _, source := range KeySources(endpoint, in.Sender, in.Secret) {
+		document := c.documents.Documents[source.URL]
+		keys, err := source.Keys([]byte(document.Text))
+		if err != nil && document.Text != "" {
+			t.Fatal(err)
+		}
+		in.Fetched[source] = Document{Keys: keys, Problem: document.Problem}
 	}
 	return in
+}
+
+func (p *published) route(endpoint *v1alpha1.WebhookEndpoint) *route.Route {
+	r := &route.Route{Endpoint: route.Endpoint{UID: string(endpoint.UID)}, Fetched: p.Fetched}
+	for _, key := range p.Keys {
+		r.Keys = append(r.Keys, route.Key{ReplacedAt: key.ReplacedAt, Value: secret.New([]byte(key.Value))})
+	}
+	return r
 }
 
 // sender compiles a provider of testdata/providers; nil: there is none.
@@ -150,6 +199,13 @@ func (c *cluster) mustNotShowSecrets(t *testing.T, output []byte) {
 			}
 		}
 	}
+	if c.published != nil {
+		for _, key := range c.published.Keys {
+			if bytes.Contains(output, []byte(key.Value)) {
+				t.Errorf("the output shows the previous secret %q", key.Value)
+			}
+		}
+	}
 }
 
 // result is how a Result is written down. Keys show only how long they are.
@@ -160,7 +216,10 @@ type result struct {
 	Programmed   []problem    `json:"programmed,omitempty"`
 	Notes        []string     `json:"notes,omitempty"`
 	Alias        *aliased     `json:"alias,omitempty"`
+	Rotation     *Rotation    `json:"rotation,omitempty"`
+	Recheck      time.Time    `json:"recheck,omitzero"`
 	KeyBytes     []int        `json:"keyBytes,omitempty"`
+	ParamBytes   []int        `json:"parameterBytes,omitempty"`
 	Route        *route.Route `json:"route,omitempty"`
 }
 
@@ -177,12 +236,15 @@ type aliased struct {
 func render(t *testing.T, r Result) []byte {
 	t.Helper()
 	shown := result{
-		URL: r.URL, Notes: r.Notes, Alias: (*aliased)(r.Alias), Route: r.Route,
+		URL: r.URL, Notes: r.Notes, Alias: (*aliased)(r.Alias), Route: r.Route, Rotation: r.Rotation, Recheck: r.Recheck,
 		Accepted: problems(r.Accepted), ResolvedRefs: problems(r.ResolvedRefs), Programmed: problems(r.Programmed),
 	}
 	if r.Route != nil {
 		for _, key := range r.Route.Keys {
 			shown.KeyBytes = append(shown.KeyBytes, len(key.Value.Reveal()))
+		}
+		for _, parameter := range r.Route.Parameters {
+			shown.ParamBytes = append(shown.ParamBytes, len(parameter.Value.Reveal()))
 		}
 	}
 	text, err := yaml.Marshal(shown)

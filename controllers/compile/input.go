@@ -1,9 +1,13 @@
 package compile
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // Input is everything that the route of an endpoint depends on.
@@ -14,8 +18,10 @@ type Input struct {
 	Rivals []v1alpha1.WebhookEndpoint
 	// Sender is the provider that the endpoint names; nil: there is none.
 	Sender *Sender
-	// Secret is what secretRef leads to.
+	// Secret is what secretRef leads to; empty if there is no secretRef.
 	Secret SecretFacts
+	// Fetched is what is known of the documents that KeySources names.
+	Fetched map[verify.FetchSource]Document
 	// Service is the target Service; nil: there is none.
 	Service *corev1.Service
 	// Alias is the Service that has the name of the endpoint's in-cluster
@@ -23,16 +29,29 @@ type Input struct {
 	Alias *corev1.Service
 	// Settings are the manager's.
 	Settings Settings
+	// Now is the time by which previous secrets are judged.
+	Now time.Time
+	// Published is the route as it is published now, which remembers previous
+	// secrets; nil: there is none that could be read, or it isn't as the manager
+	// wrote it.
+	Published *route.Route
 }
 
 // SecretFacts is what was found behind a secretRef.
 type SecretFacts struct {
 	// Found: there is such a Secret.
 	Found bool
-	// HasKey: the Secret has the entry.
-	HasKey bool
-	// Value is the entry as it is stored.
-	Value []byte
+	// Entries are those that SecretEntries names, as they are stored.
+	Entries map[string][]byte
+}
+
+// Document is what is known of a document that the manager fetches. The zero
+// value is one that is being fetched for the first time.
+type Document struct {
+	// Keys are those of the last document that held any; nil: none did.
+	Keys []byte
+	// Problem says why the last attempt failed; empty: it didn't, or there was none.
+	Problem string
 }
 
 // Settings are the flags of the manager that routes depend on.

@@ -15,6 +15,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/secret"
 )
 
 // The bits of a world, each of them something that may be so or not.
@@ -30,6 +31,7 @@ const (
 	hasYoungerRival
 	hasPublicURL
 	hasLimits
+	hasPublished
 	everyBit = 1<<iota - 1
 )
 
@@ -43,7 +45,7 @@ func world(bits uint16, name, path string, value []byte, sender *Sender) Input {
 		in.Settings.PublicURL = "https://hooks.example.com"
 	}
 	if has(hasSecret) && has(hasSecretKey) {
-		in.Secret.HasKey, in.Secret.Value = true, value
+		in.Secret.Entries = map[string][]byte{"secret": value}
 	}
 	if has(isNamedPort) {
 		endpoint.Spec.Target.Service.Port = intstr.FromString("http")
@@ -66,6 +68,16 @@ func world(bits uint16, name, path string, value []byte, sender *Sender) Input {
 	if has(hasLimits) {
 		endpoint.Spec.Limits = &v1alpha1.LimitsSpec{SourceRanges: []string{"192.30.252.0/22"}, RateLimit: &v1alpha1.RateLimitSpec{PerSecond: 5}}
 	}
+	in.Now = noon
+	if has(hasPublished) {
+		in.Published = &route.Route{
+			Endpoint: route.Endpoint{UID: string(endpoint.UID)},
+			Keys: []route.Key{
+				{Value: secret.New([]byte("correct horse battery staple"))},
+				{Value: secret.New([]byte("the one before")), ReplacedAt: new(noon.Add(-time.Hour))},
+			},
+		}
+	}
 	return in
 }
 
@@ -77,7 +89,7 @@ func claimant(name, path string, created time.Time) v1alpha1.WebhookEndpoint {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, UID: types.UID("uid-of-" + name), CreationTimestamp: metav1.NewTime(created)},
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  "github",
-			SecretRef: v1alpha1.SecretKeyReference{Name: "hook", Key: "secret"},
+			SecretRef: &v1alpha1.SecretKeyReference{Name: "hook", Key: "secret"},
 			Path:      path,
 			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "shop-api", Port: intstr.FromInt32(8080), Path: "/", Scheme: "http"}},
 		},
@@ -92,7 +104,8 @@ var (
 
 // What holds whatever the world is like.
 func FuzzEndpoint(f *testing.F) {
-	senders := []*Sender{nil, sender(f, "github"), sender(f, "standard-webhooks"), sender(f, "url-signer"), sender(f, "liar")}
+	senders := []*Sender{nil, sender(f, "github"), sender(f, "standard-webhooks"), sender(f, "url-signer"), sender(f, "liar"),
+		sender(f, "bell"), sender(f, "ticket"), sender(f, "usher")}
 	for i := range senders {
 		f.Add(uint8(i), uint16(0), "orders", "", []byte(""))
 		f.Add(uint8(i), uint16(everyBit&^hasOlderRival&^hasForeignAlias), "orders", "/pay", []byte("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD\n"))
@@ -110,7 +123,7 @@ func FuzzEndpoint(f *testing.F) {
 		before := world(bits, name, path, value, senders[int(which)%len(senders)])
 		result := Endpoint(in)
 
-		if diff := cmp.Diff(before, in, cmp.AllowUnexported(Sender{}), cmp.Comparer(func(a, b *Sender) bool { return a == b })); diff != "" {
+		if diff := cmp.Diff(before, in, cmp.AllowUnexported(Sender{}), cmp.Comparer(func(a, b *Sender) bool { return a == b }), sameSecret); diff != "" {
 			t.Errorf("the input was changed:\n%s", diff)
 		}
 		if !reflect.DeepEqual(result, Endpoint(before)) {
@@ -126,6 +139,8 @@ func FuzzEndpoint(f *testing.F) {
 		failsClosed(t, in, result)
 	})
 }
+
+var sameSecret = cmp.Comparer(func(a, b secret.Value) bool { return a.Equal(b.Reveal()) })
 
 // canBePublished: a route is below its namespace, and the receiver takes it.
 func canBePublished(t *testing.T, result Result) {
@@ -149,10 +164,13 @@ func canBePublished(t *testing.T, result Result) {
 func failsClosed(t *testing.T, in Input, result Result) {
 	t.Helper()
 	r := result.Route
-	if r.Unavailable == "" && (len(r.Keys) == 0 || len(r.Provider.Schemes) == 0) {
+	if r.Unavailable == "" && (len(r.Keys) == 0 && r.Provider.NeedsSecret() || len(r.Provider.Schemes) == 0) {
 		t.Error("the route is available without a key or a provider")
 	}
-	if r.Unavailable == "" && len(strings.TrimSpace(string(in.Secret.Value))) == 0 {
+	if r.Unavailable == "" && r.Provider.NeedsSecret() && r.Keys[0].NotAfter != nil {
+		t.Error("the route is available with a previous secret alone")
+	}
+	if r.Unavailable == "" && r.Provider.NeedsSecret() && len(strings.TrimSpace(string(in.Secret.Entries["secret"]))) == 0 {
 		t.Error("the route is available with a blank secret")
 	}
 	if r.Unavailable != "" && len(result.ResolvedRefs) == 0 {

@@ -3,12 +3,14 @@ package compile
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -26,6 +28,10 @@ type Sender struct {
 	SignedContentUnique bool
 	// NeedsURL: the sender signs the URL that it was given.
 	NeedsURL bool
+	// Parameters are what the sender needs to know of an endpoint.
+	Parameters []v1alpha1.ProviderParameter
+	// Responses are the answers that the sender wants to see.
+	Responses route.Responses
 	// Unauthenticated says what signatures leave out, a sentence for each scheme.
 	Unauthenticated []string
 
@@ -48,7 +54,7 @@ func (s *Sender) CheckKey(key secret.Value) error {
 // in the result.
 func Provider(object *v1alpha1.WebhookProvider) *Sender {
 	spec := &object.Spec
-	s := &Sender{Provider: verifyProvider(object.Name, spec)}
+	s := &Sender{Provider: verifyProvider(object.Name, spec), Parameters: spec.Parameters, Responses: responses(spec.Responses)}
 	if spec.Deduplication != nil {
 		s.SignedContentUnique = spec.Deduplication.SignedContentUnique
 		if spec.Deduplication.Window != nil {
@@ -65,7 +71,7 @@ func Provider(object *v1alpha1.WebhookProvider) *Sender {
 	}
 	s.NeedsURL, s.Unauthenticated = verifier.NeedsURL(), verifier.Unauthenticated()
 	for i := range spec.Tests {
-		if problem := runExample(verifier, &spec.Tests[i]); problem != "" {
+		if problem := runExample(verifier, &s.Provider, &spec.Tests[i]); problem != "" {
 			s.Reason = v1alpha1.ReasonExampleFailed
 			s.Problem = fmt.Sprintf("The example %q fails: %s.", spec.Tests[i].Name, problem)
 			return s
@@ -73,6 +79,16 @@ func Provider(object *v1alpha1.WebhookProvider) *Sender {
 	}
 	s.verifier = verifier
 	return s
+}
+
+// known reports whether there is a provider to go by.
+func (s *Sender) known() bool { return len(s.Provider.Schemes) > 0 }
+
+// needsSecret reports whether an endpoint of the sender must have a secretRef.
+func (s *Sender) needsSecret() bool {
+	return s.Provider.NeedsSecret() || slices.ContainsFunc(s.Parameters, func(p v1alpha1.ProviderParameter) bool {
+		return p.Sensitive && p.Required
+	})
 }
 
 // sentence makes one line of an error that lists several. Fields are called as
@@ -134,9 +150,7 @@ func verifyScheme(in *v1alpha1.SignatureScheme) verify.Scheme {
 	if in.SignedHeaders != nil {
 		out.SignedHeaders = &verify.SignedHeaders{From: verify.Location(in.SignedHeaders.From), Required: in.SignedHeaders.Required}
 	}
-	for _, require := range in.Require {
-		out.Require = append(out.Require, verify.Requirement(require))
-	}
+	out.Require = verifyConditions(in.Require)
 	return out
 }
 

@@ -32,7 +32,7 @@ func TestProviderSaysTheSame(t *testing.T) {
 				URLForms: []v1alpha1.URLForm{"NoPort"}, ID: &v1alpha1.RequestLocation{Form: "id"},
 				Timestamp:  &v1alpha1.SignatureTimestamp{Unit: "Milliseconds", Tolerance: &metav1.Duration{Duration: 1500 * time.Millisecond}},
 				BodyDigest: &v1alpha1.BodyDigest{From: v1alpha1.RequestLocation{Query: "digest"}, Encoding: "Hex", Optional: true},
-				Require:    []v1alpha1.RequiredHeader{{Header: "X-Version", Value: "1"}},
+				Require:    []v1alpha1.RequestCondition{{RequestLocation: v1alpha1.RequestLocation{Header: "X-Version"}, Equals: "1"}},
 			}, {
 				Name: "list", Algorithm: "HMAC-SHA256", BodyUnsigned: true, Content: "{timestamp}",
 				Signature: v1alpha1.SignatureFormat{
@@ -67,7 +67,7 @@ func TestProviderSaysTheSame(t *testing.T) {
 		URLForms: []verify.URLForm{verify.URLNoPort}, ID: &verify.Location{Form: "id"},
 		Timestamp:  &verify.Timestamp{Unit: verify.Milliseconds, ToleranceSeconds: 2},
 		BodyDigest: &verify.BodyDigest{From: verify.Location{Query: "digest"}, Encoding: verify.Hex, Optional: true},
-		Require:    []verify.Requirement{{Header: "X-Version", Value: "1"}},
+		Require:    []verify.Condition{{Location: verify.Location{Header: "X-Version"}, Equals: "1"}},
 	}, {
 		Name: "list", Algorithm: verify.HMACSHA256, BodyUnsigned: true, Content: "{timestamp}",
 		Signature: verify.Signature{

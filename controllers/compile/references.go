@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"bytes"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,7 +9,6 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/route"
-	"sallyport.dev/sallyport/receiver/secret"
 )
 
 // resolveSender says what is wrong with the provider that the endpoint names.
@@ -29,44 +27,6 @@ func resolveSender(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, publicURL
 			"The provider %q signs the URL that it was given, and that is not known: start the manager with --public-url.", name)}}
 	}
 	return sender, nil
-}
-
-// resolveSecret makes the keys of the route, or says what is wrong with the secret.
-func resolveSecret(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts SecretFacts) ([]route.Key, []string, Problems) {
-	ref := endpoint.Spec.SecretRef
-	switch {
-	case !facts.Found:
-		return nil, nil, Problems{{v1alpha1.ReasonSecretNotFound, fmt.Sprintf(
-			"There is no Secret %q in this namespace: create it with an entry %q.", ref.Name, ref.Key)}}
-	case !facts.HasKey:
-		return nil, nil, Problems{{v1alpha1.ReasonSecretKeyNotFound, fmt.Sprintf(
-			"The Secret %q has no entry %q: add it, or name another in spec.secretRef.key.", ref.Name, ref.Key)}}
-	}
-	value, trimmed := trimNewline(facts.Value)
-	if len(bytes.TrimSpace(value)) == 0 {
-		return nil, nil, Problems{{v1alpha1.ReasonSecretInvalid, fmt.Sprintf(
-			"The entry %q of the Secret %q is empty: nothing is accepted until it holds the secret of the provider.", ref.Key, ref.Name)}}
-	}
-	key := secret.New(value)
-	if err := sender.CheckKey(key); err != nil {
-		return nil, nil, Problems{{v1alpha1.ReasonSecretInvalid, fmt.Sprintf(
-			"The entry %q of the Secret %q does not fit the provider %q: %v.", ref.Key, ref.Name, endpoint.Spec.Provider, err)}}
-	}
-	var notes []string
-	if trimmed {
-		notes = append(notes, fmt.Sprintf("The newline at the end of the entry %q of the Secret %q was dropped.", ref.Key, ref.Name))
-	}
-	return []route.Key{{Name: route.KeyName(0), Value: key}}, notes, nil
-}
-
-// trimNewline drops one newline at the end, which editors, `echo` and
-// `kubectl create secret --from-file` leave there.
-func trimNewline(value []byte) ([]byte, bool) {
-	rest, trimmed := bytes.CutSuffix(value, []byte("\n"))
-	if trimmed {
-		rest = bytes.TrimSuffix(rest, []byte("\r"))
-	}
-	return rest, trimmed
 }
 
 // resolveTarget makes the target of the route. If the Service can't be used,

@@ -34,7 +34,8 @@ func TestTrimNewline(t *testing.T) {
 func TestProblemsDoNotShowTheSecret(t *testing.T) {
 	endpoint := claimant("orders", "", noon)
 	value := "whsec_certainly-not-base64!"
-	_, _, problems := resolveSecret(&endpoint, sender(t, "standard-webhooks"), SecretFacts{Found: true, HasKey: true, Value: []byte(value)})
+	facts := SecretFacts{Found: true, Entries: map[string][]byte{"secret": []byte(value)}}
+	problems := resolveSecret(&endpoint, sender(t, "standard-webhooks"), facts).problems
 	if problems == nil || problems.Reason() != v1alpha1.ReasonSecretInvalid {
 		t.Fatalf("the problems are %v", problems)
 	}

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"strings"
+	"time"
 
 	"sallyport.dev/sallyport/receiver/route"
 )
@@ -23,6 +24,19 @@ type Result struct {
 	Programmed Problems
 	// Notes are remarks on references that are in order.
 	Notes []string
+	// Rotation is the change to a new secret that is under way; nil: none is.
+	Rotation *Rotation
+	// Recheck is when the result changes although nothing else does, because a
+	// previous secret stops being valid; zero: never.
+	Recheck time.Time
+}
+
+// Rotation is the change to a new secret.
+type Rotation struct {
+	// Started is when the newest of the previous secrets was replaced.
+	Started time.Time
+	// PreviousEnds is when that secret stops being valid.
+	PreviousEnds time.Time
 }
 
 // Alias is the ExternalName Service by which senders inside the cluster reach

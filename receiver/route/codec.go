@@ -11,7 +11,8 @@ import (
 	"sallyport.dev/sallyport/receiver/secret"
 )
 
-// document is the entry of a route Secret that holds all but the key values.
+// document is the entry of a route Secret that holds all but the values of keys
+// and parameters.
 const document = "route.json"
 
 // maxDocument bounds what Decode parses. It is the limit that the API server
@@ -30,9 +31,14 @@ func (e *UnknownVersionError) Error() string {
 // KeyName returns the name of the entry that holds the i-th key of a route.
 func KeyName(i int) string { return fmt.Sprintf("key-%d", i) }
 
+// ParameterEntry returns the name of the entry that holds the i-th value of a
+// parameter of a route.
+func ParameterEntry(i int) string { return fmt.Sprintf("param-%d", i) }
+
 // Encode returns the data of the Secret that holds r: "route.json", which holds
-// no secret material, and one entry per key, named by Key.Name. Equal routes
-// give equal bytes. A route that Validate refuses is not encoded.
+// no secret material, and one entry per key and per value of a parameter, named
+// by Key.Name and Parameter.Entry. Equal routes give equal bytes. A route that
+// Validate refuses is not encoded.
 func Encode(r Route) (map[string][]byte, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
@@ -41,10 +47,13 @@ func Encode(r Route) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing the route of %s as JSON: %w", r.Endpoint, err)
 	}
-	data := make(map[string][]byte, 1+len(r.Keys))
+	data := make(map[string][]byte, 1+len(r.Keys)+len(r.Parameters))
 	data[document] = text
 	for _, key := range r.Keys {
 		data[key.Name] = bytes.Clone(key.Value.Reveal())
+	}
+	for _, parameter := range r.Parameters {
+		data[parameter.Entry] = bytes.Clone(parameter.Value.Reveal())
 	}
 	return data, nil
 }
@@ -69,7 +78,7 @@ func Decode(data map[string][]byte) (Route, error) {
 	if err := decodeStrict(text, &r); err != nil {
 		return Route{}, fmt.Errorf("%s: %w", document, err)
 	}
-	if err := r.takeKeys(data); err != nil {
+	if err := r.takeValues(data); err != nil {
 		return Route{}, err
 	}
 	if err := r.Validate(); err != nil {
@@ -101,18 +110,29 @@ func decodeStrict(text []byte, into any) error {
 	return decoder.Decode(into)
 }
 
-// takeKeys fills in the values of the keys. Entries that no key names are
-// refused: they are keys that a newer manager meant for something.
-func (r *Route) takeKeys(data map[string][]byte) error {
+// takeValues fills in the values of keys and parameters. Entries that neither
+// names are refused: a newer manager meant them for something.
+func (r *Route) takeValues(data map[string][]byte) error {
 	left := maps.Clone(data)
 	delete(left, document)
-	for i := range r.Keys {
-		value, ok := data[r.Keys[i].Name]
+	take := func(entry, purpose string) (secret.Value, error) {
+		value, ok := data[entry]
 		if !ok {
-			return fmt.Errorf("the Secret has no entry %q that %s names as a key", r.Keys[i].Name, document)
+			return secret.Value{}, fmt.Errorf("the Secret has no entry %q that %s names as a %s", entry, document, purpose)
 		}
-		r.Keys[i].Value = secret.New(value)
-		delete(left, r.Keys[i].Name)
+		delete(left, entry)
+		return secret.New(value), nil
+	}
+	var err error
+	for i := range r.Keys {
+		if r.Keys[i].Value, err = take(r.Keys[i].Name, "key"); err != nil {
+			return err
+		}
+	}
+	for i := range r.Parameters {
+		if r.Parameters[i].Value, err = take(r.Parameters[i].Entry, "parameter"); err != nil {
+			return err
+		}
 	}
 	if len(left) > 0 {
 		names := slices.Sorted(maps.Keys(left))

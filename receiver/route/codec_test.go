@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // equalRoutes compares secrets by value, and times by instant.
@@ -25,6 +26,16 @@ func fullRoute() Route {
 	r := testRoute("stripe")
 	notAfter := time.Unix(1700003600, 0).UTC()
 	r.Keys = append(r.Keys, Key{Name: KeyName(1), NotAfter: &notAfter, Value: secret.New([]byte("\x00previous\xff"))})
+	r.Parameters = []Parameter{
+		{Name: "topic", Entry: ParameterEntry(0), Value: secret.New([]byte("orders"))},
+		{Name: "topic", Entry: ParameterEntry(1), Value: secret.New([]byte("returns"))},
+		{Name: "verify_token", Entry: ParameterEntry(2), Value: secret.New([]byte("hunter3"))},
+	}
+	r.Fetched = map[string]string{"https://example.com/jwks": `{"keys":[]}`}
+	r.Responses = Responses{
+		Success:         &Response{Status: 202, ContentType: "text/plain", Body: "[accepted]"},
+		Unauthenticated: 498, Malformed: 401, Overloaded: 503,
+	}
 	r.PublicURL = "https://hooks.example.com/billing/stripe"
 	r.Deduplication.RememberContent = true
 	r.Limits.SourceRanges = []netip.Prefix{netip.MustParsePrefix("192.30.252.0/22"), netip.MustParsePrefix("2001:db8::/32")}
@@ -37,8 +48,11 @@ func TestDecodeReadsWhatEncodeWrote(t *testing.T) {
 	unavailable.Unavailable, unavailable.Keys = "there is no Secret stripe-webhook", nil
 	unresolved := testRoute("stripe")
 	unresolved.Target.Port, unresolved.Target.Unresolved = 0, "there is no Service billing-api"
+	published := testRoute("stripe")
+	published.Provider.Schemes[0].KeySource = &verify.KeySource{JWKSURL: "https://example.com/jwks"}
+	published.Keys = nil
 	for name, want := range map[string]Route{
-		"small": testRoute("stripe"), "full": fullRoute(), "unavailable": unavailable, "unresolved": unresolved,
+		"small": testRoute("stripe"), "full": fullRoute(), "unavailable": unavailable, "unresolved": unresolved, "keys of the sender": published,
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := Encode(want)
@@ -68,17 +82,22 @@ func TestEncodeIsDeterministicAndKeepsSecretsOutOfTheDocument(t *testing.T) {
 	if !maps.EqualFunc(first, again, bytes.Equal) {
 		t.Error("equal routes are not encoded equally")
 	}
-	if bytes.Contains(first[document], []byte("hunter2")) || bytes.Contains(first[document], []byte("previous")) {
-		t.Errorf("%s holds a secret: %s", document, first[document])
+	for _, value := range []string{"hunter2", "hunter3", "previous", "orders"} {
+		if bytes.Contains(first[document], []byte(value)) {
+			t.Errorf("%s holds a secret: %s", document, first[document])
+		}
 	}
-	if string(first["key-0"]) != "hunter2" || string(first["key-1"]) != "\x00previous\xff" || len(first) != 3 {
+	if string(first["key-0"]) != "hunter2" || string(first["key-1"]) != "\x00previous\xff" ||
+		string(first["param-1"]) != "returns" || string(first["param-2"]) != "hunter3" || len(first) != 6 {
 		t.Errorf("the entries are %q", first)
 	}
 }
 
 func TestDecodeFailsClosed(t *testing.T) {
 	data := func(change func(map[string][]byte)) map[string][]byte {
-		encoded, err := Encode(testRoute("stripe"))
+		r := testRoute("stripe")
+		r.Parameters = []Parameter{{Name: "topic", Entry: ParameterEntry(0), Value: secret.New([]byte("orders"))}}
+		encoded, err := Encode(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,6 +121,11 @@ func TestDecodeFailsClosed(t *testing.T) {
 		"an extra key":          {data(func(d map[string][]byte) { d["key-7"] = []byte("x") }), "key-7"},
 		"an empty key":          {data(func(d map[string][]byte) { d["key-0"] = nil }), "empty or blank"},
 		"a blank key":           {data(func(d map[string][]byte) { d["key-0"] = []byte(" \n\t") }), "empty or blank"},
+		"a missing parameter":   {data(func(d map[string][]byte) { delete(d, "param-0") }), `"param-0"`},
+		"an extra parameter":    {data(func(d map[string][]byte) { d["param-1"] = []byte("x") }), "param-1"},
+		"an empty parameter":    {data(func(d map[string][]byte) { d["param-0"] = nil }), "empty or blank"},
+		"a shared entry":        {data(replace(`"param-0"`, `"key-0"`)), "does not mention: param-0"},
+		"a wrong response":      {data(replace(`"target":`, `"responses":{"malformed":200},"target":`)), "responses.malformed"},
 		"a foreign path":        {data(replace(`"/billing/stripe"`, `"/payroll/stripe"`)), `"/billing/"`},
 		"a wrong duration":      {data(replace(`"10s"`, `"soon"`)), "duration"},
 	} {
@@ -147,12 +171,27 @@ func TestValidateReportsEveryMistake(t *testing.T) {
 
 func TestValidateFindsSingleMistakes(t *testing.T) {
 	for says, change := range map[string]func(*Route){
-		"target.namespace":        func(r *Route) { r.Target.Namespace = "payroll" },
-		"publicURL":               func(r *Route) { r.PublicURL = "/billing/stripe" },
-		"longer than maxBackoff":  func(r *Route) { r.Delivery.Retry.MinBackoff = Duration(2 * time.Hour) },
-		"limits.rateLimit":        func(r *Route) { r.Limits.RateLimit = &RateLimit{PerSecond: 1} },
-		"limits.sourceRanges[0]":  func(r *Route) { r.Limits.SourceRanges = []netip.Prefix{{}} },
-		"limits.maxBodyBytes":     func(r *Route) { r.Limits.MaxBodyBytes = MaxBodyBytes + 1 },
+		"target.namespace":       func(r *Route) { r.Target.Namespace = "payroll" },
+		"publicURL":              func(r *Route) { r.PublicURL = "/billing/stripe" },
+		"longer than maxBackoff": func(r *Route) { r.Delivery.Retry.MinBackoff = Duration(2 * time.Hour) },
+		"limits.rateLimit":       func(r *Route) { r.Limits.RateLimit = &RateLimit{PerSecond: 1} },
+		"limits.sourceRanges[0]": func(r *Route) { r.Limits.SourceRanges = []netip.Prefix{{}} },
+		"limits.maxBodyBytes":    func(r *Route) { r.Limits.MaxBodyBytes = MaxBodyBytes + 1 },
+		"keys is empty":          func(r *Route) { r.Keys = nil },
+		"parameters[0].name":     func(r *Route) { r.Parameters = []Parameter{{Entry: "param-0", Value: r.Keys[0].Value}} },
+		"parameters[0].entry":    func(r *Route) { r.Parameters = []Parameter{{Name: "topic", Entry: "key-0", Value: r.Keys[0].Value}} },
+		"parameters[0] is empty": func(r *Route) { r.Parameters = []Parameter{{Name: "topic", Entry: "param-0"}} },
+		"has 0 bytes":            func(r *Route) { r.Fetched = map[string]string{"https://example.com/": ""} },
+		"has 65537 bytes": func(r *Route) {
+			r.Fetched = map[string]string{"https://example.com/": strings.Repeat("x", MaxFetched+1)}
+		},
+		"unauthenticated is 200":  func(r *Route) { r.Responses.Unauthenticated = 200 },
+		"unauthenticated is 410":  func(r *Route) { r.Responses.Unauthenticated = 410 },
+		"malformed is 500":        func(r *Route) { r.Responses.Malformed = 500 },
+		"overloaded is 200":       func(r *Route) { r.Responses.Overloaded = 200 },
+		"success.status is 300":   func(r *Route) { r.Responses.Success = &Response{Status: 300} },
+		"success.body":            func(r *Route) { r.Responses.Success = &Response{Status: 204, Body: "x"} },
+		"success.contentType":     func(r *Route) { r.Responses.Success = &Response{Status: 200, ContentType: "a\r\nb", Body: "x"} },
 		"that of an earlier key":  func(r *Route) { r.Keys = append(r.Keys, r.Keys[0]) },
 		"an entry of its own":     func(r *Route) { r.Keys[0].Name = document },
 		"must start with \"/bill": func(r *Route) { r.Path = "/billing/" },

@@ -42,11 +42,33 @@ type Entry struct {
 	// long as the endpoint has a route, whatever changes.
 	BytesInFlight *atomic.Int64
 
+	// Methods are the HTTP methods that the endpoint answers; nil while it is
+	// Unavailable.
+	Methods []string
+	// NeedsCertificate: requests may name a certificate that they are signed with.
+	NeedsCertificate bool
+	// Handshakes is the token bucket for handshakes that anybody can ask for. It is
+	// one bucket as long as the endpoint has a route, whatever changes.
+	Handshakes *rate.Limiter
+
 	// digest tells equal objects; see Object.digest.
 	digest [sha256.Size]byte
-	// keys are all values of Route.Keys, if none of them ever ends.
-	keys []secret.Value
+	// material is what requests are verified with. Its Secrets are all values of
+	// Route.Keys if none of them ever ends, which is the case but for the time
+	// after a rotation, else nil.
+	material verify.Material
+	// use tells which keys are used; nil: there is nothing to tell, because no key
+	// ever ends.
+	use *keyUse
 }
+
+// The handshakes that anybody can ask for are few: a sender makes one when it is
+// set up, the busiest one an hour. The bucket bounds how often somebody can have
+// a text signed, or guess at a verify token.
+const (
+	handshakesPerSecond = 10
+	handshakesBurst     = 20
+)
 
 // Unavailable says why the endpoint can't serve now; empty if it can.
 func (e *Entry) Unavailable() string {
@@ -56,20 +78,30 @@ func (e *Entry) Unavailable() string {
 	return e.Route.Unavailable
 }
 
-// LiveKeys returns the keys that are valid at now, newest first. The result
-// must not be changed.
-func (e *Entry) LiveKeys(now time.Time) []secret.Value {
-	if e.keys != nil {
-		return e.keys
+// Material is what requests that come at now are verified with. It must not be
+// changed.
+func (e *Entry) Material(now time.Time) *verify.Material {
+	if e.use == nil {
+		return &e.material
 	}
+	material := e.material
+	material.Secrets = e.liveKeys(now)
+	return &material
+}
+
+// liveKeys returns the keys that are valid at now, newest first.
+func (e *Entry) liveKeys(now time.Time) []secret.Value {
 	live := make([]secret.Value, 0, len(e.Route.Keys))
-	for _, key := range e.Route.Keys {
-		if key.NotAfter == nil || now.Before(*key.NotAfter) {
+	for i := range e.Route.Keys {
+		if key := &e.Route.Keys[i]; key.live(now) {
 			live = append(live, key.Value)
 		}
 	}
 	return live
 }
+
+// live reports whether the key is valid at now.
+func (k *Key) live(now time.Time) bool { return k.NotAfter == nil || now.Before(*k.NotAfter) }
 
 // newEntry makes an entry of o. previous is the entry that the object had
 // before, or nil: what counts and measures is taken over from it. ok is false
@@ -79,9 +111,13 @@ func newEntry(o Object, previous *Entry) (entry *Entry, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	entry = &Entry{Route: known, Name: known.Endpoint.String(), BytesInFlight: new(atomic.Int64), digest: o.digest()}
+	entry = &Entry{
+		Route: known, Name: known.Endpoint.String(), digest: o.digest(),
+		Handshakes: rate.NewLimiter(handshakesPerSecond, handshakesBurst), BytesInFlight: new(atomic.Int64),
+	}
 	entry.Invalid = entry.compile(o)
-	entry.keys = endless(entry.Route.Keys)
+	entry.material = newMaterial(&entry.Route)
+	entry.use = newKeyUse(entry.Route.Keys)
 	entry.Rate = newRate(entry.Route.Limits.RateLimit)
 	if previous != nil {
 		entry.inherit(previous)
@@ -109,18 +145,44 @@ func (e *Entry) compile(o Object) error {
 		return fmt.Errorf("provider %s: %w", decoded.Provider.Name, err)
 	}
 	e.Route, e.Verifier, e.CredentialHeaders = decoded, verifier, verifier.CredentialHeaders()
+	e.Methods = verifier.Methods()
+	e.NeedsCertificate = slices.ContainsFunc(decoded.Provider.Schemes, func(s verify.Scheme) bool {
+		return s.KeySource != nil && s.KeySource.Certificate != nil
+	})
 	return nil
 }
 
 func (e *Entry) inherit(previous *Entry) {
-	e.BytesInFlight = previous.BytesInFlight
+	e.BytesInFlight, e.Handshakes = previous.BytesInFlight, previous.Handshakes
 	if e.Rate != nil && previous.Rate != nil && *e.Route.Limits.RateLimit == *previous.Route.Limits.RateLimit {
 		e.Rate = previous.Rate
 	}
+	if e.use != nil && previous.use != nil && e.use.previousEnds == previous.use.previousEnds {
+		e.use = previous.use
+	}
 }
 
-// endless returns the values of keys if all of them are valid for ever, which
-// is the case but for the hours after a rotation; nil otherwise.
+// newMaterial gathers all that requests are verified with, but for keys that
+// end: which of them are valid depends on the time.
+func newMaterial(r *Route) verify.Material {
+	m := verify.Material{Secrets: endless(r.Keys)}
+	if len(r.Fetched) > 0 {
+		m.Fetched = make(map[string][]byte, len(r.Fetched))
+		for address, text := range r.Fetched {
+			m.Fetched[address] = []byte(text)
+		}
+	}
+	if len(r.Parameters) > 0 {
+		m.Parameters = make(verify.Parameters, len(r.Parameters))
+		for _, parameter := range r.Parameters {
+			m.Parameters[parameter.Name] = append(m.Parameters[parameter.Name], parameter.Value)
+		}
+	}
+	return m
+}
+
+// endless returns the values of keys if all of them are valid for ever; nil
+// otherwise.
 func endless(keys []Key) []secret.Value {
 	values := make([]secret.Value, len(keys))
 	for i, key := range keys {

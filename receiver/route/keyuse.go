@@ -17,12 +17,12 @@ const maxKeyUse = 500
 // KeyUse says which secrets of an endpoint a receiver has seen in use since the
 // secret was changed. Times are to the second; zero: not seen.
 type KeyUse struct {
-	// PreviousEnds is the NotAfter of the route's second key, in seconds since
-	// 1970. It tells one rotation from the next.
+	// PreviousEnds is the NotAfter of the first of the route's keys that ends, in
+	// seconds since 1970. It tells one rotation from the next.
 	PreviousEnds int64 `json:"previousEnds"`
 	// CurrentFirst is when the newest key was first used.
 	CurrentFirst int64 `json:"currentFirst,omitempty"`
-	// PreviousLast is when an older key was last used, to the minute.
+	// PreviousLast is when a key that ends was last used, to the minute.
 	PreviousLast int64 `json:"previousLast,omitempty"`
 }
 

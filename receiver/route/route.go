@@ -71,6 +71,9 @@ type Key struct {
 	// NotAfter is when the key stops being valid; nil: never. It is set for a
 	// previous value during rotation.
 	NotAfter *time.Time `json:"notAfter,omitempty"`
+	// ReplacedAt is when another secret took the key's place; nil: none has. It is
+	// what the manager counts NotAfter from.
+	ReplacedAt *time.Time `json:"replacedAt,omitempty"`
 	// Value is the secret as the user stored it, less one trailing newline.
 	Value secret.Value `json:"-"`
 }

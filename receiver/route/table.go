@@ -8,6 +8,7 @@ type Table struct {
 	byEndpoint    map[string]*Entry
 	clusterDomain string
 	invalid       int
+	rotating      []*Entry // those with a key that ends
 }
 
 // newTable makes a Table of entries. Of entries that claim one path, the one
@@ -26,6 +27,9 @@ func newTable(entries map[string]*Entry, clusterDomain string) *Table {
 		}
 		if e.Invalid != nil {
 			t.invalid++
+		}
+		if e.use != nil {
+			t.rotating = append(t.rotating, e)
 		}
 	}
 	return t

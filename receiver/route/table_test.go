@@ -124,21 +124,6 @@ func TestInvalidRouteTakesNoPathFromAValidOne(t *testing.T) {
 	}
 }
 
-func TestLiveKeysLeavesOutWhatHasEnded(t *testing.T) {
-	r := fullRoute()
-	entry := liveOf(t, r).Table().Endpoint("billing/stripe")
-	end := *r.Keys[1].NotAfter
-	for want, now := range map[int]time.Time{2: end.Add(-1), 1: end} {
-		if got := entry.LiveKeys(now); len(got) != want || !got[0].Equal([]byte("hunter2")) {
-			t.Errorf("there are %d keys at %v, want %d, the newest first", len(got), now, want)
-		}
-	}
-	single := liveOf(t, testRoute("stripe")).Table().Endpoint("billing/stripe")
-	if got := single.LiveKeys(end.AddDate(100, 0, 0)); len(got) != 1 {
-		t.Errorf("there are %d keys, want 1", len(got))
-	}
-}
-
 func FuzzEndpointOfHost(f *testing.F) {
 	for _, host := range []string{"stripe-webhook.billing", "a-webhook.b.svc.cluster.local.:80", "[::1]:80", "..", "-webhook."} {
 		f.Add(host)

@@ -4,14 +4,24 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
+
+	"sallyport.dev/sallyport/receiver/secret"
 )
 
 // MaxBodyBytes bounds Limits.MaxBodyBytes: an event is held in memory as a
 // whole, and so are several at a time.
 const MaxBodyBytes = 64 << 20
+
+// MaxFetched bounds each value of Route.Fetched, in bytes. The largest JWK Sets
+// in use, those with certificates in them, stay below a third of it.
+const MaxFetched = 64 << 10
 
 // Validate reports every reason for which r can't be served, joined; nil if
 // there is none. It doesn't compile the provider: Table does, once.
@@ -19,6 +29,9 @@ func (r Route) Validate() error {
 	return errors.Join(
 		r.validateOrigin(),
 		r.validateKeys(),
+		r.validateEntries(),
+		r.validateFetched(),
+		r.Responses.validate(),
 		r.Target.validate(r.Endpoint.Namespace),
 		r.Delivery.validate(),
 		positive("deduplication.window", r.Deduplication.Window),
@@ -51,21 +64,91 @@ func (r Route) validateOrigin() error {
 // validateKeys holds the rule that nothing is verified by an empty secret.
 func (r Route) validateKeys() error {
 	var errs []error
-	if len(r.Keys) == 0 && r.Unavailable == "" {
+	if len(r.Keys) == 0 && r.Unavailable == "" && (len(r.Provider.Schemes) == 0 || r.Provider.NeedsSecret()) {
 		errs = append(errs, errors.New("keys is empty: nothing could be verified; a route without a key must say in unavailable why it has none"))
 	}
-	names := make(map[string]bool, len(r.Keys))
 	for i, key := range r.Keys {
-		switch {
-		case key.Name == "" || key.Name == document:
-			errs = append(errs, fmt.Errorf("keys[%d].name is %q: it must name an entry of its own, for example %q", i, key.Name, KeyName(i)))
-		case names[key.Name]:
-			errs = append(errs, fmt.Errorf("keys[%d].name is %q as well as that of an earlier key", i, key.Name))
-		}
-		names[key.Name] = true
-		if len(bytes.TrimSpace(key.Value.Reveal())) == 0 {
+		if blank(key.Value) {
 			errs = append(errs, fmt.Errorf("keys[%d] is empty or blank: anybody could sign with it", i))
 		}
+	}
+	for i, parameter := range r.Parameters {
+		if parameter.Name == "" {
+			errs = append(errs, fmt.Errorf("parameters[%d].name is empty", i))
+		}
+		if blank(parameter.Value) {
+			errs = append(errs, fmt.Errorf("parameters[%d] is empty or blank: anybody could fulfil it", i))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func blank(value secret.Value) bool { return len(bytes.TrimSpace(value.Reveal())) == 0 }
+
+// validateEntries holds the rule that each value has an entry of its own in the
+// route's Secret.
+func (r Route) validateEntries() error {
+	var errs []error
+	taken := map[string]bool{document: true}
+	check := func(field, entry, example string) {
+		switch {
+		case entry == "" || entry == document:
+			errs = append(errs, fmt.Errorf("%s is %q: it must name an entry of its own, for example %q", field, entry, example))
+		case taken[entry]:
+			errs = append(errs, fmt.Errorf("%s is %q as well as that of an earlier key or parameter", field, entry))
+		}
+		taken[entry] = true
+	}
+	for i, key := range r.Keys {
+		check(fmt.Sprintf("keys[%d].name", i), key.Name, KeyName(i))
+	}
+	for i, parameter := range r.Parameters {
+		check(fmt.Sprintf("parameters[%d].entry", i), parameter.Entry, ParameterEntry(i))
+	}
+	return errors.Join(errs...)
+}
+
+func (r Route) validateFetched() error {
+	var errs []error
+	for _, address := range slices.Sorted(maps.Keys(r.Fetched)) {
+		if size := len(r.Fetched[address]); size == 0 || size > MaxFetched {
+			errs = append(errs, fmt.Errorf("fetched[%q] has %d bytes: it must have from 1 to %d", address, size, MaxFetched))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validate holds the rule that what is not authentic never looks accepted,
+// whatever a provider asks for.
+func (r Responses) validate() error {
+	var errs []error
+	for _, refusal := range []struct {
+		field  string
+		status int
+	}{{"unauthenticated", r.Unauthenticated}, {"malformed", r.Malformed}} {
+		if refusal.status != 0 && (refusal.status < 400 || refusal.status > 499 || refusal.status == http.StatusGone) {
+			errs = append(errs, fmt.Errorf("responses.%s is %d: it must be from 400 to 499 and not 410", refusal.field, refusal.status))
+		}
+	}
+	if r.Overloaded != 0 && r.Overloaded != http.StatusTooManyRequests && r.Overloaded != http.StatusServiceUnavailable {
+		errs = append(errs, fmt.Errorf("responses.overloaded is %d: it must be 429 or 503", r.Overloaded))
+	}
+	if r.Success != nil {
+		errs = append(errs, r.Success.validate())
+	}
+	return errors.Join(errs...)
+}
+
+func (r Response) validate() error {
+	var errs []error
+	if r.Status < 200 || r.Status > 299 {
+		errs = append(errs, fmt.Errorf("responses.success.status is %d: it must be from 200 to 299", r.Status))
+	}
+	if r.Body != "" && (r.Status == http.StatusNoContent || r.Status == http.StatusResetContent) {
+		errs = append(errs, fmt.Errorf("responses.success.body is set: an answer with the status %d has none", r.Status))
+	}
+	if strings.ContainsFunc(r.ContentType, unicode.IsControl) {
+		errs = append(errs, errors.New("responses.success.contentType holds control characters"))
 	}
 	return errors.Join(errs...)
 }

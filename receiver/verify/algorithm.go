@@ -5,6 +5,7 @@ import (
 	"crypto/sha1" //nolint:gosec // some senders know nothing better
 	"crypto/sha256"
 	"crypto/sha512"
+	"errors"
 )
 
 // key is key material that was checked and can be used.
@@ -29,4 +30,9 @@ var algorithms = map[Algorithm]parser{
 	RSASHA256:       func(b []byte) (key, error) { return parseRSA(b, crypto.SHA256) },
 	Token:           func(b []byte) (key, error) { return credentialKey(b), nil },
 	Basic:           parseBasic,
+	JSONWebToken:    parseNoKey,
 }
+
+// parseNoKey stands for algorithms with more than one key to a secret; see
+// compiledToken.keysOf.
+func parseNoKey([]byte) (key, error) { return nil, errors.New("it has no single key") }

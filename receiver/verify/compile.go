@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,12 +15,15 @@ type Verifier struct {
 	schemes     []compiled
 	ids, types  []template
 	credentials []string
+	handshakes  []compiledHandshake
+	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
 }
 
 // compiled is a Scheme, checked and made ready.
 type compiled struct {
 	name       string
 	mediaType  string
+	when       conditions
 	from       []place
 	signature  Signature
 	decode     func(string) ([]byte, error)
@@ -27,12 +31,15 @@ type compiled struct {
 	credential bool
 	keySteps   []step
 	keyID      *place
+	source     *compiledSource
+	token      *compiledToken
 	contents   []template
 	urlForms   []URLForm
 	id         *place
 	timestamp  *compiledTimestamp
+	headers    *compiledSignedHeaders
 	bodyDigest *compiledDigest
-	require    []requirement
+	require    conditions
 }
 
 type compiledTimestamp struct {
@@ -46,31 +53,37 @@ type compiledDigest struct {
 	from     place
 	encoding Encoding
 	optional bool
-}
 
-type requirement struct {
-	at    place
-	value string
+	absentWhenEmpty bool
 }
 
 // keyed reports whether secrets are written "<key id>:<secret>".
 func (s *compiled) keyed() bool { return s.keyID != nil || s.signature.Pairs != nil }
 
+// bearer reports whether what a request carries proves as much on another body.
+func (s *compiled) bearer() bool {
+	return s.credential || s.token != nil && !s.coversBody(nil)
+}
+
 // Compile checks a provider and makes it ready. The error is a list of
 // everything that is wrong; each line names the field.
 func Compile(p Provider) (*Verifier, error) {
-	c := &compiler{}
+	c := &compiler{parameters: p.Parameters, fetched: map[string]string{}}
 	v := &Verifier{schemes: make([]compiled, len(p.Schemes))}
 	if len(p.Schemes) == 0 || len(p.Schemes) > maxSchemes {
 		c.fail("schemes", fmt.Errorf("there must be from 1 to %d", maxSchemes))
 	}
+	c.checkParameters()
 	for i := range p.Schemes {
 		v.schemes[i] = c.scheme(fmt.Sprintf("schemes[%d]", i), &p.Schemes[i])
+		c.tokens = c.tokens || p.Schemes[i].Algorithm == JSONWebToken
 	}
 	c.reachable(v.schemes)
-	v.ids = c.identity("identity.id", p.Identity.ID, true)
-	v.types = c.identity("identity.type", p.Identity.Type, false)
+	v.ids = c.identity("identity.id", p.Identity.ID, forID)
+	v.types = c.identity("identity.type", p.Identity.Type, forType)
 	v.credentials = credentialHeaders(v.schemes)
+	v.signer = signer(v.schemes, p.Schemes)
+	v.handshakes = c.handshakes(p.Handshakes, v.signer)
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
@@ -78,14 +91,15 @@ func Compile(p Provider) (*Verifier, error) {
 }
 
 // CredentialHeaders are the headers that carry the secret itself (Token,
-// Basic), in canonical form. Whoever stores or forwards the request removes them.
+// Basic), or a token that whoever reads it can put on another body, in canonical
+// form. Whoever stores or forwards the request removes them.
 func (v *Verifier) CredentialHeaders() []string { return slices.Clone(v.credentials) }
 
 func credentialHeaders(schemes []compiled) []string {
 	var names []string
 	for i := range schemes {
 		for _, at := range schemes[i].from {
-			if schemes[i].credential && at.kind == inHeader {
+			if schemes[i].bearer() && at.kind == inHeader {
 				names = append(names, http.CanonicalHeaderKey(at.name))
 			}
 		}
@@ -95,7 +109,12 @@ func credentialHeaders(schemes []compiled) []string {
 }
 
 // compiler collects what is wrong.
-type compiler struct{ errs []error }
+type compiler struct {
+	parameters []Parameter
+	fetched    map[string]string // pointers of the key sources, by URL
+	tokens     bool              // a scheme verifies tokens, so that there may be claims
+	errs       []error
+}
 
 func (c *compiler) fail(field string, err error) {
 	if err != nil {
@@ -110,8 +129,15 @@ func (c *compiler) check(ok bool, field, format string, args ...any) {
 	}
 }
 
-// place compiles an optional location.
+// place compiles an optional location outside of tokens.
 func (c *compiler) place(field string, l *Location) *place {
+	at := c.placeOrClaim(field, l)
+	c.check(at == nil || at.kind != inClaim, field+".claim", "can't be used here: claims are those of a verified token")
+	return at
+}
+
+// placeOrClaim compiles an optional location.
+func (c *compiler) placeOrClaim(field string, l *Location) *place {
 	if l == nil {
 		return nil
 	}
@@ -120,17 +146,47 @@ func (c *compiler) place(field string, l *Location) *place {
 	return &at
 }
 
+// checkParameters checks the names of the parameters.
+func (c *compiler) checkParameters() {
+	c.check(len(c.parameters) <= maxParameters, "parameters", "there may be at most %d", maxParameters)
+	for i, parameter := range c.parameters {
+		field := fmt.Sprintf("parameters[%d]", i)
+		c.fail(field, text("name", parameter.Name))
+		c.check(!strings.ContainsAny(parameter.Name, "{}|:"), field, "the name %q must not contain '{', '}', '|' and ':'", parameter.Name)
+		for _, other := range c.parameters[:i] {
+			c.check(parameter.Name != other.Name, field, "the name %q occurs twice", parameter.Name)
+		}
+	}
+}
+
+// declared checks that a parameter is one of the provider's; an empty name is none.
+func (c *compiler) declared(field, name string) {
+	known := slices.ContainsFunc(c.parameters, func(p Parameter) bool { return p.Name == name })
+	c.check(known || name == "", field, "%q is not a parameter of the provider: declare it in parameters", name)
+}
+
+// template compiles a template. What it needs beside the request must be there.
+func (c *compiler) template(field, text string, u use) template {
+	t, err := parseTemplate(text, u)
+	c.fail(field, err)
+	for _, part := range t {
+		c.declared(field, part.variable.parameter)
+		c.check(part.variable.at.kind != inClaim || c.tokens, field, "%s: there are no claims without the algorithm JWT", part.variable.at)
+	}
+	return t
+}
+
 // identity compiles the templates of an id or a type.
-func (c *compiler) identity(field string, texts []string, required bool) []template {
+func (c *compiler) identity(field string, texts []string, u use) []template {
+	required := u == forID
 	c.check(len(texts) <= maxTemplates && (len(texts) > 0 || !required), field,
 		"there must be from 1 to %d templates; {body_sha256} serves where the sender has no id", maxTemplates)
 	templates := make([]template, len(texts))
 	for i, text := range texts {
-		var err error
-		templates[i], err = parseTemplate(text, forIdentity)
-		c.fail(fmt.Sprintf("%s[%d]", field, i), err)
-		constant := err == nil && len(templates[i]) == 1 && templates[i][0].literal != ""
-		c.check(!required || !constant, fmt.Sprintf("%s[%d]", field, i), "%q is the same for every event: use a variable", text)
+		field := fmt.Sprintf("%s[%d]", field, i)
+		templates[i] = c.template(field, text, u)
+		constant := len(templates[i]) == 1 && templates[i][0].literal != ""
+		c.check(!required || !constant, field, "%q is the same for every event: use a variable", text)
 	}
 	return templates
 }
@@ -142,12 +198,12 @@ func (c *compiler) reachable(schemes []compiled) {
 		for j := range schemes[:i] {
 			earlier := &schemes[j]
 			c.check(earlier.name != later.name, fmt.Sprintf("schemes[%d].name", i), "%q is the name of another scheme, too", later.name)
-			shadowed := earlier.mediaType == "" || earlier.mediaType == later.mediaType
+			shadowed := len(earlier.when) == 0 && (earlier.mediaType == "" || earlier.mediaType == later.mediaType)
 			for _, at := range later.from {
 				shadowed = shadowed && slices.ContainsFunc(earlier.from, at.same)
 			}
 			c.check(!shadowed || len(later.from) == 0, fmt.Sprintf("schemes[%d]", i),
-				"%q is never reached: %q has the same places and judges first; make two providers, or tell them apart by mediaType", later.name, earlier.name)
+				"%q is never reached: %q has the same places and judges first; make two providers, or tell them apart by mediaType or when", later.name, earlier.name)
 		}
 	}
 }

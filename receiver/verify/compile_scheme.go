@@ -13,22 +13,29 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 	k := compiled{name: s.Name, mediaType: s.MediaType, signature: s.Signature, credential: s.Algorithm.credential(), urlForms: s.URLForms}
 	c.fail(field+".name", text("name", s.Name))
 	c.mediaType(field+".mediaType", s.MediaType)
+	k.when = c.conditions(field+".when", s.When, false)
 	var err error
 	k.algorithm = algorithms[s.Algorithm]
 	c.check(k.algorithm != nil, field+".algorithm", "%q is not an algorithm: there are HMAC-SHA1, HMAC-SHA256, HMAC-SHA512, "+
-		"SHA256, Ed25519, ECDSA-P256-SHA256, RSA-SHA1, RSA-SHA256, Token and Basic", s.Algorithm)
+		"SHA256, Ed25519, ECDSA-P256-SHA256, RSA-SHA1, RSA-SHA256, Token, Basic and JWT", s.Algorithm)
+	c.check(s.JWT == nil || s.Algorithm == JSONWebToken, field+".jwt", "is for the algorithm JWT")
 	k.keySteps, err = parseKeySteps(s.Key)
 	c.fail(field+".key", err)
 	k.keyID = c.place(field+".keyID", s.KeyID)
+	k.source = c.keySource(field+".keySource", s)
 	c.signature(field+".signature", s, &k)
 	k.id = c.place(field+".id", s.ID)
 	k.timestamp = c.timestamp(field+".timestamp", s)
+	k.headers = c.signedHeaders(field+".signedHeaders", s.SignedHeaders)
 	c.contents(field, s, &k)
 	c.digest(field+".bodyDigest", s.BodyDigest, &k)
-	c.requirements(field+".require", s.Require, &k)
-	if k.credential {
+	k.require = c.conditions(field+".require", s.Require, false)
+	switch {
+	case k.credential:
 		c.credential(field, s)
-	} else {
+	case s.Algorithm == JSONWebToken:
+		c.token(field, s, &k)
+	default:
 		c.coverage(field, s, &k)
 	}
 	return k
@@ -88,14 +95,14 @@ func (c *compiler) contents(field string, s *Scheme, k *compiled) {
 		if i > 0 {
 			name = fmt.Sprintf("%s.alternativeContent[%d]", field, i-1)
 		}
-		t, err := parseTemplate(text, forContent)
-		c.fail(name, err)
+		t := c.template(name, text, forContent)
 		k.contents = append(k.contents, t)
 		c.check(!t.has(varTimestamp) || s.Timestamp != nil, name, "contains {timestamp}: say in timestamp where that is")
 		c.check(!t.has(varID) || s.ID != nil, name, "contains {id}: say in id where that is")
 		c.check(t.has(varID) || s.ID == nil, name, "lacks {id}: an id that is not signed belongs into identity, as {header:…}")
 		c.check(t.has(varSecret) == (s.Algorithm == SHA256), name, "{secret} belongs into the content of the algorithm SHA256, and of no other")
-		c.check(t.has(varURL) || len(s.URLForms) == 0, field+".urlForms", "needs {url} in the content")
+		c.check(t.hasURL() || len(s.URLForms) == 0, field+".urlForms", "needs {url} or {request_uri} in the content")
+		c.check(t.has(varSignedHeaders) == (s.SignedHeaders != nil), name, "contains {signed_headers} if, and only if, signedHeaders says which those are")
 	}
 	c.check(len(s.URLForms) <= maxAlternatives, field+".urlForms", "there may be at most %d", maxAlternatives)
 	for _, form := range s.URLForms {
@@ -110,21 +117,13 @@ func (c *compiler) digest(field string, d *BodyDigest, k *compiled) {
 	if d == nil {
 		return
 	}
-	at := c.place(field+".from", &d.From)
+	at := c.placeOrClaim(field+".from", &d.From)
 	c.fail(field+".encoding", d.Encoding.validate())
-	k.bodyDigest = &compiledDigest{from: *at, encoding: d.Encoding, optional: d.Optional}
+	k.bodyDigest = &compiledDigest{from: *at, encoding: d.Encoding, optional: d.Optional, absentWhenEmpty: d.AbsentWhenEmpty}
+	c.check(!d.Optional || !d.AbsentWhenEmpty, field, "set at most one of optional and absentWhenEmpty")
+	c.check(d.Encoding != Text, field+".encoding", "must be Hex, Base64 or Base64URL")
 	for _, t := range k.contents {
-		c.check(t.reads(*at) || at.kind == inQuery && t.has(varURL), field+".from", "%s is not part of what is signed, so it proves nothing", at)
-	}
-}
-
-func (c *compiler) requirements(field string, list []Requirement, k *compiled) {
-	c.check(len(list) <= maxRequirements, field, "there may be at most %d", maxRequirements)
-	for i, r := range list {
-		at, err := compilePlace(inHeader, r.Header)
-		c.fail(fmt.Sprintf("%s[%d].header", field, i), err)
-		c.fail(fmt.Sprintf("%s[%d]", field, i), text("value", r.Value))
-		k.require = append(k.require, requirement{at: at, value: r.Value})
+		c.check(t.reads(*at) || at.kind == inQuery && t.hasURL(), field+".from", "%s is not part of what is signed, so it proves nothing", at)
 	}
 }
 

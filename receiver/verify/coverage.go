@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +14,7 @@ func (s *compiled) coversBody(t template) bool {
 // coversPartOfBody reports whether the content contains the body in some form.
 // Single JSON members are too little to count.
 func (s *compiled) coversPartOfBody(t template) bool {
-	return s.coversBody(t) || t.has(varCRC32) || t.has(varFormSorted) || t.has("form")
+	return s.coversBody(t) || t.has(varCRC32) || t.has(varFormSorted) || t.has(varMembers) || t.has("form")
 }
 
 // coversTimestamp reports whether the timestamp is signed.
@@ -29,10 +30,12 @@ func (s *compiled) coversPlace(t template, at place) bool {
 	switch {
 	case t.reads(at),
 		s.id != nil && s.id.same(at),
+		s.headers.covers(at) && t.has(varSignedHeaders),
+		s.token != nil && at.kind == inClaim,
 		s.timestamp != nil && !s.timestamp.inSignature && s.timestamp.from.same(at) && t.has(varTimestamp):
 		return true
 	case at.kind == inQuery:
-		return t.has(varURL)
+		return t.hasURL() || s.token.signsURL()
 	case at.kind == inForm:
 		return t.has(varFormSorted) || s.coversBody(t)
 	case at.kind == inJSON:
@@ -69,8 +72,10 @@ func (s *compiled) present(v variable) (always, never bool) {
 		return s.timestamp != nil, s.timestamp == nil
 	case "json":
 		return false, false
+	case "claim":
+		return false, s.token == nil
 	}
-	always = len(s.contents) > 0
+	always = len(s.contents) > 0 && len(v.steps) == 0 && !v.at.pointer.wild()
 	for _, t := range s.contents {
 		always = always && t.reads(v.at)
 	}
@@ -169,6 +174,9 @@ func (s *compiled) bodyGap() string {
 	}
 	var members []string
 	for _, part := range t {
+		for _, name := range part.variable.members {
+			members = append(members, "JSON member /"+name)
+		}
 		if k, ok := placed[part.variable.name]; ok && (k == inForm || k == inJSON) {
 			members = append(members, part.variable.at.String())
 		}
@@ -176,18 +184,16 @@ func (s *compiled) bodyGap() string {
 	if s.timestamp != nil && s.timestamp.from.kind == inJSON && t.has(varTimestamp) {
 		members = append(members, s.timestamp.from.String())
 	}
+	if len(members) == 0 {
+		return "the body"
+	}
 	return fmt.Sprintf("the body, but for %s", strings.Join(members, ", "))
 }
 
 // NeedsURL reports whether a scheme signs the URL, so that the receiver has to
 // be told its public URL.
 func (v *Verifier) NeedsURL() bool {
-	for i := range v.schemes {
-		for _, t := range v.schemes[i].contents {
-			if t.has(varURL) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.schemes, func(s compiled) bool {
+		return s.token.signsURL() || slices.ContainsFunc(s.contents, template.hasURL)
+	})
 }

@@ -9,16 +9,19 @@
 //	verifier.go   choose the one scheme that judges, and judge
 //	request.go    read headers, query, form and JSON members, each at most once
 //	grammar.go    take the header apart into candidate signatures (encoding.go)
-//	key.go        turn each secret into key material
+//	key.go        turn each secret into key material; or take the keys that were
+//	              fetched (fetch.go), or a certificate (certificate.go)
 //	template.go   write down what was signed (variable.go)
 //	algorithm.go  compare every candidate with every key (mac.go, publickey.go, credential.go)
+//	jwt.go        or, where the signature is a token, verify that (jwk.go)
 //	timestamp.go  only then: is it of now?
 //	identify.go   only then: which event is it?
 //
 // It assumes that Request.Body holds the bytes as they came, that the header
 // was parsed by net/http (canonical names), and that the caller bounded the
 // size of both. It reads no clock, no network and no log: what it needs to know
-// comes as arguments.
+// comes as arguments, but for the authorities of the system, which crypto/x509
+// reads once if Material.Roots is nil.
 //
 // It promises that a request is verified by exactly one scheme, chosen by what
 // is present and never by what would succeed; that the algorithm is the

@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"testing"
@@ -119,3 +120,6 @@ func rejectionOf(tb testing.TB, err error) *Rejection {
 	}
 	return rejection
 }
+
+// hexOf writes bytes in hexadecimal digits.
+func hexOf(b []byte) string { return hex.EncodeToString(b) }

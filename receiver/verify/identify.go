@@ -1,6 +1,10 @@
 package verify
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -61,8 +65,11 @@ func (v *Verifier) checkID(r *Request, id string) *Rejection {
 }
 
 // printable reports whether text can stand in headers, logs and keys.
-func printable(text string) bool {
-	if len(text) > maxIdentity || !utf8.ValidString(text) {
+func printable(text string) bool { return clean(text, maxIdentity) }
+
+// clean reports whether text is UTF-8 without control characters, and not too long.
+func clean(text string, limit int) bool {
+	if len(text) > limit || !utf8.ValidString(text) {
 		return false
 	}
 	for _, r := range text {
@@ -71,6 +78,45 @@ func printable(text string) bool {
 		}
 	}
 	return true
+}
+
+// batch is the id of a request with several events: one id stays itself, several
+// are told by how many they are and a digest of them all, in their order.
+func batch(ids []string) string {
+	switch len(ids) {
+	case 0:
+		return ""
+	case 1:
+		return ids[0]
+	}
+	h := sha256.New()
+	for _, id := range ids {
+		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(id)))) // "a","bc" is not "ab","c"
+		_, _ = h.Write([]byte(id))
+	}
+	return fmt.Sprintf("batch-%d-%x", len(ids), h.Sum(nil)[:16])
+}
+
+// kinds is the type of a request with several events: the different types in
+// their order, as many as a type may be long. Of a single one nothing is cut off.
+func kinds(types []string) string {
+	if len(types) == 1 {
+		return types[0]
+	}
+	var (
+		distinct []string
+		length   int
+	)
+	for _, kind := range types {
+		if !printable(kind) || slices.Contains(distinct, kind) {
+			continue
+		}
+		if length += len(kind) + len(","); length > maxIdentity+len(",") {
+			break
+		}
+		distinct = append(distinct, kind)
+	}
+	return strings.Join(distinct, ",")
 }
 
 func (v *Verifier) readsJSON() bool {
@@ -86,13 +132,7 @@ func (v *Verifier) readsJSON() bool {
 func (v *Verifier) idPlaces() string {
 	alternatives := make([]string, len(v.ids))
 	for i, t := range v.ids {
-		var parts []string
-		for _, part := range t {
-			if part.literal == "" {
-				parts = append(parts, part.variable.String())
-			}
-		}
-		alternatives[i] = strings.Join(parts, " and ")
+		alternatives[i] = t.describe()
 	}
 	return strings.Join(alternatives, ", or ")
 }

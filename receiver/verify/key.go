@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -66,59 +67,128 @@ func decodeHexKey(b []byte) ([]byte, error) {
 // errEmptyKey is returned for a key that is empty, or becomes so by its steps.
 var errEmptyKey = errors.New("it is empty")
 
-// usableKey is one secret, made ready for a scheme.
+// noSecret is the index of a key that is none of the endpoint's secrets.
+const noSecret = -1
+
+// usableKey is one key, made ready for a scheme.
 type usableKey struct {
+	index    int    // of the secret; or noSecret
 	id       string // if the scheme's secrets have ids
 	material []byte // for {secret}
 	key      key
 }
 
+// keys are the keys that a request may be signed with.
+func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKey, rejection *Rejection) {
+	switch {
+	case s.source == nil:
+		keys = s.secretKeys(m.Secrets)
+	case s.source.certificate != nil:
+		return s.certified(r, m, now)
+	default:
+		document, rejection := s.source.fetched(m)
+		if rejection != nil {
+			return nil, rejection
+		}
+		if k, err := s.algorithm(document); err == nil {
+			keys = []usableKey{{index: noSecret, key: k}}
+		}
+	}
+	if len(keys) == 0 {
+		return nil, s.noUsableKey()
+	}
+	return keys, nil
+}
+
+func (s *compiled) noUsableKey() *Rejection {
+	return reject(NoUsableKey, "the receiver has no key that fits the scheme %s", s.name)
+}
+
+// secretKeys are those of the endpoint's secrets that fit.
+func (s *compiled) secretKeys(values []secret.Value) []usableKey {
+	keys := make([]usableKey, 0, len(values))
+	for i, value := range values {
+		if k, err := s.prepare(value); err == nil {
+			k.index = i
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
 // prepare makes a secret ready, or says what the scheme expects instead. The
 // error doesn't contain the secret.
 func (s *compiled) prepare(value secret.Value) (usableKey, error) {
-	material := value.Reveal()
-	if len(bytes.TrimSpace(material)) == 0 {
-		return usableKey{}, errEmptyKey
+	id, material, err := s.material(value)
+	if err != nil {
+		return usableKey{}, err
 	}
-	var u usableKey
+	k, err := s.algorithm(material)
+	return usableKey{id: id, material: material, key: k}, err
+}
+
+// prepareToken is prepare for tokens, of which a secret may have several keys.
+func (s *compiled) prepareToken(value secret.Value, index int) ([]tokenKey, error) {
+	_, material, err := s.material(value)
+	if err != nil {
+		return nil, err
+	}
+	return s.token.keysOf(material, index)
+}
+
+// material goes the steps from a secret to the key.
+func (s *compiled) material(value secret.Value) (id string, material []byte, err error) {
+	material = value.Reveal()
+	if len(bytes.TrimSpace(material)) == 0 {
+		return "", nil, errEmptyKey
+	}
 	if s.keyed() {
-		id, rest, ok := bytes.Cut(material, []byte(":"))
-		if !ok || len(id) == 0 {
-			return usableKey{}, errors.New("it must be written <key id>:<secret>")
+		name, rest, ok := bytes.Cut(material, []byte(":"))
+		if !ok || len(name) == 0 {
+			return "", nil, errors.New("it must be written <key id>:<secret>")
 		}
-		u.id, material = string(id), rest
+		id, material = string(name), rest
 	}
 	for _, step := range s.keySteps {
-		var err error
 		if material, err = step(material); err != nil {
-			return usableKey{}, err
+			return "", nil, err
 		}
 	}
 	if len(material) == 0 {
-		return usableKey{}, errEmptyKey
+		return "", nil, errEmptyKey
 	}
-	var err error
-	u.material = material
-	u.key, err = s.algorithm(material)
-	return u, err
+	return id, material, nil
 }
 
 // CheckKey reports whether value can be used with at least one scheme of the
-// provider. The error says what each of them expects, and nothing of the value.
+// provider that takes secrets; if none does, any will do. The error says what
+// each of them expects, and nothing of the value.
 func (v *Verifier) CheckKey(value secret.Value) error {
 	var errs []error
 	for i := range v.schemes {
 		s := &v.schemes[i]
-		_, err := s.prepare(value)
-		if err == nil {
-			return nil
+		if s.source != nil {
+			continue
 		}
-		if errors.Is(err, errEmptyKey) {
+		err := s.checkKey(value)
+		if err == nil || errors.Is(err, errEmptyKey) {
 			return err
 		}
 		errs = append(errs, fmt.Errorf("%s (scheme %s)", err.Error(), s.name))
 	}
+	if len(errs) == 0 {
+		return nil
+	}
 	return errors.New(join(errs, "; or "))
+}
+
+func (s *compiled) checkKey(value secret.Value) error {
+	if s.token != nil {
+		_, err := s.prepareToken(value, 0)
+		return err
+	}
+	_, err := s.prepare(value)
+	return err
 }
 
 func join(errs []error, separator string) string {

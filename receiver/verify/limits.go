@@ -9,9 +9,16 @@ const (
 	maxTemplate     = 1024 // bytes of a template
 	maxSegments     = 48   // literals and variables of a template
 	maxKeySteps     = 4
-	maxRequirements = 8
+	maxClaims       = 8
+	maxClaimValues  = 16
 	maxName         = 256          // bytes of a header, a parameter, a JSON pointer, a literal
 	maxTolerance    = 24 * 60 * 60 // seconds
+	maxDecoders     = 4            // of a variable
+	maxMembers      = 16           // of {members:…}
+	maxConditions   = 8            // of a scheme, and of each list of a handshake
+	maxParameters   = 16
+	maxHandshakes   = 8
+	maxAnswerFields = 16
 )
 
 // Bounds of a request.
@@ -20,4 +27,11 @@ const (
 	maxSignature  = 8192 // bytes of the value that holds signatures
 	maxTimestamp  = 64   // bytes
 	maxIdentity   = 256  // bytes of an event id and of an event type
+
+	maxSignedHeaders = 32    // that a request names
+	maxValues        = 10000 // that "*" stands for
+	maxXMLDepth      = 64    // open elements
+	maxMatched       = 8192  // bytes that a condition looks at
+	maxEcho          = 4096  // bytes of a request that get into one place of an answer
+	maxHMACInput     = 256   // bytes of a request that get signed
 )

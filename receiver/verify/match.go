@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"slices"
-
-	"sallyport.dev/sallyport/receiver/secret"
 )
 
 // signatureOf is a candidate, decoded, and the id of its key if it has one.
@@ -43,19 +41,12 @@ func (s *compiled) decodeAll(r *Request, f found) ([]signatureOf, *Rejection) {
 }
 
 // matchAny tries every candidate with every key and every content, whatever
-// matched before, and returns the first key that matched and the digest of the
-// content that did.
-func (s *compiled) matchAny(sc *scope, signatures []signatureOf, keys []secret.Value) (index int, digest [sha256.Size]byte, rejection *Rejection) {
-	var (
-		usable  bool
-		matched int
-	)
-	for i, value := range slices.Backward(keys) {
-		k, err := s.prepare(value)
-		if err != nil {
-			continue
-		}
-		usable = true
+// matched before, and returns the index of the first key that matched and the
+// digest of the content that did.
+func (s *compiled) matchAny(sc *scope, signatures []signatureOf, keys []usableKey) (index int, digest [sha256.Size]byte, rejection *Rejection) {
+	matched := 0
+	for i := range slices.Backward(keys) {
+		k := &keys[i]
 		hit, signed, rejection := s.matchKey(sc, k, signaturesOf(signatures, k.id))
 		if rejection != nil {
 			return 0, digest, rejection
@@ -65,17 +56,14 @@ func (s *compiled) matchAny(sc *scope, signatures []signatureOf, keys []secret.V
 			digest = signed
 		}
 	}
-	switch {
-	case !usable:
-		return 0, digest, reject(NoUsableKey, "the receiver has no secret that fits the scheme %s", s.name)
-	case matched == 0:
+	if matched == 0 {
 		return 0, digest, reject(WrongSignature, "no signature matches: is the secret the same on both sides, and the body unchanged?")
 	}
-	return index, digest, nil
+	return keys[index].index, digest, nil
 }
 
 // matchKey tries one key with every content that the sender may have signed.
-func (s *compiled) matchKey(sc *scope, k usableKey, signatures [][]byte) (matched int, digest [sha256.Size]byte, rejection *Rejection) {
+func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (matched int, digest [sha256.Size]byte, rejection *Rejection) {
 	if s.credential {
 		if matched = k.key.match(message{}, signatures); matched == 1 {
 			digest = sc.request.BodySHA256()
@@ -132,7 +120,7 @@ func (s *compiled) checkBodyDigest(r *Request) *Rejection {
 	if rejection != nil {
 		return rejection
 	}
-	if text == "" && s.bodyDigest.optional {
+	if text == "" && (s.bodyDigest.optional || s.bodyDigest.absentWhenEmpty && len(r.Body) == 0) {
 		return nil
 	}
 	if text == "" {

@@ -1,6 +1,10 @@
 package verify
 
-import "sallyport.dev/sallyport/receiver/secret"
+import (
+	"crypto/x509"
+
+	"sallyport.dev/sallyport/receiver/secret"
+)
 
 // Material is what the requests of one endpoint are verified with. The zero
 // value verifies nothing. It is read-only while it is in use.
@@ -13,6 +17,9 @@ type Material struct {
 	// Certificate is the chain that the request names (see
 	// Verifier.CertificateURL), as PEM, leaf first; nil: not fetched.
 	Certificate []byte
+	// Roots are the authorities that Certificate must lead to, if the scheme
+	// demands a DNS name; nil: those of the system.
+	Roots *x509.CertPool
 	// Parameters are the values of the provider's parameters.
 	Parameters Parameters
 }

@@ -15,18 +15,19 @@ const (
 	inQuery
 	inForm
 	inJSON
+	inClaim
 )
 
 // place is a compiled Location.
 type place struct {
 	kind    kind
-	name    string // canonical if it is a header
-	pointer pointer
+	name    string  // canonical if it is a header
+	pointer pointer // if it is a JSON member or a claim
 }
 
 // String names the place for people, as in "header X-Hub-Signature-256".
 func (p place) String() string {
-	return [...]string{"header ", "query parameter ", "form field ", "JSON member "}[p.kind] + p.name
+	return [...]string{"header ", "query parameter ", "form field ", "JSON member ", "claim "}[p.kind] + p.name
 }
 
 // same reports whether both are one place.
@@ -35,15 +36,28 @@ func (p place) same(q place) bool { return p.kind == q.kind && p.name == q.name 
 // compile checks l.
 func (l Location) compile() (place, error) {
 	var places []place
-	for i, name := range [...]string{l.Header, l.Query, l.Form, l.JSON} {
+	for i, name := range [...]string{l.Header, l.Query, l.Form, l.JSON, l.Claim} {
 		if name != "" {
 			places = append(places, place{kind: kind(i), name: name})
 		}
 	}
 	if len(places) != 1 {
-		return place{}, errors.New("set exactly one of header, query, form and json")
+		return place{}, errors.New("set exactly one of header, query, form, json and claim")
 	}
-	return compilePlace(places[0].kind, places[0].name)
+	at, err := compilePlace(places[0].kind, places[0].name)
+	if err == nil {
+		err = at.single()
+	}
+	return at, err
+}
+
+// single reports an error if p is not one place: "*" is for the templates of
+// identities.
+func (p place) single() error {
+	if p.pointer.wild() {
+		return fmt.Errorf("%q must name one value: '*' stands for many, and has a meaning in identity only", p.name)
+	}
+	return nil
 }
 
 // compilePlace checks a name and brings it into the form in which it is looked up.
@@ -57,7 +71,7 @@ func compilePlace(k kind, name string) (place, error) {
 		err = fmt.Errorf("%.40q… is longer than %d bytes", name, maxName)
 	case k == inHeader:
 		p.name, err = canonicalHeader(name)
-	case k == inJSON:
+	case k == inJSON, k == inClaim:
 		p.pointer, err = parsePointer(name)
 	}
 	return p, err

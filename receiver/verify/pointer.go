@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,8 +12,15 @@ import (
 // maxPointerTokens bounds how deep a pointer reaches.
 const maxPointerTokens = 16
 
-// pointer is a JSON pointer (RFC 6901), taken apart.
+// pointer is a JSON pointer (RFC 6901), taken apart. A token may be anyElement.
 type pointer []string
+
+// anyElement is the token that stands for all elements of an array. Where it is
+// allowed, a member of that name can't be named.
+const anyElement = "*"
+
+// wild reports whether p may lead to more than one value.
+func (p pointer) wild() bool { return slices.Contains(p, anyElement) }
 
 // parsePointer reads "/a/0/b". In tokens "~1" stands for "/" and "~0" for "~".
 func parsePointer(text string) (pointer, error) {
@@ -50,6 +58,63 @@ func (p pointer) text(document []byte) (text string, ok bool) {
 		}
 	}
 	return scalar(value)
+}
+
+// texts returns the texts of all values that p leads to in a valid document, in
+// their order, at most limit. whole is false if there are more, or if p ends at
+// an element before its last token, or at an object or array there: who takes
+// the texts for all of the document would be wrong.
+func (p pointer) texts(document []byte, limit int) (list []string, whole bool) {
+	c := collector{limit: limit, whole: true}
+	c.collect(p, bytes.TrimLeft(document, jsonSpace))
+	return c.list, c.whole
+}
+
+// collector gathers texts up to a limit.
+type collector struct {
+	list  []string
+	limit int
+	whole bool
+}
+
+// collect adds what p leads to from the start of document on. It goes as deep as
+// p is long.
+func (c *collector) collect(p pointer, document []byte) {
+	for i, token := range p {
+		if token == anyElement {
+			c.elements(p[i+1:], document)
+			return
+		}
+		if document = child(document, token); document == nil {
+			c.whole = false
+			return
+		}
+	}
+	text, _ := scalar(document)
+	c.add(text)
+}
+
+// elements collects from each element of an array.
+func (c *collector) elements(p pointer, document []byte) {
+	if document[0] != '[' {
+		c.whole = false
+		return
+	}
+	for rest := skipSpace(document[1:]); rest[0] != ']'; rest = nextItem(rest) {
+		if len(c.list) == c.limit {
+			c.whole = false
+			return
+		}
+		c.collect(p, rest)
+	}
+}
+
+func (c *collector) add(text string) {
+	if text == "" || len(c.list) == c.limit {
+		c.whole = false
+		return
+	}
+	c.list = append(c.list, text)
 }
 
 // scalar is the text of the value that document starts with.

@@ -16,11 +16,11 @@ import (
 )
 
 // der is a public key as a SubjectPublicKeyInfo.
-func der(t *testing.T, public any) []byte {
-	t.Helper()
+func der(tb testing.TB, public any) []byte {
+	tb.Helper()
 	encoded, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return encoded
 }

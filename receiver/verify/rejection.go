@@ -20,7 +20,8 @@ const (
 	MalformedBody             Reason = "MalformedBody"             // not the form or JSON that the provider sends
 	NoUsableKey               Reason = "NoUsableKey"               // our side: no key fits the scheme
 	ClaimMismatch             Reason = "ClaimMismatch"             // the token is genuine, and meant for somebody else
-	HandshakeRefused          Reason = "HandshakeRefused"          // a handshake that doesn't fulfil its guard
+	HandshakeRefused          Reason = "HandshakeRefused"          // a handshake of somebody else, or for something that isn't allowed
+	MalformedHandshake        Reason = "MalformedHandshake"        // a handshake that lacks what it must have, or isn't written so
 	UntrustedCertificate      Reason = "UntrustedCertificate"      // of a host that isn't the sender's, or not valid
 	NoCertificate             Reason = "NoCertificate"             // our side: the certificate that the request names could not be fetched
 	NoPublicURL               Reason = "NoPublicURL"               // our side: the URL is signed and we don't know it

@@ -25,6 +25,9 @@ type Request struct {
 	// Body is the body as it came.
 	Body []byte
 
+	// claims are those of the token that verified the request, as JSON.
+	claims []byte
+
 	digest *[sha256.Size]byte
 	query  url.Values
 	form   *formBody
@@ -109,13 +112,26 @@ func (r *Request) lookup(at place) (string, *Rejection) {
 	}
 }
 
-// member returns the text of a JSON member; empty if there is none. ok is false
-// if the body is not JSON, or the member an object or array.
+// document is the JSON document that a place points into: the claims or the
+// body; nil if it is not JSON.
+func (r *Request) document(k kind) []byte {
+	switch {
+	case k == inClaim && validJSON(r.claims):
+		return r.claims
+	case k == inJSON && r.isJSON():
+		return r.Body
+	}
+	return nil
+}
+
+// member returns the text of a JSON member or a claim; empty if there is none.
+// ok is false if the document is not JSON, or the member an object or array.
 func (r *Request) member(at place) (text string, ok bool) {
-	if !r.isJSON() {
+	document := r.document(at.kind)
+	if document == nil {
 		return "", false
 	}
-	return at.pointer.text(r.Body)
+	return at.pointer.text(document)
 }
 
 // single returns the only value.

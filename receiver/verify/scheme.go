@@ -39,8 +39,8 @@ type Scheme struct {
 	SignedHeaders *SignedHeaders `json:"signedHeaders,omitempty"`
 	// BodyDigest ties the body to signed content that doesn't contain it.
 	BodyDigest *BodyDigest `json:"bodyDigest,omitempty"`
-	// Require are headers that must have a certain value.
-	Require []Requirement `json:"require,omitempty"`
+	// Require are conditions that a request must fulfil, or it is refused.
+	Require []Condition `json:"require,omitempty"`
 	// BodyUnsigned admits that the content leaves the body unauthenticated. It is
 	// an error to leave the body out without saying so, and to say so wrongly.
 	BodyUnsigned bool `json:"bodyUnsigned,omitempty"`
@@ -151,6 +151,9 @@ const (
 	URLAsGiven     URLForm = "AsGiven"
 	URLDefaultPort URLForm = "DefaultPort" // ":443" or ":80" is written out if there is no port
 	URLNoPort      URLForm = "NoPort"
+	// URLReservedDecoded is for HubSpot, which decodes %3A %2F %3F %40 %21 %24 %27
+	// %28 %29 %2A %2C %3B before it signs.
+	URLReservedDecoded URLForm = "ReservedDecoded"
 )
 
 // Timestamp is when the sender says it signed. The signature must cover it.
@@ -184,14 +187,6 @@ type BodyDigest struct {
 	Optional bool `json:"optional,omitempty"`
 	// AbsentWhenEmpty: it may be missing if, and only if, the body is empty.
 	AbsentWhenEmpty bool `json:"absentWhenEmpty,omitempty"`
-}
-
-// Requirement is a header that must have a certain value.
-type Requirement struct {
-	// Header is the header's name.
-	Header string `json:"header"`
-	// Value is what it must be, exactly.
-	Value string `json:"value"`
 }
 
 // credential reports whether the request carries the secret itself.

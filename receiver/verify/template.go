@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -80,11 +81,17 @@ func (t template) count(name string) (n int) {
 
 func (t template) has(name string) bool { return t.count(name) > 0 }
 
+// hasURL reports whether t contains the URL.
+func (t template) hasURL() bool { return t.has(varURL) || t.has(varRequestURI) }
+
 // reads reports whether a variable of t reads that place.
 func (t template) reads(at place) bool {
 	for _, s := range t {
 		if _, ok := placed[s.variable.name]; ok && s.variable.at.same(at) {
 			return true
+		}
+		if at.kind == inJSON && len(at.pointer) > 0 && slices.Contains(s.variable.members, at.pointer[0]) {
+			return true // a member of {members:…} is a text: there is nothing below it
 		}
 	}
 	return false
@@ -111,7 +118,18 @@ func (t template) message(head []byte, s *scope) (message, *Rejection) {
 	return m, nil
 }
 
-// text writes t for an identity. ok is false if a variable is missing.
+// describe names what t is made of.
+func (t template) describe() string {
+	var parts []string
+	for _, part := range t {
+		if part.literal == "" {
+			parts = append(parts, part.variable.String())
+		}
+	}
+	return strings.Join(parts, " and ")
+}
+
+// text writes t for an identity or an answer. ok is false if a variable is missing.
 func (t template) text(s *scope) (text string, ok bool, rejection *Rejection) {
 	var b strings.Builder
 	for _, part := range t {

@@ -2,71 +2,163 @@ package verify
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strconv"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/secret"
 )
 
 // variable is a name in braces: "{body}", "{header:X-Id}".
 type variable struct {
 	name string
+	use  use
 	// at is set for the variables that name a place.
 	at place
+	// steps decode what is at that place, for identities and answers.
+	steps []decoder
+	// mac is how the HMAC of the value is written, for answers; empty: there is
+	// none, and the value itself is meant.
+	mac Encoding
+	// members are the names of {members:…}.
+	members []string
+	// parameter is the name of {param:x}.
+	parameter string
 }
 
 // The variables without an argument.
 const (
-	varBody       = "body"        // the body's bytes
-	varTimestamp  = "timestamp"   // Scheme.Timestamp, as it was written
-	varID         = "id"          // Scheme.ID
-	varMethod     = "method"      // the HTTP method
-	varURL        = "url"         // the public URL, in each spelling of Scheme.URLForms
-	varSecret     = "secret"      // the key, for the algorithm SHA256
-	varCRC32      = "crc32"       // CRC-32 (IEEE) of the body, decimal
-	varFormSorted = "form_sorted" // the form as formSorted writes it
-	varBodySHA256 = "body_sha256" // SHA-256 of the body, lower case hex
+	varBody          = "body"           // the body's bytes
+	varTimestamp     = "timestamp"      // Scheme.Timestamp, as it was written
+	varID            = "id"             // Scheme.ID
+	varMethod        = "method"         // the HTTP method
+	varURL           = "url"            // the public URL, in each spelling of Scheme.URLForms
+	varRequestURI    = "request_uri"    // path and query of the public URL, spelled likewise
+	varSecret        = "secret"         // the key, for the algorithm SHA256
+	varCRC32         = "crc32"          // CRC-32 (IEEE) of the body, decimal
+	varFormSorted    = "form_sorted"    // the form as formSorted writes it
+	varBodySHA256    = "body_sha256"    // SHA-256 of the body, lower case hex
+	varSignedHeaders = "signed_headers" // the headers that Scheme.SignedHeaders leads to
+	varKeyID         = "key_id"         // the id of the newest secret
+)
+
+// The variables with an argument that is not a place.
+const (
+	varMembers = "members" // JSON members of the body, see appendMembers
+	varParam   = "param"   // the first value of a parameter
 )
 
 // The variables with an argument, by the kind of place that they read.
-var placed = map[string]kind{"header": inHeader, "query": inQuery, "form": inForm, "json": inJSON}
+var placed = map[string]kind{"header": inHeader, "query": inQuery, "form": inForm, "json": inJSON, "claim": inClaim}
 
 // use says what a template is for.
 type use int
 
 const (
 	forContent use = iota
-	forIdentity
+	forID
+	forType
+	forAnswer
 )
 
-// allowed are the variables without an argument, by use. Identities leave out
-// what has no place in an id: the body, and what a sender does not choose.
-var allowed = map[use]string{
-	forContent:  " body timestamp id method url secret crc32 form_sorted body_sha256 ",
-	forIdentity: " timestamp id body_sha256 ",
+// allowed are the variables, by use; those with an argument end in ":x". Identities leave out what has no place in
+// an id: the body, and what a sender does not choose. A token has no content, so
+// there are no claims in one; answers tell no one what a token says.
+var allowed = map[use][]string{
+	forContent: {
+		varBody, varTimestamp, varID, varMethod, varURL, varRequestURI, varSecret, varCRC32, varFormSorted, varBodySHA256, varSignedHeaders,
+		"header:x", "query:x", "form:x", "json:x", "members:x", "param:x",
+	},
+	forID:     {varTimestamp, varID, varBodySHA256, "header:x", "query:x", "form:x", "json:x", "claim:x"},
+	forType:   {varTimestamp, varID, varBodySHA256, "header:x", "query:x", "form:x", "json:x", "claim:x"},
+	forAnswer: {varKeyID, "header:x", "query:x", "form:x", "json:x", "param:x"},
 }
 
 // parseVariable reads what stands between braces.
 func parseVariable(text string, u use) (variable, error) {
 	name, argument, hasArgument := strings.Cut(text, ":")
-	if k, ok := placed[name]; ok {
-		at, err := compilePlace(k, argument)
-		return variable{name: name, at: at}, err
+	bare, named := slices.Contains(allowed[u], name), slices.Contains(allowed[u], name+":x")
+	switch {
+	case named && argument == "":
+		return variable{}, fmt.Errorf("{%s} needs a name, as in {%s:x}", text, name)
+	case hasArgument != named, !bare && !named:
+		return variable{}, fmt.Errorf("{%s} is not a variable here: there are {%s}", text, strings.Join(allowed[u], "}, {"))
 	}
-	if !hasArgument && strings.Contains(allowed[u], " "+name+" ") {
-		return variable{name: name}, nil
+	v := variable{name: name, use: u}
+	var err error
+	switch {
+	case name == varMembers:
+		v.members, err = parseMembers(argument)
+	case name == varParam:
+		v.parameter = argument
+	case hasArgument:
+		err = v.parsePlace(argument)
 	}
-	return variable{}, fmt.Errorf("{%s} is not a variable here: there are {%s}, {header:X}, {query:x}, {form:x} and {json:/x}",
-		text, strings.Join(strings.Fields(allowed[u]), "}, {"))
+	return v, err
+}
+
+// errOneValue is for "*" where a single text is needed.
+var errOneValue = errors.New("'*' stands for many values, and has a meaning in identity only")
+
+// parsePlace reads the name of a place and the steps behind it.
+func (v *variable) parsePlace(argument string) error {
+	name, rest, hasSteps := strings.Cut(argument, "|")
+	var err error
+	if v.at, err = compilePlace(placed[v.name], name); err != nil {
+		return err
+	}
+	if v.use == forContent && hasSteps {
+		return fmt.Errorf("{%s:%s}: what is signed is taken as it stands there, without steps", v.name, argument)
+	}
+	if hasSteps {
+		steps := strings.Split(rest, "|")
+		if v.use == forAnswer {
+			steps = v.parseMAC(steps)
+		}
+		if v.steps, err = parseDecoders(steps); err != nil {
+			return err
+		}
+	}
+	if (v.use == forContent || v.use == forAnswer) && v.wild() {
+		return errOneValue
+	}
+	return nil
+}
+
+// parseMAC takes a last step that signs off steps.
+func (v *variable) parseMAC(steps []string) []string {
+	last := len(steps) - 1
+	switch steps[last] {
+	case "hmac_hex":
+		v.mac = Hex
+	case "hmac_base64":
+		v.mac = Base64
+	default:
+		return steps
+	}
+	return steps[:last]
+}
+
+// wild reports whether there may be more than one value.
+func (v *variable) wild() bool {
+	return v.at.pointer.wild() || slices.ContainsFunc(v.steps, decoder.wild)
 }
 
 // scope is what variables get their values from.
 type scope struct {
-	request   *Request
-	timestamp string
-	id        string
-	url       string
-	secret    []byte
+	request       *Request
+	timestamp     string
+	id            string
+	url           string
+	secret        []byte
+	signedHeaders string
+	parameters    Parameters
+	// signer is the scheme that answers are signed by, with the newest of secrets.
+	signer  *compiled
+	secrets []secret.Value
 }
 
 // appendSigned appends the value of a variable of a content. What is signed
@@ -87,18 +179,45 @@ func (v variable) appendSigned(text []byte, s *scope) ([]byte, *Rejection) {
 	case varBodySHA256:
 		digest := s.request.BodySHA256()
 		return hex.AppendEncode(text, digest[:]), nil
-	case varURL:
-		return appendURL(text, s)
+	case varSignedHeaders:
+		return append(text, s.signedHeaders...), nil
+	default:
+		return v.appendFound(text, s)
+	}
+}
+
+// appendFound is appendSigned for what may not be there.
+func (v variable) appendFound(text []byte, s *scope) ([]byte, *Rejection) {
+	switch v.name {
+	case varURL, varRequestURI:
+		return v.appendURL(text, s)
 	case varFormSorted:
 		return appendForm(text, s.request)
+	case varMembers:
+		return appendMembers(text, v.members, s.request)
+	case varParam:
+		value, rejection := s.parameters.first(v.parameter)
+		return append(text, value...), rejection
 	default:
 		return v.appendPlaced(text, s.request)
 	}
 }
 
-func appendURL(text []byte, s *scope) ([]byte, *Rejection) {
+// first is the first value of a parameter. That it has one is for the endpoint
+// to see to.
+func (p Parameters) first(name string) ([]byte, *Rejection) {
+	if len(p[name]) == 0 {
+		return nil, reject(NoUsableKey, "the receiver has no value for the parameter %s", name)
+	}
+	return p[name][0].Reveal(), nil
+}
+
+func (v variable) appendURL(text []byte, s *scope) ([]byte, *Rejection) {
 	if s.url == "" {
 		return nil, reject(NoPublicURL, "the sender signs the URL, and the receiver was not told its public URL")
+	}
+	if v.name == varRequestURI {
+		return append(text, requestURI(s.url)...), nil
 	}
 	return append(text, s.url...), nil
 }
@@ -140,8 +259,17 @@ func (v variable) appendMember(text []byte, r *Request) ([]byte, *Rejection) {
 	return append(text, value...), nil
 }
 
-// text is the value of a variable of an identity; empty: there is none.
+// text is the value of a variable of an identity or an answer; empty: there is
+// none.
 func (v variable) text(s *scope) (string, *Rejection) {
+	if v.use == forAnswer {
+		return v.answers(s)
+	}
+	return v.identifies(s)
+}
+
+// identifies is the value of a variable of an identity.
+func (v variable) identifies(s *scope) (string, *Rejection) {
 	switch v.name {
 	case varTimestamp:
 		return s.timestamp, nil
@@ -150,7 +278,17 @@ func (v variable) text(s *scope) (string, *Rejection) {
 	case varBodySHA256:
 		digest := s.request.BodySHA256()
 		return hex.EncodeToString(digest[:]), nil
-	default:
-		return s.request.lookup(v.at)
 	}
+	texts, whole, rejection := s.request.all(v.at)
+	if rejection != nil {
+		return "", rejection
+	}
+	texts, whole = decodeAll(texts, whole, v.steps)
+	if v.use == forType {
+		return kinds(texts), nil
+	}
+	if !whole {
+		return "", nil // an id of a part of the events would hide the others
+	}
+	return batch(texts), nil
 }

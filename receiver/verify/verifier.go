@@ -11,7 +11,8 @@ import (
 type Verdict struct {
 	// Scheme is the name of the scheme that judged.
 	Scheme string
-	// Key is the index of the key that matched; of several the first.
+	// Key is the index of the secret that matched; of several the first. -1: the
+	// scheme takes its keys from elsewhere.
 	Key int
 	// ContentSHA256 is the digest of what was signed (without the secret, where
 	// that is part of it); for schemes that sign nothing, of the body.
@@ -25,7 +26,8 @@ type Verdict struct {
 // Verify judges a request. material is what the endpoint verifies with; now is
 // the time to compare timestamps with. The error is a *Rejection.
 func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdict, error) {
-	s, f, rejection := v.judge(r)
+	r.claims = nil
+	s, f, rejection := v.judge(r, material.Parameters)
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
@@ -36,13 +38,21 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 	return verdict, nil
 }
 
-// judge chooses the scheme: the first one of whose places a signature is in.
+// judge chooses the scheme: the first one whose conditions hold and of whose
+// places a signature is in.
 // There is no way back to a later scheme, or a sender could pick a weaker one by
 // spoiling a stronger one.
-func (v *Verifier) judge(r *Request) (*compiled, found, *Rejection) {
+func (v *Verifier) judge(r *Request, p Parameters) (*compiled, found, *Rejection) {
 	for i := range v.schemes {
 		s := &v.schemes[i]
 		if s.mediaType != "" && s.mediaType != r.mediaType() {
+			continue
+		}
+		meant, rejection := s.when.hold(r, p)
+		if rejection != nil {
+			return nil, found{}, rejection
+		}
+		if !meant {
 			continue
 		}
 		f, present, rejection := s.find(r)
@@ -100,10 +110,13 @@ func (s *compiled) take(value string, f *found, present *bool) *Rejection {
 // verify judges a request by s. The order matters: nothing about the time or
 // the body is told to somebody who can't sign.
 func (s *compiled) verify(r *Request, f found, material *Material, now time.Time) (Verdict, *Rejection) {
-	if rejection := s.preconditions(r); rejection != nil {
+	if rejection := s.preconditions(r, material.Parameters); rejection != nil {
 		return Verdict{}, rejection
 	}
-	scope, at, rejection := s.scope(r, f)
+	if s.token != nil {
+		return s.verifyToken(r, f, material, now)
+	}
+	scope, at, rejection := s.scope(r, f, material.Parameters)
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
@@ -111,7 +124,11 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
-	index, digest, rejection := s.matchAny(scope, signatures, material.Secrets)
+	keys, rejection := s.keys(r, material, now)
+	if rejection != nil {
+		return Verdict{}, rejection
+	}
+	index, digest, rejection := s.matchAny(scope, signatures, keys)
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
@@ -126,27 +143,27 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	return Verdict{Scheme: s.name, Key: index, ContentSHA256: digest, Timestamp: at, id: scope.id, timestamp: scope.timestamp}, nil
 }
 
-// preconditions checks the headers that must have a certain value.
-func (s *compiled) preconditions(r *Request) *Rejection {
-	for _, want := range s.require {
-		value, rejection := r.lookup(want.at)
-		if rejection != nil {
-			return rejection
-		}
-		if value != want.value {
-			return reject(PreconditionFailed, "%s must be %q", want.at, want.value)
-		}
+// preconditions checks what the scheme requires of a request.
+func (s *compiled) preconditions(r *Request, p Parameters) *Rejection {
+	failed, rejection := s.require.firstFailed(r, p)
+	if rejection != nil || failed == nil {
+		return rejection
 	}
-	return nil
+	return reject(PreconditionFailed, "%s %s", failed.at, failed.demand())
 }
 
 // scope reads what templates need.
-func (s *compiled) scope(r *Request, f found) (*scope, time.Time, *Rejection) {
+func (s *compiled) scope(r *Request, f found, p Parameters) (*scope, time.Time, *Rejection) {
 	var (
-		sc        = &scope{request: r, url: r.URL}
+		sc        = &scope{request: r, url: r.URL, parameters: p}
 		at        time.Time
 		rejection *Rejection
 	)
+	if s.headers != nil {
+		if sc.signedHeaders, rejection = s.headers.text(r); rejection != nil {
+			return nil, at, rejection
+		}
+	}
 	if s.timestamp != nil {
 		if sc.timestamp, at, rejection = s.timestamp.read(r, f.timestamp); rejection != nil {
 			return nil, at, rejection

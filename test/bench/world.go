@@ -158,7 +158,7 @@ func (w *world) createEndpoint(ctx context.Context, i int) error {
 		ObjectMeta: metav1.ObjectMeta{Namespace: name.Namespace, Name: name.Name},
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  "github",
-			SecretRef: v1alpha1.SecretKeyReference{Name: name.Name},
+			SecretRef: &v1alpha1.SecretKeyReference{Name: name.Name},
 			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: worldService, Port: intstr.FromInt32(worldPort)}},
 		},
 	})

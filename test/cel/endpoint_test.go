@@ -26,6 +26,8 @@ metadata: {name: stripe, namespace: default}
 spec:
   provider: stripe
   secretRef: {name: stripe-webhook, key: signing-secret}
+  parameters: [{name: topic, values: [a, b]}, {name: team, values: [red]}]
+  secretRotation: {grace: 720h}
   path: /v1/stripe
   target: {service: {name: billing-api, port: http, path: /webhooks/stripe, scheme: http}}
   delivery:
@@ -74,9 +76,38 @@ func TestEndpointWhoSends(t *testing.T) {
 		{field: "spec.secretRef.key", says: secretKeyRule,
 			good: []any{"secret", "TOKEN", ".token", "a_b-c.d", strings.Repeat("k", 253)},
 			bad:  []any{"", "a/b", "a b", "ключ"}},
-		{field: "spec.secretRef", says: missing, bad: []any{nil}},
 		{field: "spec.secretRef", says: "@spec.secretRef.name: Required value",
-			bad: []any{map[string]any{}, map[string]any{"key": "secret"}}},
+			good: []any{nil, map[string]any{"name": "hook"}},
+			bad:  []any{map[string]any{}, map[string]any{"key": "secret"}}},
+	})
+}
+
+func TestEndpointParameters(t *testing.T) {
+	parameter := func(name any, values ...any) any { return map[string]any{"name": name, "values": values} }
+	parameters := func(all ...any) any { return all }
+	const field = "spec.parameters"
+	many := make([]any, 65)
+	for i := range many {
+		many[i] = strings.Repeat("a", i+1)
+	}
+	check(t, manifest(t, minimalEndpoint), []rule{
+		{field: field, says: "spec.parameters in body should have at least 1 items", good: []any{parameters(parameter("topic", "a")), parameters(parameter("topic", many[:64]...), parameter("team", "a"))}, bad: []any{parameters()}},
+		{field: field, says: "@spec.parameters[0].values: Required value", bad: []any{parameters(map[string]any{"name": "topic"})}},
+		{field: field, says: "@spec.parameters[0].values: spec.parameters[0].values in body should have at least 1 items", bad: []any{parameters(map[string]any{"name": "topic", "values": []any{}})}},
+		{field: field, says: "@spec.parameters[0].values[0]: spec.parameters[0].values[0] in body should be at least 1 chars long", bad: []any{parameters(parameter("topic", ""))}},
+		{field: field, says: "@spec.parameters[0].values[0]: Too long: may not be more than 256 bytes", bad: []any{parameters(parameter("topic", strings.Repeat("a", 257)))}},
+		{field: field, says: `@spec.parameters[0].values[1]: Duplicate value: "a"`, bad: []any{parameters(parameter("topic", "a", "a"))}},
+		{field: field, says: "@spec.parameters[0].values: Too many: 65: must have at most 64 items", bad: []any{parameters(parameter("topic", many...))}},
+		{field: field, says: "@spec.parameters[0].name: spec.parameters[0].name in body should be at least 1 chars long", bad: []any{parameters(parameter("", "a"))}},
+		{field: field, says: `@spec.parameters[1]: Duplicate value: {"name":"topic"}`, bad: []any{parameters(parameter("topic", "a"), parameter("topic", "b"))}},
+	})
+}
+
+func TestEndpointSecretRotation(t *testing.T) {
+	check(t, manifest(t, minimalEndpoint), []rule{
+		{field: "spec.secretRotation.grace", says: "secretRotation.grace must be a duration from 0s to 720h, for example 24h",
+			good: []any{"0s", "1.5s", "24h", "720h"}, bad: []any{"", "0", "30d", "-1h", "721h", "24", "PT1H"}},
+		{field: "spec.secretRotation.grace", says: `spec.secretRotation.grace in body must be of type string: "integer"`, bad: []any{int64(0)}},
 	})
 }
 
@@ -230,6 +261,7 @@ func TestEndpointDefaultsOfBegunStructs(t *testing.T) {
 	for _, c := range []struct{ begun, want string }{
 		{"delivery", `{mode: Async, timeout: 10s, maxInFlight: 32}`},
 		{"delivery.retry", `{maxAttempts: 12, minBackoff: 1s, maxBackoff: 1h, maxAge: 72h}`},
+		{"secretRotation", `{grace: 24h}`},
 		{"deduplication", `{replayProtection: Auto}`},
 		{"limits", `{}`},
 	} {

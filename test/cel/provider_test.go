@@ -49,7 +49,8 @@ spec:
     urlForms: [AsGiven, DefaultPort, NoPort]
     id: {header: X-Id}
     timestamp: {unit: Milliseconds, tolerance: 5m}
-    require: [{header: X-Version, value: "2"}]
+    require: [{header: X-Version, equals: "2"}]
+    when: [{header: X-Event}, {query: kind, pattern: "a|b"}, {json: /topic, parameter: topic}]
   - name: digest
     algorithm: Ed25519
     signature: {from: [{header: X-Signature-2}], repeated: true, prefix: "ed=", prefixOptional: true, encoding: Base64}
@@ -58,28 +59,78 @@ spec:
   - name: token
     algorithm: Token
     signature: {from: [{header: Authorization}], prefix: "Bearer ", encoding: Text}
+  - name: jwt
+    algorithm: JWT
+    keySource: {jwksURL: "https://example.com/{param:topic}/jwks.json"}
+    jwt:
+      algorithms: [RS256, ES256]
+      claims: [{claim: /iss, values: ["https://example.com"]}, {claim: /aud, parameter: topic}, {claim: /url, urlDigest: Base64URL}]
+      maxAge: 5m
+    signature: {from: [{header: X-Token}], encoding: Text}
+    bodyDigest: {from: {claim: /body}, encoding: Hex, absentWhenEmpty: true}
+  - name: certificate
+    algorithm: RSA-SHA1
+    keySource: {certificate: {from: {json: /SigningCertURL}, hostPattern: 'sns\.[a-z0-9-]+\.amazonaws\.com', dnsName: sns.amazonaws.com}}
+    signature: {from: [{json: /Signature}], encoding: Base64}
+    content: "{members:Message,MessageId}"
+  - name: config
+    algorithm: RSA-SHA1
+    keySource: {publicKey: {url: "https://example.com/config", json: /key}}
+    signature: {from: [{header: Signature}], encoding: Base64}
+    signedHeaders: {from: {header: X-Signed-Headers}, required: [host]}
+    content: "{method}{request_uri}{signed_headers}{form:payload}"
   identity: {id: ["{id}", "{body_sha256}"], type: ["{json:/type}"]}
+  parameters:
+  - {name: topic, description: The topics that may send., required: true}
+  - {name: verify_token, description: What the handshake brings along., sensitive: true}
+  handshakes:
+  - name: challenge
+    method: GET
+    match: [{query: hub.mode, equals: subscribe}]
+    unsigned: true
+    guard: [{query: hub.verify_token, parameter: verify_token}]
+    answer:
+      status: 201
+      contentType: text/plain
+      headers: [{name: X-Hello, value: "{query:hello}"}]
+      body: "{query:hub.challenge}"
+  - name: confirmation
+    method: POST
+    match: [{json: /Type, equals: SubscriptionConfirmation}]
+    answer: {status: 200, json: [{name: response, value: "{json:/token|hmac_hex}"}]}
+    confirm: {from: {json: /SubscribeURL}, hostPattern: 'sns\.[a-z0-9-]+\.amazonaws\.com'}
+  responses:
+    success: {status: 202, contentType: text/xml, body: <Response/>}
+    unauthenticated: 403
+    malformed: 422
+    overloaded: 503
   deduplication: {window: 72h, signedContentUnique: true, reason: Every body has a number.}
   maxBodyBytes: 64Mi
   facts: {scheme: Official, delivery: ThirdParty, ackSeconds: 10, retry: hourly, success: "2xx", notes: none, docs: ["https://example.com/hooks"]}
   tests:
   - name: signed
     secret: example
+    parameters: [{name: topic, values: [a]}]
+    key: '{"keys":[]}'
     now: "2026-01-02T03:04:05Z"
     request:
-      method: PUT
+      method: POST
       url: https://hooks.example.com/a/b?c=d
       headers: [{name: X-Signature, value: ""}, {name: X-Signature, value: a}]
       bodyBase64: e30=
     expect: {scheme: v1, id: "1", type: a}
   - {name: unsigned, secret: example, request: {method: POST, body: "{}"}, expect: {rejected: MissingSignature}}
+  - name: hello
+    secret: example
+    request: {method: GET, url: "https://hooks.example.com/a/b?hub.challenge=1"}
+    expect: {handshake: {name: challenge, status: 201, headers: [{name: X-Hello, value: you}], body: "1", confirm: "https://sns.eu-west-1.amazonaws.com/"}}
 `
 
 const (
 	scheme     = "spec.verify[0]"
 	signature  = "spec.verify[0].signature"
 	example    = "spec.tests[0]"
-	exactlyOne = "exactly one of the fields in [header query form json] must be set"
+	exactlyOne = "exactly one of the fields in [header query form json claim] must be set"
 )
 
 func unsupported(value, supported string) string {
@@ -105,14 +156,16 @@ func TestProviderScheme(t *testing.T) {
 		{field: scheme + ".name", says: missing, bad: []any{nil}},
 		{field: scheme + ".name", says: "spec.verify[0].name in body should be at least 1 chars long", bad: []any{""}},
 		{field: scheme + ".algorithm", says: missing, bad: []any{nil}},
-		{field: scheme + ".algorithm", says: unsupported("MD5", `"HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "SHA256", "Ed25519", "ECDSA-P256-SHA256", "RSA-SHA1", "RSA-SHA256", "Token", "Basic"`),
+		{field: scheme + ".algorithm", says: unsupported("MD5", `"HMAC-SHA1", "HMAC-SHA256", "HMAC-SHA512", "SHA256", "Ed25519", "ECDSA-P256-SHA256", "RSA-SHA1", "RSA-SHA256", "Token", "Basic", "JWT"`),
 			good: []any{"HMAC-SHA1", "HMAC-SHA512", "Ed25519", "ECDSA-P256-SHA256", "RSA-SHA1", "RSA-SHA256"}, bad: []any{"MD5"}},
 		{field: scheme + ".key", says: "@spec.verify[0].key[0]: a step of key is base64, hex, sha1, nfkd, or trim:<prefix>, for example trim:whsec_",
 			good: []any{list{"trim:whsec_", "base64"}, list{"hex"}, list{"sha1", "nfkd"}},
 			bad:  []any{list{"sha256"}, list{""}, list{"trim:"}, list{"Base64"}}},
-		{field: scheme + ".urlForms", says: "@spec.verify[0].urlForms[0]: " + unsupported("NoHost", `"AsGiven", "DefaultPort", "NoPort"`),
+		{field: scheme + ".urlForms", says: "@spec.verify[0].urlForms[0]: " + unsupported("NoHost", `"AsGiven", "DefaultPort", "NoPort", "ReservedDecoded"`),
 			good: []any{list{"AsGiven", "NoPort"}}, bad: []any{list{"NoHost"}}},
-		{field: scheme + ".require", says: "@spec.verify[0].require[0].value: Required value", good: []any{list{fields{"header": "A", "value": "1"}}}, bad: []any{list{fields{"header": "A"}}}},
+		{field: scheme + ".require", says: "@spec.verify[0].require[0]: at most one of the fields in [equals pattern parameter] may be set",
+			good: []any{list{fields{"header": "A", "equals": "1"}}, list{fields{"json": "/a", "parameter": "p"}}, list{fields{"header": "A"}}},
+			bad:  []any{list{fields{"header": "A", "equals": "1", "pattern": "1"}}}},
 		{field: scheme + ".bodyDigest", says: "@spec.verify[0].bodyDigest.encoding: Required value", bad: []any{fields{"from": fields{"header": "A"}}}},
 	})
 }
@@ -132,13 +185,148 @@ func TestProviderContent(t *testing.T) {
 // Schemes without a signature have nothing of what signatures have.
 func TestProviderCredential(t *testing.T) {
 	token := with(t, with(t, manifest(t, minimalProvider), scheme+".content", nil), signature+".encoding", "Text")
-	const meaningless = "@spec.verify[0]: Token and Basic sign nothing: content, key, keyID, id, timestamp and bodyDigest have no meaning for them"
+	const meaningless = "@spec.verify[0]: Token and Basic sign nothing: content, key, keyID, keySource, id, timestamp and bodyDigest have no meaning for them"
 	check(t, with(t, token, scheme+".algorithm", "Token"), []rule{
 		{field: scheme + ".algorithm", says: missing, good: []any{"Basic"}},
 		{field: scheme + ".content", says: meaningless, bad: []any{"{body}"}},
 		{field: scheme + ".key", says: meaningless, bad: []any{list{"base64"}}},
 		{field: scheme + ".keyID", says: meaningless, bad: []any{fields{"header": "X-Key"}}},
-		{field: signature + ".encoding", says: "@spec.verify[0]: signature.encoding must be Text for Token and Basic: the secret is sent as it is", bad: []any{"Hex", "Base64"}},
+		{field: signature + ".encoding", says: "@spec.verify[0]: signature.encoding must be Text for Token, Basic and JWT: what is sent is taken as it is", bad: []any{"Hex", "Base64"}},
+	})
+}
+
+// A token is what was signed, and carries its own time and id.
+func TestProviderToken(t *testing.T) {
+	jwt := func(more fields) fields {
+		more["algorithms"] = list{"ES256"}
+		return more
+	}
+	token := with(t, with(t, manifest(t, minimalProvider), scheme+".content", nil), signature+".encoding", "Text")
+	token = with(t, with(t, token, scheme+".algorithm", "JWT"), scheme+".jwt", jwt(fields{}))
+	const (
+		meaningless = "@spec.verify[0]: a JWT holds what is signed: content, keyID, id and timestamp have no meaning for it"
+		mixed       = "@spec.verify[0].jwt.algorithms: jwt.algorithms must not mix HS256 with others: a public key is no secret"
+		claims      = scheme + ".jwt.claims"
+	)
+	check(t, token, []rule{
+		{field: scheme + ".jwt", says: "@spec.verify[0]: jwt says what the token must be for the algorithm JWT, and has no meaning for others", bad: []any{nil}},
+		{field: scheme + ".jwt", says: "@spec.verify[0].jwt.algorithms: Required value", bad: []any{fields{}}},
+		{field: scheme + ".content", says: meaningless, bad: []any{"{body}"}},
+		{field: scheme + ".keyID", says: meaningless, bad: []any{fields{"header": "X-Key"}}},
+		{field: scheme + ".timestamp", says: meaningless, bad: []any{fields{"from": fields{"header": "X-Time"}}}},
+		{field: scheme + ".key", says: missing, good: []any{list{"base64"}}},
+		{field: scheme + ".jwt.algorithms", says: mixed, good: []any{list{"HS256"}, list{"RS256", "ES256"}}, bad: []any{list{"HS256", "RS256"}}},
+		{field: scheme + ".jwt.algorithms", says: "@spec.verify[0].jwt.algorithms[0]: " + unsupported("none", `"HS256", "RS256", "ES256"`), bad: []any{list{"none"}}},
+		{field: scheme + ".jwt.maxAge", says: "jwt.maxAge must be a duration from 1s to 24h, for example 5m", good: []any{"1s", "24h"}, bad: []any{"0s", "25h", "5", "-1m", ""}},
+		{field: claims, says: "@spec.verify[0].jwt.claims[0]: exactly one of the fields in [values parameter urlDigest] must be set",
+			good: []any{list{fields{"claim": "/aud", "values": list{"a"}}}, list{fields{"claim": "/aud", "parameter": "audience"}}, list{fields{"claim": "/url", "urlDigest": "Hex"}}},
+			bad:  []any{list{fields{"claim": "/aud"}}, list{fields{"claim": "/aud", "values": list{"a"}, "parameter": "audience"}}}},
+		{field: claims, says: "@spec.verify[0].jwt.claims[0].claim: claim must be a JSON pointer, for example /aud", bad: []any{list{fields{"claim": "aud", "values": list{"a"}}}}},
+		{field: claims, says: "@spec.verify[0].jwt.claims[0].values: spec.verify[0].jwt.claims[0].values in body should have at least 1 items", bad: []any{list{fields{"claim": "/aud", "values": list{}}}}},
+	})
+	check(t, manifest(t, minimalProvider), []rule{
+		{field: scheme + ".jwt", says: "@spec.verify[0]: jwt says what the token must be for the algorithm JWT, and has no meaning for others", bad: []any{jwt(fields{})}},
+		{field: scheme + ".keyID", says: "@spec.verify[0].keyID.claim: claim must be a JSON pointer, for example /jti", bad: []any{fields{"claim": "jti"}}},
+	})
+}
+
+func TestProviderKeySource(t *testing.T) {
+	const source = scheme + ".keySource"
+	certificate := func(more fields) fields {
+		more["from"] = fields{"json": "/url"}
+		return fields{"certificate": more}
+	}
+	check(t, manifest(t, minimalProvider), []rule{
+		{field: source, says: "exactly one of the fields in [jwksURL publicKey certificate] must be set",
+			bad: []any{fields{}, fields{"jwksURL": "https://example.com/jwks", "publicKey": fields{"url": "https://example.com/key"}}}},
+		{field: source + ".jwksURL", says: "jwksURL must be a whole https URL, for example https://example.com/.well-known/jwks.json",
+			good: []any{"https://example.com/", "https://example.com:8443/a?b=c", "https://example.com/{param:team}/jwks.json"},
+			bad: []any{"", "http://example.com/jwks", "https://example.com", "https:///jwks", "example.com/jwks", "https://{param:host}/jwks", "https://a.{param:host}/jwks",
+				"ftp://example.com/jwks", " https://example.com/jwks", "https://example.com/\njwks"}},
+		{field: source + ".publicKey", says: "@spec.verify[0].keySource.publicKey.url: Required value", bad: []any{fields{}}},
+		{field: source + ".publicKey.url", says: "url must be a whole https URL, for example https://example.com/keys", good: []any{"https://example.com/keys"}, bad: []any{"http://example.com/keys", "https://example.com"}},
+		{field: source + ".publicKey", says: "@spec.verify[0].keySource.publicKey.json: json must be a JSON pointer, for example /config/public_key",
+			good: []any{fields{"url": "https://example.com/keys", "json": "/a/b"}}, bad: []any{fields{"url": "https://example.com/keys", "json": "a.b"}}},
+		{field: source, says: "@spec.verify[0].keySource.certificate.hostPattern: Required value",
+			good: []any{certificate(fields{"hostPattern": `sns\.example\.com`}), certificate(fields{"hostPattern": "a", "dnsName": "example.com"})}, bad: []any{certificate(fields{})}},
+		{field: source, says: "@spec.verify[0].keySource.certificate.hostPattern: spec.verify[0].keySource.certificate.hostPattern in body should be at least 1 chars long",
+			bad: []any{certificate(fields{"hostPattern": ""})}},
+		{field: scheme + ".signedHeaders", says: "@spec.verify[0].signedHeaders.from: Required value",
+			good: []any{fields{"from": fields{"header": "X-Signed"}}, fields{"from": fields{"header": "X-Signed"}, "required": list{"host"}}}, bad: []any{fields{}, fields{"required": list{"host"}}}},
+		{field: scheme + ".bodyDigest", says: "at most one of the fields in [optional absentWhenEmpty] may be set",
+			good: []any{fields{"from": fields{"header": "A"}, "encoding": "Hex", "absentWhenEmpty": true}},
+			bad:  []any{fields{"from": fields{"header": "A"}, "encoding": "Hex", "absentWhenEmpty": true, "optional": true}}},
+	})
+}
+
+func TestProviderCondition(t *testing.T) {
+	check(t, manifest(t, minimalProvider), []rule{
+		{field: scheme + ".when", says: "@spec.verify[0].when[0]: at most one of the fields in [equals pattern parameter] may be set",
+			good: []any{list{fields{"header": "A"}}, list{fields{"query": "a", "equals": "1"}}, list{fields{"form": "a", "pattern": "x+"}}, list{fields{"json": "/a", "parameter": "a"}}},
+			bad:  []any{list{fields{"header": "A", "equals": "1", "pattern": "1"}}, list{fields{"header": "A", "pattern": "1", "parameter": "a"}}}},
+		{field: scheme + ".when", says: "@spec.verify[0].when[0]: exactly one of the fields in [header query form json claim] must be set",
+			bad: []any{list{fields{}}, list{fields{"equals": "1"}}, list{fields{"header": "A", "query": "a"}}}},
+		{field: scheme + ".when", says: "spec.verify[0].when in body should have at least 1 items", bad: []any{list{}}},
+		{field: scheme + ".when", says: "Too many: 5: must have at most 4 items", bad: []any{list{fields{"header": "A"}, fields{"header": "B"}, fields{"header": "C"}, fields{"header": "D"}, fields{"header": "E"}}}},
+	})
+}
+
+func TestProviderParameters(t *testing.T) {
+	parameter := func(name string) list { return list{fields{"name": name, "description": "What it is."}} }
+	check(t, manifest(t, minimalProvider), []rule{
+		{field: "spec.parameters", says: "@spec.parameters[0]: the name of a parameter must start with a letter and consist of lower case letters, digits and '_', for example webhook_id",
+			good: []any{parameter("a"), parameter("webhook_id"), parameter("x1"), list{fields{"name": "a", "description": "A.", "required": true, "sensitive": true}}},
+			bad:  []any{parameter("Webhook"), parameter("webhook-id"), parameter("1a"), parameter("a_"), parameter("a b")}},
+		{field: "spec.parameters", says: "@spec.parameters[0].description: Required value", bad: []any{list{fields{"name": "a"}}}},
+		{field: "spec.parameters", says: `@spec.parameters[1]: Duplicate value: {"name":"a"}`, bad: []any{append(parameter("a"), parameter("a")...)}},
+	})
+}
+
+func TestProviderHandshakes(t *testing.T) {
+	handshake := func(more fields) list {
+		all := fields{"name": "hello", "method": "GET", "answer": fields{"body": "{query:a}"}}
+		for name, value := range more {
+			all[name] = value
+		}
+		return list{all}
+	}
+	answer := func(answer fields) list { return handshake(fields{"answer": answer}) }
+	const field = "spec.handshakes"
+	check(t, manifest(t, minimalProvider), []rule{
+		{field: field, says: "@spec.handshakes[0].method: " + unsupported("PUT", `"GET", "HEAD", "POST", "OPTIONS"`),
+			good: []any{handshake(nil), handshake(fields{"method": "OPTIONS"}), handshake(fields{"unsigned": true, "guard": list{fields{"query": "a"}}})},
+			bad:  []any{handshake(fields{"method": "PUT"})}},
+		{field: field, says: "@spec.handshakes[0].answer: Required value", bad: []any{list{fields{"name": "hello", "method": "GET"}}}},
+		{field: field, says: "@spec.handshakes[0].name: Required value", bad: []any{list{fields{"method": "GET", "answer": fields{}}}}},
+		{field: field, says: "@spec.handshakes[0].answer: at most one of the fields in [body json] may be set",
+			good: []any{answer(fields{}), answer(fields{"status": int64(204)}), answer(fields{"json": list{fields{"name": "a", "value": "{query:a}"}}})},
+			bad:  []any{answer(fields{"body": "a", "json": list{fields{"name": "a", "value": "b"}}})}},
+		{field: field, says: "@spec.handshakes[0].answer.status: spec.handshakes[0].answer.status in body should be less than or equal to 299", bad: []any{answer(fields{"status": int64(302)})}},
+		{field: field, says: "@spec.handshakes[0].answer.status: spec.handshakes[0].answer.status in body should be greater than or equal to 200", bad: []any{answer(fields{"status": int64(100)})}},
+		{field: field, says: "@spec.handshakes[0].answer.json[0].value: Required value", bad: []any{answer(fields{"json": list{fields{"name": "a"}}})}},
+		{field: field, says: "@spec.handshakes[0].confirm.hostPattern: Required value",
+			good: []any{handshake(fields{"confirm": fields{"from": fields{"json": "/url"}, "hostPattern": "a"}})}, bad: []any{handshake(fields{"confirm": fields{"from": fields{"json": "/url"}}})}},
+		{field: field, says: "@spec.handshakes[0].guard[0]: at most one of the fields in [equals pattern parameter] may be set",
+			bad: []any{handshake(fields{"guard": list{fields{"query": "a", "equals": "1", "parameter": "b"}}})}},
+	})
+}
+
+func TestProviderResponses(t *testing.T) {
+	const (
+		field = "spec.responses"
+		gone  = " must not be 410: senders delete their subscription on it"
+	)
+	bounds := func(field, bound string) string { return field + " in body should be " + bound }
+	check(t, manifest(t, minimalProvider), []rule{
+		{field: field + ".success", says: "@spec.responses.success.status: Required value", good: []any{fields{"status": int64(204)}, fields{"status": int64(200), "body": "ok", "contentType": "text/plain"}}, bad: []any{fields{}, fields{"body": "ok"}}},
+		{field: field + ".success", says: "an answer with the status 204 has no body", bad: []any{fields{"status": int64(204), "body": "ok"}}},
+		{field: field + ".success", says: "@spec.responses.success.status: " + bounds("spec.responses.success.status", "less than or equal to 299"), bad: []any{fields{"status": int64(302)}, fields{"status": int64(503)}}},
+		{field: field + ".unauthenticated", says: "responses.unauthenticated" + gone, good: []any{int64(400), int64(403), int64(499)}, bad: []any{int64(410)}},
+		{field: field + ".unauthenticated", says: bounds("spec.responses.unauthenticated", "greater than or equal to 400"), bad: []any{int64(200), int64(399)}},
+		{field: field + ".unauthenticated", says: bounds("spec.responses.unauthenticated", "less than or equal to 499"), bad: []any{int64(500)}},
+		{field: field + ".malformed", says: "responses.malformed" + gone, good: []any{int64(422)}, bad: []any{int64(410)}},
+		{field: field + ".malformed", says: bounds("spec.responses.malformed", "greater than or equal to 400"), bad: []any{int64(202)}},
+		{field: field + ".overloaded", says: "Unsupported value: 500: supported values: \"429\", \"503\"", good: []any{int64(429), int64(503)}, bad: []any{int64(500)}},
 	})
 }
 
@@ -214,13 +402,18 @@ func TestProviderTests(t *testing.T) {
 	check(t, manifest(t, minimalProvider), []rule{
 		{field: "spec.tests", says: missing, bad: []any{nil}},
 		{field: "spec.tests", says: "spec.tests in body should have at least 1 items", bad: []any{list{}}},
-		{field: example + ".secret", says: missing, bad: []any{nil}},
-		{field: example + ".secret", says: "spec.tests[0].secret in body should be at least 1 chars long", bad: []any{""}},
-		{field: example + ".expect", says: "expect must have either rejected, the reason of the rejection, or id, the id of the event",
-			good: []any{fields{"id": "1"}, fields{"id": "1", "type": "a", "scheme": "v1"}}, bad: []any{fields{}, fields{"id": "1", "rejected": "WrongSignature"}}},
-		{field: example + ".expect", says: "an example that is rejected has no type and no scheme", bad: []any{fields{"rejected": "WrongSignature", "type": "a"}, fields{"rejected": "WrongSignature", "scheme": "v1"}}},
+		{field: example + ".secret", says: "spec.tests[0].secret in body should be at least 1 chars long", good: []any{nil}, bad: []any{""}},
+		{field: example + ".key", says: "spec.tests[0].key in body should be at least 1 chars long", good: []any{`{"keys":[]}`}, bad: []any{""}},
+		{field: example + ".parameters", says: "@spec.tests[0].parameters[0].values: Required value",
+			good: []any{list{fields{"name": "topic", "values": list{"a", "b"}}}}, bad: []any{list{fields{"name": "topic"}}}},
+		{field: example + ".expect", says: "exactly one of the fields in [rejected handshake id] must be set",
+			good: []any{fields{"id": "1"}, fields{"id": "1", "type": "a", "scheme": "v1"}, fields{"handshake": fields{"name": "hello", "body": "a", "headers": list{fields{"name": "A", "value": "b"}}}}},
+			bad:  []any{fields{}, fields{"id": "1", "rejected": "WrongSignature"}, fields{"id": "1", "handshake": fields{"name": "hello"}}}},
+		{field: example + ".expect", says: "only an example that is an event has a type and a scheme",
+			bad: []any{fields{"rejected": "WrongSignature", "type": "a"}, fields{"rejected": "WrongSignature", "scheme": "v1"}, fields{"handshake": fields{"name": "hello"}, "type": "a"}}},
+		{field: example + ".expect", says: "@spec.tests[0].expect.handshake.name: Required value", bad: []any{fields{"handshake": fields{}}}},
 		{field: example + ".request", says: "at most one of the fields in [body bodyBase64] may be set", good: []any{fields{"body": "{}"}, fields{"bodyBase64": "e30="}}, bad: []any{fields{"body": "{}", "bodyBase64": "e30="}}},
-		{field: example + ".request", says: "@spec.tests[0].request.method: " + unsupported("DELETE", `"GET", "POST", "PUT", "PATCH"`), good: []any{fields{"method": "PATCH"}}, bad: []any{fields{"method": "DELETE"}}},
+		{field: example + ".request", says: "@spec.tests[0].request.method: " + unsupported("DELETE", `"GET", "HEAD", "POST", "OPTIONS"`), good: []any{fields{"method": "OPTIONS"}}, bad: []any{fields{"method": "DELETE"}}},
 		{field: example + ".now", says: `spec.tests[0].now in body must be of type date-time: "yesterday"`, good: []any{"2026-01-02T03:04:05Z"}, bad: []any{"yesterday"}},
 	})
 }
@@ -232,7 +425,8 @@ func TestProviderRejections(t *testing.T) {
 	for _, reason := range []verify.Reason{
 		verify.MissingSignature, verify.MalformedSignature, verify.DuplicateHeader, verify.WrongSignature, verify.MissingTimestamp,
 		verify.MalformedTimestamp, verify.TimestampOutsideTolerance, verify.PreconditionFailed, verify.MissingID, verify.MalformedBody,
-		verify.NoUsableKey, verify.NoPublicURL,
+		verify.NoUsableKey, verify.NoPublicURL, verify.ClaimMismatch, verify.HandshakeRefused, verify.MalformedHandshake,
+		verify.UntrustedCertificate, verify.NoCertificate,
 	} {
 		if _, err := create(t, with(t, base, example+".expect", fields{"rejected": string(reason)})); err != nil {
 			t.Errorf("%s: %q", reason, sentences(err))

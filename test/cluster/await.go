@@ -41,6 +41,15 @@ func (c *Cluster) AwaitCondition(ctx context.Context, endpoint types.NamespacedN
 	return found, nil
 }
 
+// AwaitEndpoint waits until an endpoint matches.
+func (c *Cluster) AwaitEndpoint(ctx context.Context, endpoint types.NamespacedName, match func(*v1alpha1.WebhookEndpoint) bool) (*v1alpha1.WebhookEndpoint, error) {
+	found, err := awaitObject(ctx, c.Client, &v1alpha1.WebhookEndpointList{}, endpoint, match)
+	if err != nil {
+		return nil, fmt.Errorf("wait for the endpoint %s: %w", endpoint, err)
+	}
+	return found, nil
+}
+
 func describe(conditions []metav1.Condition) string {
 	text := "none"
 	for i, c := range conditions {

@@ -81,6 +81,18 @@ func Stripe(secret string, at time.Time, body []byte) http.Header {
 	}
 }
 
+// Slack returns the headers of a webhook of Slack. The signature is the HMAC of
+// "v0:<unix seconds>:<body>" (docs.slack.dev, "Verifying requests from Slack").
+func Slack(secret string, at time.Time, body []byte) http.Header {
+	seconds := strconv.FormatInt(at.Unix(), 10)
+	return http.Header{
+		"Content-Type":              {"application/json"},
+		"User-Agent":                {"Slackbot 1.0 (+https://api.slack.com/robots)"},
+		"X-Slack-Request-Timestamp": {seconds},
+		"X-Slack-Signature":         {"v0=" + sign(secret, append([]byte("v0:"+seconds+":"), body...))},
+	}
+}
+
 func sign(secret string, content []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write(content)

@@ -1,8 +1,9 @@
 package conformance
 
 import (
+	"crypto/x509"
+	"errors"
 	"io/fs"
-	"maps"
 	"slices"
 	"testing"
 
@@ -11,56 +12,54 @@ import (
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/config/providers"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// tally counts what was compared for a provider.
-type tally struct{ agreed, disagreed, handshakes, without int }
-
-// TestEngine gives each vector to the verifier of its preset.
-func TestEngine(t *testing.T) {
-	senders := loadSenders(t)
-	tallies := map[string]*tally{}
-	for _, v := range loadVectors(t) {
-		count := tallies[v.Provider]
-		if count == nil {
-			count = &tally{}
-			tallies[v.Provider] = count
-		}
-		sender := senders[v.presetName(senders)]
-		switch {
-		case v.Kind != "delivery":
-			count.handshakes++
-		case sender == nil:
-			count.without++
-		case t.Run(v.ID, func(t *testing.T) { compareVector(t, &sender.Provider, &v) }):
-			count.agreed++
-		default:
-			count.disagreed++
-		}
+// material is what the vector is verified with.
+func (v *vector) material() *verify.Material {
+	m := &verify.Material{Parameters: verify.Parameters{}, Fetched: map[string][]byte{}}
+	if text := v.secret(); text != "" {
+		m.Secrets = []secret.Value{secret.New([]byte(text))}
 	}
-	for _, name := range slices.Sorted(maps.Keys(tallies)) {
-		count := tallies[name]
-		t.Logf("%-20s %3d as stated, %d otherwise, %d handshakes, %d without a preset",
-			name, count.agreed, count.disagreed, count.handshakes, count.without)
+	for name, value := range v.parameters() {
+		m.Parameters[name] = []secret.Value{secret.New([]byte(value))}
 	}
+	if chain := v.Key["x509_pem"]; chain != "" {
+		m.Certificate, m.Roots = []byte(chain), x509.NewCertPool()
+		m.Roots.AppendCertsFromPEM(m.Certificate)
+	}
+	return m
 }
 
-// compareVector verifies a vector, and checks that the scheme that is meant
-// judged it.
-func compareVector(t *testing.T, provider *verify.Provider, v *vector) {
+// judge gives a vector to the verifier of its preset, and checks that the scheme
+// that is meant judges it. The reason is empty if it is genuine.
+func (v *vector) judge(t *testing.T, provider *verify.Provider) verify.Reason {
 	t.Helper()
 	verifier, err := verify.Compile(*provider)
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, err := verifier.Verify(v.request(t), &verify.Material{Secrets: v.keys()}, v.now())
-	switch accepted := err == nil; {
-	case accepted != v.Valid:
-		t.Errorf("accepted: %v (%v), stated: %v; %s", accepted, err, v.Valid, v.Note)
-	case accepted && hasScheme(provider, v.Variant) && verdict.Scheme != v.Variant:
-		t.Errorf("the scheme %q judged, not %q", verdict.Scheme, v.Variant)
+	material := v.material()
+	sources, err := provider.FetchURLs(material.Parameters)
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, source := range sources {
+		material.Fetched[source.URL] = []byte(v.Key["pem"])
+	}
+	request := v.request(t)
+	verdict, err := verifier.Verify(request, material, v.now())
+	if err == nil {
+		if hasScheme(provider, v.Variant) && verdict.Scheme != v.Variant {
+			t.Errorf("the scheme %q judged, not %q", verdict.Scheme, v.Variant)
+		}
+		_, err = verifier.Identify(request, verdict)
+	}
+	if rejection, ok := errors.AsType[*verify.Rejection](err); ok {
+		return rejection.Reason
+	}
+	return ""
 }
 
 // senders are the built-in providers by name, compiled.

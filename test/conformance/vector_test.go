@@ -7,10 +7,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
-	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -29,7 +29,16 @@ type vector struct {
 	Body     []byte            `json:"body_base64"`
 	Now      int64             `json:"now_unix"`
 	Valid    bool              `json:"valid"`
+	Expect   expectation       `json:"expect"`
 	Note     string            `json:"note"`
+}
+
+// expectation is the answer to a handshake.
+type expectation struct {
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers"`
+	Body    *string           `json:"body"`
+	JSON    json.RawMessage   `json:"json"`
 }
 
 // files are what the folder must hold.
@@ -92,8 +101,9 @@ func (v *vector) request(t *testing.T) *verify.Request {
 	return r
 }
 
-// keys are the vector's secret, in the form in which a Secret holds it.
-func (v *vector) keys() []secret.Value {
+// secret is the vector's secret as a Secret holds it; empty: it has none, because
+// the sender publishes its key.
+func (v *vector) secret() string {
 	text := v.Secret
 	for _, name := range []string{"ed25519_public", "ecdsa_p256_spki_base64", "pem"} {
 		if text == "" {
@@ -105,8 +115,57 @@ func (v *vector) keys() []secret.Value {
 			text = id + ":" + text
 		}
 	}
-	return []secret.Value{secret.New([]byte(text))}
+	return text
 }
 
-// now is when the request arrives.
-func (v *vector) now() time.Time { return time.Unix(v.Now, 0) }
+// parameters are what the vector's endpoint gives to the parameters of the
+// preset: what was configured when the request was recorded.
+func (v *vector) parameters() map[string]string {
+	switch v.Provider {
+	case "aws-sns":
+		return map[string]string{"topic_arn": v.member("TopicArn")}
+	case "paypal":
+		return map[string]string{"webhook_id": v.Params["webhook_id"]}
+	case "cloudevents":
+		return map[string]string{"allowed_origins": v.Headers["WebHook-Request-Origin"]}
+	case "meta":
+		return map[string]string{"verify_token": v.Secret}
+	case "google-pubsub":
+		return map[string]string{"audience": "unknown", "service_account": "unknown"}
+	case "azure-event-grid":
+		return map[string]string{"audience": "unknown", "tenant": "unknown", "issuer": "unknown"}
+	case "monday":
+		return map[string]string{"audience": "unknown"}
+	}
+	return nil
+}
+
+// now is when the request arrives: where the vector doesn't say, at the time that
+// the request itself states.
+func (v *vector) now() time.Time {
+	if v.Now != 0 {
+		return time.Unix(v.Now, 0)
+	}
+	stated := v.member("Timestamp")
+	if stated == "" {
+		stated = v.Headers["PAYPAL-TRANSMISSION-TIME"]
+	}
+	if at, err := time.Parse(time.RFC3339, stated); err == nil {
+		return at
+	}
+	seconds, err := strconv.ParseInt(v.Headers["x-zm-request-timestamp"], 10, 64)
+	if err != nil {
+		return time.Unix(1, 0)
+	}
+	return time.Unix(seconds, 0)
+}
+
+// member is a text of a body that is a JSON object.
+func (v *vector) member(name string) string {
+	var members map[string]any
+	if json.Unmarshal(v.Body, &members) != nil {
+		return ""
+	}
+	text, _ := members[name].(string)
+	return text
+}

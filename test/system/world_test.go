@@ -200,7 +200,7 @@ func (w *world) newUnreadyEndpoint(provider string, changes ...with) endpoint {
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: provider},
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  provider,
-			SecretRef: v1alpha1.SecretKeyReference{Name: secretName},
+			SecretRef: &v1alpha1.SecretKeyReference{Name: secretName},
 			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: serviceName, Port: intstr.FromInt32(servicePort), Path: "/in"}},
 		},
 	}

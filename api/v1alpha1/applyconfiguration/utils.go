@@ -70,8 +70,6 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RequestConditionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequestLocation"):
 		return &apiv1alpha1.RequestLocationApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("RequiredHeader"):
-		return &apiv1alpha1.RequiredHeaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RetrySpec"):
 		return &apiv1alpha1.RetrySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):

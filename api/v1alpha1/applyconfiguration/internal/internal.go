@@ -505,15 +505,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: query
       type:
         scalar: string
-- name: dev.sallyport.sallyport.api.v1alpha1.RequiredHeader
-  map:
-    fields:
-    - name: header
-      type:
-        scalar: string
-    - name: value
-      type:
-        scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.RetrySpec
   map:
     fields:
@@ -701,10 +692,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         list:
           elementType:
-            namedType: dev.sallyport.sallyport.api.v1alpha1.RequiredHeader
-          elementRelationship: associative
-          keys:
-          - header
+            namedType: dev.sallyport.sallyport.api.v1alpha1.RequestCondition
+          elementRelationship: atomic
     - name: signature
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SignatureFormat

@@ -13,9 +13,11 @@ import (
 type HandshakeAnswerApplyConfiguration struct {
 	// status of the answer; 200 by default.
 	Status *int32 `json:"status,omitempty"`
-	// contentType of body; text/plain by default.
+	// contentType of body: text/plain, the default, or application/json if body has no
+	// variables. Types that a browser runs are not allowed.
 	ContentType *string `json:"contentType,omitempty"`
-	// headers of the answer.
+	// headers of the answer. One whose variables are missing in the request is left
+	// out; in body and json, a missing variable makes the handshake malformed.
 	Headers []AnswerFieldApplyConfiguration `json:"headers,omitempty"`
 	// body of the answer.
 	Body *apiv1alpha1.AnswerTemplate `json:"body,omitempty"`

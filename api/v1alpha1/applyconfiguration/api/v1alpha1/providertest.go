@@ -13,8 +13,8 @@ import (
 type ProviderTestApplyConfiguration struct {
 	// name says what the example shows.
 	Name *string `json:"name,omitempty"`
-	// secret is what the example is verified with. It is no secret: never put a
-	// real one here.
+	// secret is what the example is verified with; without it, there is none. It is no
+	// secret: never put a real one here.
 	Secret *string `json:"secret,omitempty"`
 	// now is the time at which the example arrives, for schemes with a timestamp.
 	Now *v1.Time `json:"now,omitempty"`

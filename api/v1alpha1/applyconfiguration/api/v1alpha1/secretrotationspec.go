@@ -12,7 +12,8 @@ import (
 // SecretRotationSpec says what becomes of the previous secret.
 type SecretRotationSpecApplyConfiguration struct {
 	// grace is how long the previous secret stays valid after the Secret has changed,
-	// from 0s to 720h; 24h by default. 0s revokes it at once.
+	// from 0s to 720h; 24h by default. 0s revokes it at once. It may be changed while a
+	// previous secret is still valid: it counts from the change of the Secret.
 	Grace *v1.Duration `json:"grace,omitempty"`
 }
 

@@ -36,8 +36,8 @@ type SignatureSchemeApplyConfiguration struct {
 	Content *apiv1alpha1.ContentTemplate `json:"content,omitempty"`
 	// alternativeContent lists what the sender is known to sign instead.
 	AlternativeContent []apiv1alpha1.ContentTemplate `json:"alternativeContent,omitempty"`
-	// urlForms lists the spellings of {url} to try: AsGiven, DefaultPort (:443 or :80
-	// is written out), NoPort.
+	// urlForms lists the spellings of {url} and {request_uri} to try: AsGiven,
+	// DefaultPort (:443 or :80 is written out), NoPort, ReservedDecoded.
 	URLForms []apiv1alpha1.URLForm `json:"urlForms,omitempty"`
 	// id is where the variable {id} is. It is signed, and the request is refused
 	// without it.
@@ -50,8 +50,9 @@ type SignatureSchemeApplyConfiguration struct {
 	// bodyDigest is where the SHA-256 of the body is, if that is signed instead of
 	// the body.
 	BodyDigest *BodyDigestApplyConfiguration `json:"bodyDigest,omitempty"`
-	// require lists headers that must have a certain value.
-	Require []RequiredHeaderApplyConfiguration `json:"require,omitempty"`
+	// require lists conditions that a request of this scheme must fulfil; otherwise it
+	// is refused.
+	Require []RequestConditionApplyConfiguration `json:"require,omitempty"`
 	// bodyUnsigned admits that the sender doesn't sign the body. Whoever sees one
 	// request can then send another body with its signature.
 	BodyUnsigned *bool `json:"bodyUnsigned,omitempty"`
@@ -205,7 +206,7 @@ func (b *SignatureSchemeApplyConfiguration) WithBodyDigest(value *BodyDigestAppl
 // WithRequire adds the given value to the Require field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Require field.
-func (b *SignatureSchemeApplyConfiguration) WithRequire(values ...*RequiredHeaderApplyConfiguration) *SignatureSchemeApplyConfiguration {
+func (b *SignatureSchemeApplyConfiguration) WithRequire(values ...*RequestConditionApplyConfiguration) *SignatureSchemeApplyConfiguration {
 	for i := range values {
 		if values[i] == nil {
 			panic("nil value passed to WithRequire")

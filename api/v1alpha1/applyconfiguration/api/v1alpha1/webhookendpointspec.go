@@ -11,8 +11,11 @@ type WebhookEndpointSpecApplyConfiguration struct {
 	// a WebhookProvider of this cluster. `kubectl get webhookproviders` lists them.
 	Provider *string `json:"provider,omitempty"`
 	// secretRef names the Secret, in the namespace of the endpoint, that holds what
-	// the provider signs with. One newline at the end of the value is not part of it.
-	// To rotate the secret, edit the Secret.
+	// the provider signs with. One newline at the end of the value is not part of it. A
+	// value that is a JSON list of up to 8 texts, as in ["first","second"], holds several
+	// secrets that are all valid, for providers that use more than one at a time. To
+	// rotate the secret, edit the Secret. Few providers need none: those whose keys are
+	// public.
 	SecretRef *SecretKeyReferenceApplyConfiguration `json:"secretRef,omitempty"`
 	// parameters are what the provider asks for beside the secret, for example the
 	// topics that may send. `kubectl get webhookprovider <provider> -o yaml` lists them

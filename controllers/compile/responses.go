@@ -1,0 +1,28 @@
+package compile
+
+import (
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+// defaultContentType is that of an answer with a body.
+const defaultContentType = "text/plain"
+
+// responses says in the words of the route which answers the sender wants.
+func responses(spec *v1alpha1.ProviderResponses) route.Responses {
+	if spec == nil {
+		return route.Responses{}
+	}
+	out := route.Responses{
+		Unauthenticated: int(spec.Unauthenticated),
+		Malformed:       int(spec.Malformed),
+		Overloaded:      int(spec.Overloaded),
+	}
+	if s := spec.Success; s != nil {
+		out.Success = &route.Response{Status: int(s.Status), ContentType: s.ContentType, Body: s.Body}
+		if s.Body != "" && s.ContentType == "" {
+			out.Success.ContentType = defaultContentType
+		}
+	}
+	return out
+}

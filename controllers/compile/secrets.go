@@ -1,0 +1,146 @@
+package compile
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"unicode/utf8"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/receiver/secret"
+)
+
+// maxSecrets bounds how many secrets are valid at once: each is tried with each
+// signature of a request.
+const maxSecrets = 8
+
+// secrets is what the endpoint's Secret holds to verify with.
+type secrets struct {
+	// current are the secrets that are valid now.
+	current []secret.Value
+	// revoked: previous secrets are not valid any more, because there is nothing
+	// that took their place.
+	revoked  bool
+	notes    []string
+	problems Problems
+}
+
+// SecretEntries lists the entries of its Secret that an endpoint uses.
+func SecretEntries(endpoint *v1alpha1.WebhookEndpoint, sender *Sender) []string {
+	if endpoint.Spec.SecretRef == nil {
+		return nil
+	}
+	entries := []string{endpoint.Spec.SecretRef.Key}
+	if sender != nil {
+		for _, parameter := range sender.Parameters {
+			if parameter.Sensitive {
+				entries = append(entries, parameter.Name)
+			}
+		}
+	}
+	return entries
+}
+
+// resolveSecret reads the secrets that are valid now, or says what is wrong.
+func resolveSecret(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts SecretFacts) secrets {
+	ref := endpoint.Spec.SecretRef
+	without := func(reason, format string, args ...any) secrets {
+		return secrets{revoked: true, problems: Problems{{reason, fmt.Sprintf(format, args...)}}}
+	}
+	switch {
+	case ref == nil && sender.needsSecret():
+		return without(v1alpha1.ReasonSecretRequired,
+			"The provider %q needs a secret: create a Secret in this namespace and name it in spec.secretRef.", endpoint.Spec.Provider)
+	case ref == nil:
+		return secrets{revoked: true}
+	case !facts.Found:
+		return without(v1alpha1.ReasonSecretNotFound,
+			"There is no Secret %q in this namespace: create it with an entry %q.", ref.Name, ref.Key)
+	case sender.known() && !sender.Provider.NeedsSecret():
+		return secrets{revoked: true}
+	}
+	stored, ok := facts.Entries[ref.Key]
+	if !ok {
+		return without(v1alpha1.ReasonSecretKeyNotFound,
+			"The Secret %q has no entry %q: add it, or name another in spec.secretRef.key.", ref.Name, ref.Key)
+	}
+	value, trimmed := trimNewline(stored)
+	if len(bytes.TrimSpace(value)) == 0 {
+		return without(v1alpha1.ReasonSecretInvalid,
+			"The entry %q of the Secret %q is empty: nothing is accepted until it holds the secret of the provider.", ref.Key, ref.Name)
+	}
+	result := secrets{}
+	if trimmed {
+		result.notes = []string{newlineNote(ref.Key, ref.Name)}
+	}
+	var err error
+	if result.current, err = fitting(value, sender); err != nil {
+		// Whoever mistypes the new secret must not lose the old one, with which the
+		// provider still signs.
+		return secrets{problems: Problems{{v1alpha1.ReasonSecretInvalid, fmt.Sprintf(
+			"The entry %q of the Secret %q does not fit the provider %q: %v.", ref.Key, ref.Name, endpoint.Spec.Provider, err)}}}
+	}
+	return result
+}
+
+// fitting takes a value apart and checks that the sender can use each secret.
+func fitting(value []byte, sender *Sender) ([]secret.Value, error) {
+	all, err := listed(value)
+	if err != nil {
+		return nil, err
+	}
+	for i, one := range all {
+		err := sender.CheckKey(one)
+		switch {
+		case err != nil && len(all) > 1:
+			return nil, fmt.Errorf("number %d of the list: %w", i+1, err)
+		case err != nil:
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// listed takes a value apart that is a JSON list of texts. Every other value is
+// one secret. Errors show nothing of the value.
+func listed(value []byte) ([]secret.Value, error) {
+	var texts []string
+	if !utf8.Valid(value) || json.Unmarshal(value, &texts) != nil || texts == nil {
+		return []secret.Value{secret.New(value)}, nil
+	}
+	if len(texts) == 0 || len(texts) > maxSecrets {
+		return nil, fmt.Errorf("it is a list of %d secrets: there must be from 1 to %d", len(texts), maxSecrets)
+	}
+	var all []secret.Value
+	for i, text := range texts {
+		switch one := []byte(text); {
+		case len(bytes.TrimSpace(one)) == 0:
+			return nil, fmt.Errorf("number %d of the list is empty", i+1)
+		case holds(all, one):
+			return nil, fmt.Errorf("number %d of the list is there twice", i+1)
+		default:
+			all = append(all, secret.New(one))
+		}
+	}
+	return all, nil
+}
+
+// holds reports whether one of the secrets is that one.
+func holds(all []secret.Value, one []byte) bool {
+	return slices.ContainsFunc(all, func(other secret.Value) bool { return other.Equal(one) })
+}
+
+// trimNewline drops one newline at the end, which editors, `echo` and
+// `kubectl create secret --from-file` leave there.
+func trimNewline(value []byte) ([]byte, bool) {
+	rest, trimmed := bytes.CutSuffix(value, []byte("\n"))
+	if trimmed {
+		rest = bytes.TrimSuffix(rest, []byte("\r"))
+	}
+	return rest, trimmed
+}
+
+func newlineNote(entry, name string) string {
+	return fmt.Sprintf("The newline at the end of the entry %q of the Secret %q was dropped.", entry, name)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// whole is a preset that has a page; a test takes something away.
+const whole = `
+apiVersion: hooks.sallyport.dev/v1alpha1
+kind: WebhookProvider
+metadata: {name: warehouse}
+spec:
+  displayName: Warehouse
+  verify:
+  - name: v1
+    algorithm: HMAC-SHA256
+    signature: {from: [{header: X-Signature}], encoding: Hex}
+    content: "{body}"
+  identity: {id: ["{body_sha256}"]}
+  facts:
+    scheme: Official
+    secret: Ask <the keeper>.
+    events: stock.low, stock.*
+    docs: [https://example.com/webhooks]
+  tests:
+  - name: no signature
+    secret: not-a-real-secret
+    request: {body: "{}"}
+    expect: {rejected: MissingSignature}
+`
+
+func loadText(text string) ([]preset, error) {
+	return load(fstest.MapFS{"warehouse.yaml": &fstest.MapFile{Data: []byte(text)}})
+}
+
+// TestLoadWantsFacts: nothing ships without a word on where the secret comes from.
+func TestLoadWantsFacts(t *testing.T) {
+	if _, err := loadText(whole); err != nil {
+		t.Fatalf("a preset with everything: %v", err)
+	}
+	for _, test := range []struct{ line, want string }{
+		{"    secret: Ask <the keeper>.\n", "facts.secret is missing"},
+		{"    events: stock.low, stock.*\n", "facts.events is missing"},
+		{"    docs: [https://example.com/webhooks]\n", "facts.docs is missing"},
+		{"    scheme: Official\n", "facts.scheme is missing"},
+		{"  displayName: Warehouse\n", "displayName is missing"},
+	} {
+		_, err := loadText(strings.Replace(whole, test.line, "", 1))
+		if err == nil || !strings.Contains(err.Error(), "warehouse.yaml: ") || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("without %q: %v, want %q", test.line, err, test.want)
+		}
+	}
+}
+
+// TestLoadWantsPresetsThatServe: a page of one that doesn't would be wrong.
+func TestLoadWantsPresetsThatServe(t *testing.T) {
+	_, err := loadText(strings.Replace(whole, "rejected: MissingSignature", "rejected: WrongSignature", 1))
+	if err == nil || !strings.Contains(err.Error(), `The example "no signature" fails`) {
+		t.Errorf("an example that fails: %v", err)
+	}
+	_, err = loadText(strings.Replace(whole, "name: warehouse", "name: store", 1))
+	if err == nil || !strings.Contains(err.Error(), "the name of the file") {
+		t.Errorf("another name: %v", err)
+	}
+	if _, err = loadText("spec: {unknown: 1}"); err == nil {
+		t.Error("a field that doesn't exist is no error")
+	}
+}

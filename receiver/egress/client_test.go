@@ -1,0 +1,146 @@
+package egress
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// serve starts a TLS server, and a Client that trusts it.
+func serve(t *testing.T, handler http.HandlerFunc) (*Client, string) {
+	t.Helper()
+	server := httptest.NewTLSServer(handler)
+	t.Cleanup(server.Close)
+	server.Config.ErrorLog = nil
+	return NewWithTransport(server.Client().Transport), server.URL
+}
+
+func TestGetReadsTheDocument(t *testing.T) {
+	client, address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Method+" "+r.URL.Path)
+	})
+	got, err := client.Get(t.Context(), address+"/cert.pem")
+	if err != nil || string(got) != "GET /cert.pem" {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestGetIsBounded(t *testing.T) {
+	followed := false
+	client, address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/redirect":
+			http.Redirect(w, r, "/followed", http.StatusFound)
+		case "/followed":
+			followed = true
+		case "/large":
+			_, _ = w.Write(make([]byte, MaxBody+1))
+		case "/largest":
+			_, _ = w.Write(make([]byte, MaxBody))
+		case "/cut":
+			w.Header().Set("Content-Length", "10")
+			_, _ = io.WriteString(w, "cut")
+		default:
+			http.NotFound(w, r)
+		}
+	})
+	host := strings.TrimPrefix(address, "https://")
+	for url, says := range map[string]string{
+		address + "/redirect":           "answered 302",
+		address + "/missing":            "answered 404",
+		address + "/large":              "larger than",
+		address + "/cut":                "failed",
+		"http://" + host + "/":          "https",
+		"https://user@" + host + "/":    "https",
+		"https:///":                     "https",
+		"file:///etc/passwd":            "https",
+		"https://%zz/":                  "https",
+		"https://nobody.invalid/?token": "name",
+	} {
+		got, err := client.Get(t.Context(), url)
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: got %d bytes and %v, want an error with %q", url, len(got), err, says)
+		}
+		if err != nil && (strings.Contains(err.Error(), host) || strings.Contains(err.Error(), "nobody") || strings.Contains(err.Error(), "token")) {
+			t.Errorf("the error repeats the URL: %v", err)
+		}
+	}
+	if followed {
+		t.Error("the redirect is followed")
+	}
+	if got, err := client.Get(t.Context(), address+"/largest"); err != nil || len(got) != MaxBody {
+		t.Errorf("the largest document: got %d bytes, %v", len(got), err)
+	}
+}
+
+func TestGetEndsWithItsContext(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	client, address := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+	})
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-1))
+	defer cancel()
+	if _, err := client.Get(late, address); err == nil || !strings.Contains(err.Error(), "no answer") {
+		t.Errorf("after the deadline: %v", err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := client.Get(gone, address); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+func TestRequestsAtATimeAreBounded(t *testing.T) {
+	arrived, release := make(chan struct{}, maxConcurrent), make(chan struct{})
+	client, address := serve(t, func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	})
+	var running sync.WaitGroup
+	for range maxConcurrent {
+		running.Go(func() {
+			if _, err := client.Get(t.Context(), address); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for range maxConcurrent {
+		<-arrived
+	}
+	if _, err := client.Get(t.Context(), address); !errors.Is(err, ErrBusy) {
+		t.Errorf("one more: %v, want ErrBusy", err)
+	}
+	close(release)
+	running.Wait()
+	if _, err := client.Get(t.Context(), address); err != nil {
+		t.Errorf("one after them: %v", err)
+	}
+}
+
+// What New makes reaches neither this machine nor a host whose certificate
+// nobody vouches for.
+func TestNewReachesTheInternetOnly(t *testing.T) {
+	asked := false
+	_, address := serve(t, func(http.ResponseWriter, *http.Request) { asked = true })
+	if _, err := New().Get(t.Context(), address); !errors.Is(err, ErrForbidden) {
+		t.Errorf("got %v, want ErrForbidden", err)
+	}
+	stranger := NewWithTransport(&http.Transport{DialContext: new(net.Dialer).DialContext})
+	if _, err := stranger.Get(t.Context(), address); err == nil || !strings.Contains(err.Error(), "TLS certificate") {
+		t.Errorf("got %v, want an error about the certificate", err)
+	}
+	if asked {
+		t.Error("the host was asked")
+	}
+}

@@ -1,0 +1,264 @@
+package verify
+
+import (
+	"crypto/hmac"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"slices"
+)
+
+// compiledHandshake is a Handshake, checked and made ready.
+type compiledHandshake struct {
+	name         string
+	method       string
+	match, guard conditions
+	unsigned     bool
+	answer       compiledAnswer
+	confirm      *compiledConfirmation
+}
+
+// compiledAnswer is a HandshakeAnswer, checked and made ready.
+type compiledAnswer struct {
+	status      int
+	contentType string // empty: there is no body
+	headers     []compiledField
+	body        template
+	object      []compiledField
+}
+
+type compiledField struct {
+	name  string
+	value template
+	// number is the value of a JSON member that is none of text; empty: it is text.
+	number string
+}
+
+type compiledConfirmation struct {
+	from  place
+	hosts hostPattern
+}
+
+// Handshake answers r if it is a handshake. Without a verdict it looks at those
+// that the sender doesn't sign, and has to be asked before Verify; with the
+// verdict of Verify, at the signed ones. Without an error and an answer, r is
+// none of these. The error is a *Rejection.
+//
+// A handshake that it answers is no event. What is neither a handshake nor a
+// POST is no event either.
+func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer, error) {
+	for i := range v.handshakes {
+		h := &v.handshakes[i]
+		if h.method != r.Method || h.unsigned != (verdict == nil) {
+			continue
+		}
+		meant, rejection := h.match.hold(r, m.Parameters)
+		if rejection != nil {
+			return nil, rejection
+		}
+		if !meant {
+			continue
+		}
+		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, signer: v.signer, secrets: m.Secrets})
+		if rejection != nil {
+			return nil, rejection
+		}
+		return answer, nil
+	}
+	return nil, nil //nolint:nilnil // most requests are no handshakes, which is no error
+}
+
+// Methods are the HTTP methods that the provider's requests have, sorted: POST,
+// which all events have, and those of handshakes.
+func (v *Verifier) Methods() []string {
+	methods := []string{http.MethodPost}
+	for i := range v.handshakes {
+		methods = append(methods, v.handshakes[i].method)
+	}
+	slices.Sort(methods)
+	return slices.Compact(methods)
+}
+
+// respond answers the handshake, if its guard holds.
+func (h *compiledHandshake) respond(s *scope) (*Answer, *Rejection) {
+	if rejection := h.refuse(s); rejection != nil {
+		return nil, rejection
+	}
+	answer := &Answer{Handshake: h.name, Status: h.answer.status, Header: http.Header{}}
+	var rejection *Rejection
+	if answer.Confirm, rejection = h.confirm.url(s.request); rejection != nil {
+		return nil, rejection
+	}
+	if rejection := h.answer.writeHeader(answer.Header, s); rejection != nil {
+		return nil, rejection
+	}
+	answer.Body, rejection = h.answer.content(s)
+	if rejection != nil {
+		return nil, rejection
+	}
+	return answer, nil
+}
+
+// refuse says which condition of the guard does not hold.
+func (h *compiledHandshake) refuse(s *scope) *Rejection {
+	failed, rejection := h.guard.firstFailed(s.request, s.parameters)
+	switch {
+	case rejection != nil || failed == nil:
+		return rejection
+	case failed.parameter != "":
+		return reject(HandshakeRefused, "%s must be a value of the parameter %s", failed.at, failed.parameter)
+	case failed.equals != "":
+		return reject(HandshakeRefused, "%s must be %q", failed.at, failed.equals)
+	}
+	return reject(MalformedHandshake, "%s is missing, or not written as the sender writes it", failed.at)
+}
+
+// url is the URL to request; empty: there is none.
+func (c *compiledConfirmation) url(r *Request) (string, *Rejection) {
+	if c == nil {
+		return "", nil
+	}
+	address, rejection := r.lookup(c.from)
+	switch {
+	case rejection != nil:
+		return "", rejection
+	case address == "":
+		return "", reject(MalformedHandshake, "%s is missing: it says what confirms the handshake", c.from)
+	case !c.hosts.allows(address):
+		return "", reject(HandshakeRefused, "%s must be an https URL of a host of the sender", c.from)
+	}
+	return address, nil
+}
+
+// writeHeader writes the header. What is echoed must not be taken for anything
+// but its declared type by a browser, whoever got it to come here.
+func (a *compiledAnswer) writeHeader(header http.Header, s *scope) *Rejection {
+	for _, field := range a.headers {
+		value, ok, rejection := field.value.text(s)
+		if rejection != nil {
+			return rejection
+		}
+		if ok {
+			header.Set(field.name, value)
+		}
+	}
+	header.Set("X-Content-Type-Options", "nosniff")
+	if a.contentType != "" {
+		header.Set("Content-Type", a.contentType)
+	}
+	return nil
+}
+
+// content is the body; nil: there is none.
+func (a *compiledAnswer) content(s *scope) ([]byte, *Rejection) {
+	if len(a.object) > 0 {
+		return a.json(s)
+	}
+	if len(a.body) == 0 {
+		return nil, nil
+	}
+	body, rejection := a.body.whole(s)
+	return []byte(body), rejection
+}
+
+// json writes the object. Each value is one text, whatever is in it.
+func (a *compiledAnswer) json(s *scope) ([]byte, *Rejection) {
+	object := []byte{'{'}
+	for i, field := range a.object {
+		if i > 0 {
+			object = append(object, ',')
+		}
+		object = append(appendQuoted(object, field.name), ':')
+		if field.number != "" {
+			object = append(object, field.number...)
+			continue
+		}
+		value, rejection := field.value.whole(s)
+		if rejection != nil {
+			return nil, rejection
+		}
+		object = appendQuoted(object, value)
+	}
+	return append(object, '}'), nil
+}
+
+func appendQuoted(document []byte, text string) []byte {
+	quoted, _ := json.Marshal(text) // a string has no way to fail
+	return append(document, quoted...)
+}
+
+// whole writes t for an answer, of which no part may be missing.
+func (t template) whole(s *scope) (string, *Rejection) {
+	text, ok, rejection := t.text(s)
+	if rejection == nil && !ok {
+		rejection = reject(MalformedHandshake, "%s is missing: the answer is made of it", t.describe())
+	}
+	return text, rejection
+}
+
+// answers is the value of a variable of an answer; empty: there is none.
+func (v variable) answers(s *scope) (string, *Rejection) {
+	switch v.name {
+	case varKeyID:
+		k, rejection := s.newestKey()
+		return k.id, rejection
+	case varParam:
+		value, rejection := s.parameters.first(v.parameter)
+		if rejection == nil && !clean(string(value), maxEcho) {
+			rejection = reject(NoUsableKey, "the value of the parameter %s can't stand in an answer", v.parameter)
+		}
+		return string(value), rejection
+	}
+	texts, whole, rejection := s.request.all(v.at)
+	if rejection != nil {
+		return "", rejection
+	}
+	texts, _ = decodeAll(texts, whole, v.steps)
+	if len(texts) == 0 {
+		return "", nil
+	}
+	limit := maxEcho
+	if v.mac != "" {
+		limit = maxHMACInput
+	}
+	if !clean(texts[0], limit) {
+		return "", reject(MalformedHandshake, "%s must have at most %d bytes of UTF-8 without control characters", v.at, limit)
+	}
+	return s.sign(texts[0], v.mac)
+}
+
+// sign writes the HMAC of text, by the key that the sender signs with; without an
+// encoding, text itself.
+func (s *scope) sign(text string, encoding Encoding) (string, *Rejection) {
+	if encoding == "" {
+		return text, nil
+	}
+	k, rejection := s.newestKey()
+	if rejection != nil {
+		return "", rejection
+	}
+	shared, ok := k.key.(macKey)
+	if !ok {
+		return "", s.signer.noUsableKey()
+	}
+	mac := hmac.New(shared.hash, shared.material)
+	_, _ = mac.Write([]byte(text))
+	if encoding == Base64 {
+		return base64.StdEncoding.EncodeToString(mac.Sum(nil)), nil
+	}
+	return hex.EncodeToString(mac.Sum(nil)), nil
+}
+
+// newestKey is the key of the newest secret: the sender can know of an older one
+// only that it is about to end.
+func (s *scope) newestKey() (usableKey, *Rejection) {
+	if len(s.secrets) == 0 {
+		return usableKey{}, s.signer.noUsableKey()
+	}
+	k, err := s.signer.prepare(s.secrets[0])
+	if err != nil {
+		return usableKey{}, s.signer.noUsableKey()
+	}
+	return k, nil
+}

@@ -1,0 +1,100 @@
+package verify
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// xmlDecoder reads an element of a text that is XML: the first one whose names,
+// from the root on and without their namespaces, are path.
+//
+// It is not for documents of strangers: what it reads was signed. Still, it
+// bounds what they cost: no document type and so no entity but the five that XML
+// has, no encoding but UTF-8, and no deep nesting.
+type xmlDecoder struct{ path []string }
+
+// parseXMLPath reads "/notification/kind".
+func parseXMLPath(text string) (decoder, error) {
+	names := strings.Split(strings.TrimPrefix(text, "/"), "/")
+	if !strings.HasPrefix(text, "/") || len(text) > maxName || len(names) > maxPointerTokens {
+		return nil, fmt.Errorf("xml:%.40s must be a path of at most %d names, for example xml:/notification/kind", text, maxPointerTokens)
+	}
+	for _, name := range names {
+		if name == "" || strings.ContainsAny(name, "*@[]:") {
+			return nil, fmt.Errorf("xml:%s must consist of the names of elements, without prefixes: there are no wildcards and no attributes", text)
+		}
+	}
+	return xmlDecoder{names}, nil
+}
+
+func (xmlDecoder) wild() bool { return false }
+
+func (d xmlDecoder) decode(text string, _ int) ([]string, bool) {
+	found, err := d.find(text)
+	if err != nil || found == "" {
+		return nil, false
+	}
+	return []string{found}, true
+}
+
+var (
+	errXMLType  = errors.New("the document has a document type")
+	errXMLDepth = errors.New("the document is nested too deep")
+)
+
+// find reads the document to its end, so that one that is cut off holds nothing.
+func (d xmlDecoder) find(text string) (string, error) {
+	var (
+		decoder = xml.NewDecoder(strings.NewReader(text))
+		w       = xmlWalk{path: d.path}
+	)
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return strings.TrimSpace(w.text.String()), nil
+		}
+		if err == nil {
+			err = w.step(token)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// xmlWalk is where a walk through a document stands.
+type xmlWalk struct {
+	path    []string
+	depth   int // of the open elements
+	matched int // how many of them, from the root on, are those of path
+	text    strings.Builder
+	done    bool // the element is read
+}
+
+func (w *xmlWalk) step(token xml.Token) error {
+	switch token := token.(type) {
+	case xml.StartElement:
+		if w.depth == w.matched && w.matched < len(w.path) && token.Name.Local == w.path[w.matched] {
+			w.matched++
+		}
+		if w.depth++; w.depth > maxXMLDepth {
+			return errXMLDepth
+		}
+	case xml.EndElement:
+		if w.matched == w.depth {
+			w.done = w.done || w.matched == len(w.path)
+			w.matched--
+		}
+		w.depth--
+	case xml.CharData:
+		if w.depth == len(w.path) && w.matched == w.depth && !w.done {
+			w.text.Write(token)
+		}
+	case xml.Directive:
+		return errXMLType
+	}
+	return nil
+}
