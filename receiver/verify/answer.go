@@ -66,7 +66,7 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		}
 		return answer, nil
 	}
-	return nil, nil //nolint:nilnil // most requests are no handshakes, which is no error
+	return nil, nil // most requests are no handshakes, which is no error
 }
 
 // Methods are the HTTP methods that the provider's requests have, sorted: POST,

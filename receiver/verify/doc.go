@@ -6,16 +6,18 @@
 // [Verifier] then judges requests, concurrently and without side effects.
 // The life of one request:
 //
-//	verifier.go   choose the one scheme that judges, and judge
+//	answer.go     answer it, if it is a handshake that the sender doesn't sign
+//	verifier.go   choose the one scheme that judges (condition.go), and judge
 //	request.go    read headers, query, form and JSON members, each at most once
 //	grammar.go    take the header apart into candidate signatures (encoding.go)
 //	key.go        turn each secret into key material; or take the keys that were
 //	              fetched (fetch.go), or a certificate (certificate.go)
-//	template.go   write down what was signed (variable.go)
+//	template.go   write down what was signed (variable.go, members.go, signedheaders.go)
 //	algorithm.go  compare every candidate with every key (mac.go, publickey.go, credential.go)
 //	jwt.go        or, where the signature is a token, verify that (jwk.go)
 //	timestamp.go  only then: is it of now?
-//	identify.go   only then: which event is it?
+//	answer.go     answer it, if it is a handshake that the sender signs
+//	identify.go   only then: which event is it? (decode.go, xml.go)
 //
 // It assumes that Request.Body holds the bytes as they came, that the header
 // was parsed by net/http (canonical names), and that the caller bounded the
@@ -26,6 +28,7 @@
 // It promises that a request is verified by exactly one scheme, chosen by what
 // is present and never by what would succeed; that the algorithm is the
 // provider's, never the sender's; that an empty key verifies nothing; that no
-// comparison with a secret tells by its duration where the two differ; and that
-// no error text contains a secret, a signature or any of the body.
+// comparison with a secret tells by its duration where the two differ; that no
+// error text contains a secret, a signature or any of the body; and that nobody
+// can have an answer signed that would pass for an event.
 package verify

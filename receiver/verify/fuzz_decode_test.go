@@ -80,10 +80,10 @@ func FuzzXML(f *testing.F) {
 		if err != nil || found == "" {
 			return
 		}
-		var any struct {
+		var root struct {
 			Inner string `xml:",innerxml"`
 		}
-		if err := xml.Unmarshal([]byte(document), &any); err != nil {
+		if err := xml.Unmarshal([]byte(document), &root); err != nil {
 			t.Fatalf("%q of %q, which is none: %v", found, document, err)
 		}
 		if !utf8.ValidString(found) || strings.TrimSpace(found) != found {

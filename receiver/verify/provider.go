@@ -19,6 +19,13 @@ type Provider struct {
 // Identity says how an event's id and type are read from a verified request.
 // Of each list the first template counts whose variables are all present and
 // not empty.
+//
+// In pointers of templates, "*" stands for all elements of an array. As a type,
+// several values are the different ones with commas between them. As an id, they
+// are "batch-", their number and a digest of them all; if one element lacks its
+// value, or there are more than 10000, the variable counts as missing. What is
+// found may be decoded in up to four steps, as in "{form:payload|json:/id}" and
+// "{form:bt_payload|base64|xml:/notification/kind}".
 type Identity struct {
 	// ID are templates for the event id, for example "{header:X-GitHub-Delivery}".
 	ID []string `json:"id"`

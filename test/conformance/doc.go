@@ -5,4 +5,8 @@
 // The vectors are not part of this repository. The tests read them from the
 // folder that SALLYPORT_VECTORS names (vectors.jsonl, vectors_synthetic.jsonl),
 // and do nothing if it names none.
+//
+// Other tests need nothing from outside. They change the presets' own examples in
+// many ways and send them to a receiver, and set the traps that senders are known
+// for.
 package conformance

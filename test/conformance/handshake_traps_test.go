@@ -149,7 +149,7 @@ func withChecksum(body []byte, sum uint32) []byte {
 	state := ^sum
 	for range 4 {
 		i := slices.IndexFunc(crc32.IEEETable[:], func(entry uint32) bool { return entry>>24 == state>>24 })
-		state = (state^crc32.IEEETable[i])<<8 | uint32(i) //nolint:gosec // an index of 256 entries
+		state = (state^crc32.IEEETable[i])<<8 | uint32(i)
 	}
 	return binary.LittleEndian.AppendUint32(slices.Clone(body), state^^crc32.ChecksumIEEE(body))
 }
