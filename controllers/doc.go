@@ -4,6 +4,7 @@
 // The way of an endpoint, a file for each step:
 //
 //	observe.go   reads all that the endpoint depends on
+//	keys/        fetches the keys that senders publish, in the background
 //	compile/     makes a route of it, a pure function
 //	publish.go   writes the route Secret and the in-cluster Service
 //	receivers.go knows from the receivers' Leases what they serve
@@ -11,6 +12,10 @@
 //
 // index.go maps what changes back to the endpoints that depend on it. catalog.go
 // finds providers; presets.go puts the built-in ones into the cluster.
+//
+// Which secrets were valid before is remembered in the published route and nowhere
+// else. So a route is compiled from the one that is there, and is published in
+// place of exactly that one; and what others wrote there does not count.
 //
 // The package assumes that one manager is active at a time. It promises that an
 // unchanged endpoint causes no write, that a Secret of a user is read only if an

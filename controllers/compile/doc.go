@@ -1,7 +1,7 @@
 // Package compile turns endpoints and providers into what the receiver serves.
 //
-// It is a pure function of values: it reads no clock, makes no call and logs
-// nothing. Whatever an endpoint depends on has been read before (Input), and
+// It is a pure function of values, the time among them: it reads no clock, makes
+// no call and logs nothing. Whatever an endpoint depends on has been read before (Input), and
 // whatever comes of it is written afterwards (Result). What is wrong with an
 // endpoint is a value, too: every mistake is reported at once, with a reason
 // that is a constant of the API and a sentence for the person who made it.

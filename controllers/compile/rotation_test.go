@@ -99,69 +99,66 @@ func (h *history) has(want string) *history {
 }
 
 func TestRotation(t *testing.T) {
-	begin := func(t *testing.T) *history { t.Helper(); return newHistory(t, "github").put("old") }
-	for name, live := range map[string]func(*testing.T){
-		"the first secret takes nobody's place": func(t *testing.T) {
-			h := begin(t).has("old")
+	// Each story begins with the secret "old".
+	for name, live := range map[string]func(*history){
+		"the first secret takes nobody's place": func(h *history) {
+			h.has("old")
 			if h.result.Rotation != nil || !h.result.Recheck.IsZero() {
-				t.Errorf("there is a rotation %v, to be looked at again at %v", h.result.Rotation, h.result.Recheck)
+				h.t.Errorf("there is a rotation %v, to be looked at again at %v", h.result.Rotation, h.result.Recheck)
 			}
 		},
-		"the old one stays for a day, and ends when it was said": func(t *testing.T) {
-			h := begin(t).put("new").has("new old:24h0m0s")
+		"the old one stays for a day, and ends when it was said": func(h *history) {
+			h.put("new").has("new old:24h0m0s")
 			ends := noon.Add(24 * time.Hour)
 			if diff := cmp.Diff(&Rotation{Started: noon, PreviousEnds: ends}, h.result.Rotation); diff != "" || !h.result.Recheck.Equal(ends) {
-				t.Errorf("to be looked at again at %v (-want +got):\n%s", h.result.Recheck, diff)
+				h.t.Errorf("to be looked at again at %v (-want +got):\n%s", h.result.Recheck, diff)
 			}
 			h.after(time.Hour).has("new old:23h0m0s")
 			h.after(23*time.Hour - time.Second).has("new old:1s")
 			h.after(time.Second).has("new")
 			h.after(time.Hour).has("new")
 		},
-		"each has its own time":          func(t *testing.T) { begin(t).put("b").after(time.Hour).put("c").has("c b:24h0m0s old:23h0m0s") },
-		"with no grace it goes at once":  func(t *testing.T) { begin(t).grace(0).put("new").has("new") },
-		"it can be revoked later":        func(t *testing.T) { begin(t).put("new").after(time.Minute).grace(0).has("new") },
-		"what is revoked stays so":       func(t *testing.T) { begin(t).put("new").grace(0).grace(time.Hour).has("new") },
-		"a shorter grace shortens":       func(t *testing.T) { begin(t).put("new").after(time.Hour).grace(2 * time.Hour).has("new old:1h0m0s") },
-		"a shorter grace that is over":   func(t *testing.T) { begin(t).put("new").after(time.Hour).grace(time.Hour).has("new") },
-		"a longer grace extends":         func(t *testing.T) { begin(t).put("new").after(time.Hour).grace(48 * time.Hour).has("new old:47h0m0s") },
-		"parts of a second are rounded":  func(t *testing.T) { begin(t).grace(1500 * time.Millisecond).put("new").has("new old:2s") },
-		"going back makes it current":    func(t *testing.T) { begin(t).put("new").after(time.Hour).put("old").has("old new:24h0m0s") },
-		"the newline is no new secret":   func(t *testing.T) { begin(t).put("old\n").has("old") },
-		"a list of both is no rotation":  func(t *testing.T) { begin(t).put(`["new","old"]`).has("new old") },
-		"leaving the list is one":        func(t *testing.T) { begin(t).put(`["new","old"]`).put("new").has("new old:24h0m0s") },
-		"the order of a list is its own": func(t *testing.T) { begin(t).put(`["a","b"]`).put(`["b","a"]`).has("b a old:24h0m0s") },
-		"of a list each that goes is old": func(t *testing.T) {
-			newHistory(t, "github").put(`["a","b","c"]`).put("d").has("d a:24h0m0s b:24h0m0s c:24h0m0s")
+		"each has its own time":          func(h *history) { h.put("b").after(time.Hour).put("c").has("c b:24h0m0s old:23h0m0s") },
+		"with no grace it goes at once":  func(h *history) { h.grace(0).put("new").has("new") },
+		"it can be revoked later":        func(h *history) { h.put("new").after(time.Minute).grace(0).has("new") },
+		"what is revoked stays so":       func(h *history) { h.put("new").grace(0).grace(time.Hour).has("new") },
+		"a shorter grace shortens":       func(h *history) { h.put("new").after(time.Hour).grace(2 * time.Hour).has("new old:1h0m0s") },
+		"a shorter grace that is over":   func(h *history) { h.put("new").after(time.Hour).grace(time.Hour).has("new") },
+		"a longer grace extends":         func(h *history) { h.put("new").after(time.Hour).grace(48 * time.Hour).has("new old:47h0m0s") },
+		"parts of a second are rounded":  func(h *history) { h.grace(1500 * time.Millisecond).put("new").has("new old:2s") },
+		"going back makes it current":    func(h *history) { h.put("new").after(time.Hour).put("old").has("old new:24h0m0s") },
+		"the newline is no new secret":   func(h *history) { h.put("old\n").has("old") },
+		"a list of both is no rotation":  func(h *history) { h.put(`["new","old"]`).has("new old") },
+		"leaving the list is one":        func(h *history) { h.put(`["new","old"]`).put("new").has("new old:24h0m0s") },
+		"the order of a list is its own": func(h *history) { h.put(`["a","b"]`).put(`["b","a"]`).has("b a old:24h0m0s") },
+		"of a list each that goes is old": func(h *history) {
+			h.put(`["a","b","c"]`).put("d").has("d a:24h0m0s b:24h0m0s c:24h0m0s old:24h0m0s")
 		},
-		"a deleted Secret revokes all":  func(t *testing.T) { begin(t).put("new").put("").has("").put("new").has("new") },
-		"an emptied Secret revokes all": func(t *testing.T) { begin(t).put("new").put(" \n").has("").put("new").has("new") },
-		"the newest four stay": func(t *testing.T) {
-			h := begin(t)
+		"a deleted Secret revokes all":  func(h *history) { h.put("new").put("").has("").put("new").has("new") },
+		"an emptied Secret revokes all": func(h *history) { h.put("new").put(" \n").has("").put("new").has("new") },
+		"the newest four stay": func(h *history) {
 			for i := range 6 {
 				h.after(time.Second).put(fmt.Sprint(i))
 			}
 			h.has("5 4:24h0m0s 3:23h59m59s 2:23h59m58s 1:23h59m57s")
 		},
-		"a mistyped list refuses everything and forgets nothing": func(t *testing.T) {
-			h := begin(t).put(`["new",""]`).has("old:24h0m0s")
+		"a mistyped list refuses everything and forgets nothing": func(h *history) {
+			h.put(`["new",""]`).has("old:24h0m0s")
 			if h.route.Unavailable == "" {
-				t.Error("it serves")
+				h.t.Error("it serves")
 			}
 			h.after(time.Minute).put("new").has("new old:23h59m0s")
 		},
-		"another endpoint of the name remembers nothing": func(t *testing.T) {
-			h := begin(t)
+		"another endpoint of the name remembers nothing": func(h *history) {
 			h.endpoint.UID = "another"
 			h.put("new").has("new")
 		},
-		"another provider does not take the old one's": func(t *testing.T) {
-			h := begin(t)
-			h.sender = sender(t, "url-signer")
+		"another provider does not take the old one's": func(h *history) {
+			h.sender = sender(h.t, "url-signer")
 			h.put("new").has("new")
 		},
-		"a provider that is away for a while forgets nothing": func(t *testing.T) {
-			h := begin(t).put("new")
+		"a provider that is away for a while forgets nothing": func(h *history) {
+			h.put("new")
 			there := h.sender
 			h.sender = nil
 			h.after(time.Hour).has("new old:23h0m0s")
@@ -169,7 +166,7 @@ func TestRotation(t *testing.T) {
 			h.after(time.Hour).has("new old:22h0m0s")
 		},
 	} {
-		t.Run(name, live)
+		t.Run(name, func(t *testing.T) { live(newHistory(t, "github").put("old")) })
 	}
 }
 

@@ -102,11 +102,17 @@ func fitting(value []byte, sender *Sender) ([]secret.Value, error) {
 	return all, nil
 }
 
+// textList reads a JSON list of texts; ok is false for every other value.
+func textList(value []byte) (texts []string, ok bool) {
+	ok = utf8.Valid(value) && json.Unmarshal(value, &texts) == nil && texts != nil
+	return texts, ok
+}
+
 // listed takes a value apart that is a JSON list of texts. Every other value is
 // one secret. Errors show nothing of the value.
 func listed(value []byte) ([]secret.Value, error) {
-	var texts []string
-	if !utf8.Valid(value) || json.Unmarshal(value, &texts) != nil || texts == nil {
+	texts, isList := textList(value)
+	if !isList {
 		return []secret.Value{secret.New(value)}, nil
 	}
 	if len(texts) == 0 || len(texts) > maxSecrets {

@@ -82,15 +82,16 @@ var (
 // world is a cache that runs, in a bubble of its own time.
 type world struct {
 	*Cache
+	t      *testing.T
 	sender *sender
 	mu     sync.Mutex
 	told   []types.NamespacedName
 }
 
-func inBubble(t *testing.T, test func(*testing.T, *world)) {
+func inBubble(t *testing.T, test func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{sender: &sender{answers: map[string]func() (*http.Response, error){}, asked: map[string]int{}}}
+		w := &world{t: t, sender: &sender{answers: map[string]func() (*http.Response, error){}, asked: map[string]int{}}}
 		w.Cache = New(Options{Client: &http.Client{Transport: w.sender}})
 		w.OnChange(func(users []types.NamespacedName) {
 			w.mu.Lock()
@@ -100,7 +101,7 @@ func inBubble(t *testing.T, test func(*testing.T, *world)) {
 		ctx, cancel := context.WithCancel(t.Context())
 		stopped := make(chan error)
 		go func() { stopped <- w.Start(ctx) }()
-		test(t, w)
+		test(w)
 		cancel()
 		if err := <-stopped; err != nil {
 			t.Error(err)
@@ -135,15 +136,15 @@ func expect[T any](t *testing.T, what string, got, want T) {
 }
 
 func TestNobodyWaits(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.sender.publishes(address, keySet("1"), "")
 		start := time.Now()
-		expect(t, "at once it", w.knows(orders), "")
-		expect(t, "asking took", time.Since(start), 0)
-		expect(t, "who is told", w.after(2*time.Second), []types.NamespacedName{orders})
-		expect(t, "then it", w.knows(orders), "1")
-		expect(t, "another", w.knows(pay), "1")
-		expect(t, "requests", w.sender.times(address), 1)
+		expect(w.t, "at once it", w.knows(orders), "")
+		expect(w.t, "asking took", time.Since(start), 0)
+		expect(w.t, "who is told", w.after(2*time.Second), []types.NamespacedName{orders})
+		expect(w.t, "then it", w.knows(orders), "1")
+		expect(w.t, "another", w.knows(pay), "1")
+		expect(w.t, "requests", w.sender.times(address), 1)
 	})
 }
 
@@ -163,105 +164,105 @@ func TestRefresh(t *testing.T) {
 		"negative":          {"max-age=-5", 10 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, w *world) {
+			inBubble(t, func(w *world) {
 				w.sender.publishes(address, keySet("1"), c.cacheControl)
 				w.knows(orders)
 				w.after(time.Second)
 				w.sender.publishes(address, keySet("2"), c.cacheControl)
-				expect(t, "who is told before", len(w.after(c.within*9/10-2*time.Second)), 0)
-				expect(t, "before", w.knows(orders), "1")
-				expect(t, "who is told", w.after(c.within/10+4*time.Second), []types.NamespacedName{orders})
-				expect(t, "after", w.knows(orders), "2")
-				expect(t, "who is told of the same again", len(w.after(c.within+2*time.Second)), 0)
+				expect(w.t, "who is told before", len(w.after(c.within*9/10-2*time.Second)), 0)
+				expect(w.t, "before", w.knows(orders), "1")
+				expect(w.t, "who is told", w.after(c.within/10+4*time.Second), []types.NamespacedName{orders})
+				expect(w.t, "after", w.knows(orders), "2")
+				expect(w.t, "who is told of the same again", len(w.after(c.within+2*time.Second)), 0)
 			})
 		})
 	}
 }
 
 func TestFailures(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.knows(orders)
-		expect(t, "who is told", w.after(2*time.Second), []types.NamespacedName{orders})
-		expect(t, "it", w.knows(orders), "the answer was 404 Not Found")
+		expect(w.t, "who is told", w.after(2*time.Second), []types.NamespacedName{orders})
+		expect(w.t, "it", w.knows(orders), "the answer was 404 Not Found")
 
-		expect(t, "who is told of the same again", len(w.after(12*time.Second)), 0)
-		expect(t, "requests", w.sender.times(address), 2)
+		expect(w.t, "who is told of the same again", len(w.after(12*time.Second)), 0)
+		expect(w.t, "requests", w.sender.times(address), 2)
 		w.after(time.Hour)
 		if n := w.sender.times(address); n < 10 || n > 16 {
-			t.Errorf("%d requests in an hour: the waits should double up to ten minutes", n)
+			w.t.Errorf("%d requests in an hour: the waits should double up to ten minutes", n)
 		}
 
 		w.sender.says(address, func() (*http.Response, error) {
 			return nil, &net.DNSError{Err: "no such host", Name: "sender.example.com"}
 		})
-		expect(t, "who is told of another problem", w.after(11*time.Minute), []types.NamespacedName{orders})
-		expect(t, "it", w.knows(orders), "the name of the host can't be resolved")
+		expect(w.t, "who is told of another problem", w.after(11*time.Minute), []types.NamespacedName{orders})
+		expect(w.t, "it", w.knows(orders), "the name of the host can't be resolved")
 
 		w.sender.publishes(address, keySet("1"), "")
-		expect(t, "who is told of the end", w.after(11*time.Minute), []types.NamespacedName{orders})
-		expect(t, "it", w.knows(orders), "1")
+		expect(w.t, "who is told of the end", w.after(11*time.Minute), []types.NamespacedName{orders})
+		expect(w.t, "it", w.knows(orders), "1")
 	})
 }
 
 func TestTheLastGoodDocumentIsKept(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.sender.publishes(address, keySet("1"), "")
 		w.knows(orders)
 		w.after(2 * time.Second)
 		for _, bad := range []string{"<html>Maintenance</html>", `{"keys":[]}`, "", strings.Repeat("a", verify.MaxFetchBytes+1)} {
 			w.sender.publishes(address, bad, "")
 			before := w.sender.times(address)
-			expect(t, "who is told", len(w.after(11*time.Minute)), 0)
+			expect(w.t, "who is told", len(w.after(11*time.Minute)), 0)
 			if got := w.knows(orders); !strings.HasPrefix(got, "1 ") || strings.Contains(got, "Maintenance") {
-				t.Errorf("it is %q", got)
+				w.t.Errorf("it is %q", got)
 			}
 			if w.sender.times(address) == before {
-				t.Error("nobody asked again")
+				w.t.Error("nobody asked again")
 			}
 		}
 		w.sender.publishes(address, keySet("1"), "")
-		expect(t, "who is told of the same keys", len(w.after(11*time.Minute)), 0)
-		expect(t, "it", w.knows(orders), "1")
+		expect(w.t, "who is told of the same keys", len(w.after(11*time.Minute)), 0)
+		expect(w.t, "it", w.knows(orders), "1")
 	})
 }
 
 func TestWhatNobodyUsesIsNotFetched(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		w.sender.publishes(address, keySet("1"), "")
 		w.knows(orders)
 		w.knows(pay)
 		w.after(2 * time.Second)
 		w.Use(orders)
 		w.after(11 * time.Minute)
-		expect(t, "requests for the other user", w.sender.times(address), 2)
+		expect(w.t, "requests for the other user", w.sender.times(address), 2)
 
 		other := verify.FetchSource{URL: "https://sender.example.com/other", Algorithm: verify.JSONWebToken}
 		w.Use(pay, other)
 		w.after(24 * time.Hour)
-		expect(t, "requests after all have gone", w.sender.times(address), 2)
+		expect(w.t, "requests after all have gone", w.sender.times(address), 2)
 		w.Use(pay)
-		expect(t, "documents", len(w.entries)+len(w.used), 0)
+		expect(w.t, "documents", len(w.entries)+len(w.used), 0)
 
 		w.knows(orders)
 		w.Use(orders) // while it is asked for
-		expect(t, "who is told", len(w.after(time.Minute)), 0)
-		expect(t, "documents", len(w.entries), 0)
+		expect(w.t, "who is told", len(w.after(time.Minute)), 0)
+		expect(w.t, "documents", len(w.entries), 0)
 	})
 }
 
 func TestBounds(t *testing.T) {
-	inBubble(t, func(t *testing.T, w *world) {
+	inBubble(t, func(w *world) {
 		user := func(i int) types.NamespacedName { return types.NamespacedName{Namespace: "shop", Name: fmt.Sprint(i)} }
 		for i := range maxSources {
 			url := fmt.Sprintf("https://sender.example.com/%d", i)
 			w.sender.publishes(url, keySet("1"), "max-age=86400")
 			w.Use(user(i), verify.FetchSource{URL: url, Algorithm: verify.JSONWebToken})
 		}
-		expect(t, "one more", w.knows(orders), "there are too many other documents to fetch")
-		expect(t, "who is told", len(w.after(time.Duration(maxSources/maxRequests+2)*time.Second)), maxSources)
-		expect(t, "requests at a time", w.sender.most, maxRequests)
+		expect(w.t, "one more", w.knows(orders), "there are too many other documents to fetch")
+		expect(w.t, "who is told", len(w.after(time.Duration(maxSources/maxRequests+2)*time.Second)), maxSources)
+		expect(w.t, "requests at a time", w.sender.most, maxRequests)
 		w.Use(user(0))
-		expect(t, "when one goes it", w.knows(orders), "")
+		expect(w.t, "when one goes it", w.knows(orders), "")
 	})
 }
 

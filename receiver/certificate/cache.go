@@ -52,8 +52,8 @@ func NewCache(getter Getter, now func() time.Time) *Cache {
 // must not be changed. The error does not repeat the address. It returns early when
 // ctx ends; a request that is under way goes on for the others who wait for it.
 func (c *Cache) Get(ctx context.Context, address string) ([]byte, error) {
-	if document, err, ok := c.look(address); ok {
-		return document, err
+	if known := c.look(address); known != nil {
+		return known.document, known.err
 	}
 	flight := c.flights.DoChan(address, func() (any, error) { return c.fetch(context.WithoutCancel(ctx), address) })
 	select {
@@ -65,26 +65,23 @@ func (c *Cache) Get(ctx context.Context, address string) ([]byte, error) {
 	}
 }
 
-// look finds what is known of address.
-func (c *Cache) look(address string) (document []byte, err error, ok bool) {
+// look returns what is known of address; nil: nothing.
+func (c *Cache) look(address string) *item {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.now()
 	if found := c.kept.find(address, now); found != nil {
-		return found.document, nil, true
+		return found
 	}
-	if found := c.failed.find(address, now); found != nil {
-		return nil, found.err, true
-	}
-	return nil, nil, false
+	return c.failed.find(address, now)
 }
 
 // fetch requests address and notes the outcome. That we have too much to do says
 // nothing about the address.
 func (c *Cache) fetch(ctx context.Context, address string) ([]byte, error) {
 	// A flight that landed after look was asked may have brought it.
-	if document, err, ok := c.look(address); ok {
-		return document, err
+	if known := c.look(address); known != nil {
+		return known.document, known.err
 	}
 	document, err := c.getter.Get(ctx, address)
 	if block, _ := pem.Decode(document); err == nil && (block == nil || block.Type != "CERTIFICATE") {

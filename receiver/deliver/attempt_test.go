@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/receiver/egress"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -58,7 +59,7 @@ func TestClassifyError(t *testing.T) {
 		"DNS knows no Service":  {&net.OpError{Op: "dial", Err: &net.DNSError{IsNotFound: true}}, held},
 		"no answer in time":     {context.DeadlineExceeded, failed},
 		"connection refused":    {&net.OpError{Op: "dial", Err: errors.New("connection refused")}, failed},
-		"a forbidden address":   {errForbidden, failed},
+		"a forbidden address":   {egress.ErrForbidden, failed},
 		"an answer cut in half": {errors.New("unexpected EOF"), failed},
 	} {
 		if got := classifyError(test.err); got.verdict != test.want || got.err == nil {

@@ -76,7 +76,7 @@ func TestWhatCountsOutlivesChangesOfTheRoute(t *testing.T) {
 	first.Rate.AllowN(now, 2)
 
 	second := apply(func(r *Route) { r.Endpoint.Generation++ })
-	if second == first || second.BytesInFlight.Load() != 7 || second.Rate.AllowN(now, 1) {
+	if second == first || second.BytesInFlight.Load() != 7 || second.Handshakes != first.Handshakes || second.Rate.AllowN(now, 1) {
 		t.Error("a change of something else has reset the counters")
 	}
 	third := apply(func(r *Route) { r.Limits.RateLimit = &RateLimit{PerSecond: 5, Burst: 5} })

@@ -184,7 +184,10 @@ func (a *compiledAnswer) json(s *scope) ([]byte, *Rejection) {
 }
 
 func appendQuoted(document []byte, text string) []byte {
-	quoted, _ := json.Marshal(text) // a string has no way to fail
+	quoted, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // a string always marshals
+	}
 	return append(document, quoted...)
 }
 

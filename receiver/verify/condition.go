@@ -87,7 +87,7 @@ func (c *compiler) conditions(field string, list []Condition, claims bool) condi
 }
 
 func (c *compiler) condition(field string, in *Condition, claims bool) condition {
-	at, err := in.Location.compile()
+	at, err := in.compile()
 	c.fail(field, err)
 	c.check(at.kind != inClaim || claims, field+".claim", "there are no claims here: they are those of a verified token")
 	k := condition{at: at, equals: in.Equals, parameter: in.Parameter}

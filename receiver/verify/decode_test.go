@@ -130,7 +130,7 @@ func TestBatches(t *testing.T) {
 	distinct := map[string]bool{}
 	for _, body := range []string{`["a","b"]`, `["b","a"]`, `["ab",""]`, `["a","bc"]`, `["ab","c"]`, `["abc"]`, `["a","b","c"]`} {
 		var ids []string
-		for _, id := range strings.Split(strings.Trim(body, "[]"), ",") {
+		for id := range strings.SplitSeq(strings.Trim(body, "[]"), ",") {
 			ids = append(ids, strings.Trim(id, `"`))
 		}
 		distinct[batch(ids)] = true

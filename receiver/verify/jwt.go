@@ -187,7 +187,7 @@ func (t *compiledToken) judgeTimes(claims []byte, now time.Time) (issued time.Ti
 // which may have a fraction. Zero: there is none.
 func numericDate(claims []byte, name string) (time.Time, *Rejection) {
 	value := member(claims, name)
-	if value == nil || value[0] == 'n' {
+	if len(value) == 0 || value[0] == 'n' {
 		return time.Time{}, nil
 	}
 	seconds, err := strconv.ParseFloat(string(value[:valueEnd(value)]), 64)

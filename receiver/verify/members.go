@@ -44,7 +44,7 @@ func appendMembers(text []byte, names []string, r *Request) ([]byte, *Rejection)
 	}
 	before := len(text)
 	for i, value := range values {
-		if value == nil || value[0] == 'n' {
+		if len(value) == 0 || value[0] == 'n' {
 			continue
 		}
 		scalar, ok := scalar(value)

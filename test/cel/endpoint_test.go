@@ -91,7 +91,7 @@ func TestEndpointParameters(t *testing.T) {
 		many[i] = strings.Repeat("a", i+1)
 	}
 	check(t, manifest(t, minimalEndpoint), []rule{
-		{field: field, says: "spec.parameters in body should have at least 1 items", good: []any{parameters(parameter("topic", "a")), parameters(parameter("topic", many[:64]...), parameter("team", "a"))}, bad: []any{parameters()}},
+		{field: field, says: "spec.parameters in body should have at least 1 items", good: []any{parameters(parameter("topic", "a")), parameters(parameter("topic", many[:64]...), parameter("team", "a"))}, bad: []any{[]any{}}},
 		{field: field, says: "@spec.parameters[0].values: Required value", bad: []any{parameters(map[string]any{"name": "topic"})}},
 		{field: field, says: "@spec.parameters[0].values: spec.parameters[0].values in body should have at least 1 items", bad: []any{parameters(map[string]any{"name": "topic", "values": []any{}})}},
 		{field: field, says: "@spec.parameters[0].values[0]: spec.parameters[0].values[0] in body should be at least 1 chars long", bad: []any{parameters(parameter("topic", ""))}},

@@ -11,8 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -43,7 +41,6 @@ func TestHTTP(t *testing.T) {
 	if vectors == nil {
 		return
 	}
-	trustCertificates(t, vectors)
 	senders := loadSenders(t)
 	events, err := store.Open(t.Context(), store.Options{URL: redistest.Start(t).URL()})
 	if err != nil {
@@ -223,21 +220,6 @@ func (v *vector) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("there is nothing at %s", r.URL)
 	}
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(v.Key["x509_pem"]))}, nil
-}
-
-// trustCertificates makes the certificates of the vectors trusted roots: the
-// vectors don't hold the chains that led from them to the roots of their time.
-func trustCertificates(t *testing.T, vectors []vector) {
-	t.Helper()
-	var trusted strings.Builder
-	for i := range vectors {
-		trusted.WriteString(vectors[i].Key["x509_pem"])
-	}
-	path := filepath.Join(t.TempDir(), "roots.pem")
-	if err := os.WriteFile(path, []byte(trusted.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("SSL_CERT_FILE", path) // crypto/x509 reads it when it needs a root for the first time
 }
 
 // route compiles an endpoint for the vector.

@@ -296,12 +296,12 @@ func TestToleranceHasTwoSides(t *testing.T) {
 			continue
 		}
 		tolerance, at := time.Duration(s.scheme.Timestamp.ToleranceSeconds)*time.Second, s.signedAt(t)
-		for _, side := range []time.Duration{1, -1} {
-			if reason := all.judgeSpecimen(t, &s, s.request(), at.Add(side*tolerance)); reason != "" {
-				t.Errorf("%s at %s: %s", s.preset, side*tolerance, reason)
+		for edge, beyond := range map[time.Duration]time.Duration{tolerance: tolerance + time.Second, -tolerance: -tolerance - time.Second} {
+			if reason := all.judgeSpecimen(t, &s, s.request(), at.Add(edge)); reason != "" {
+				t.Errorf("%s at %s: %s", s.preset, edge, reason)
 			}
-			if reason := all.judgeSpecimen(t, &s, s.request(), at.Add(side*(tolerance+time.Second))); reason != verify.TimestampOutsideTolerance {
-				t.Errorf("%s a second beyond %s: %q", s.preset, side*tolerance, reason)
+			if reason := all.judgeSpecimen(t, &s, s.request(), at.Add(beyond)); reason != verify.TimestampOutsideTolerance {
+				t.Errorf("%s a second beyond %s: %q", s.preset, edge, reason)
 			}
 		}
 	}

@@ -2,7 +2,7 @@ package conformance
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what Twilio, Trello and Mandrill sign with
+	"crypto/sha1" // what Twilio, Trello and Mandrill sign with
 	"crypto/sha256"
 	"encoding/base64"
 	"hash"
