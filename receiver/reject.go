@@ -99,6 +99,8 @@ func rejectStore(err error) *reject {
 	switch {
 	case errors.Is(err, store.ErrBusy):
 		return unavailable("a copy of this event is being stored, please send again", retryBusy, err)
+	case errors.Is(err, store.ErrUnconfirmed):
+		return unavailable("the event is not stored safely enough yet, please send again", retryStore, err)
 	case errors.Is(err, store.ErrFull):
 		return unavailable("the event could not be stored for lack of room, please send again later", retryStore, err)
 	default:

@@ -92,7 +92,7 @@ func TestFailureIsNotTriedAgainAtOnce(t *testing.T) {
 		says   string
 	}{
 		"an error":   {func(writer http.ResponseWriter, _ *http.Request) { writer.WriteHeader(500) }, "answered 500"},
-		"a redirect": {func(writer http.ResponseWriter, r *http.Request) { http.Redirect(writer, r, "/b", 302) }, "answered 302"},
+		"a redirect": {func(writer http.ResponseWriter, r *http.Request) { http.Redirect(writer, r, "/b", http.StatusFound) }, "answered 302"},
 		"a page":     {func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, "<html>") }, "not a certificate"},
 		"a key": {func(writer http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(writer, strings.ReplaceAll(certOf(""), "CERTIFICATE", "PUBLIC KEY"))

@@ -54,15 +54,16 @@ type AcceptOptions struct {
 // Accept stores e and the marks that make duplicates known, in one atomic step.
 //
 // The leases are those of the deliveries that the caller owns now, one for each
-// target after Accepted and none otherwise. An error is ErrUnavailable, ErrFull
-// or ErrBusy, or about options that can't be right; the sender gets 503 and may
-// send again. After ErrUnavailable the event may be stored all the same; it is
-// delivered then, and the second copy is a Duplicate.
+// target after Accepted and none otherwise. An error is ErrUnavailable, ErrFull,
+// ErrUnconfirmed, ErrBusy or ErrInFlight, or about options that can't be right; the sender
+// gets 503 and may send again. After ErrUnavailable the event may be stored all
+// the same, after ErrUnconfirmed it is; it is delivered then, when its lease
+// ends, and the second copy is a Duplicate.
 func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome, []Lease, error) {
 	if err := o.validate(); err != nil {
 		return 0, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
 	r := &record{event: e, facts: facts{targets: o.Targets, window: s.Now().Add(o.Window), received: e.ReceivedAt}}
 	if len(r.targets) == 0 {
@@ -94,12 +95,12 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, lease time.
 	const doing = "store an event"
 	now := s.Now()
 	end := s.leaseEnd(now, lease)
-	args := make([]any, 0, 4+len(r.targets))
-	args = append(args, r.encode(), end, now.UnixMicro(), Failure{Since: now}.encode())
+	args := make([]any, 0, 5+len(r.targets))
+	args = append(args, r.encode(), end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag())
 	for _, target := range r.targets {
 		args = append(args, member(id, target))
 	}
-	reply, err := s.run(ctx, acceptScript, deliveryKeys(id), args...)
+	reply, err := s.runConfirmed(ctx, acceptScript, deliveryKeys(id), args...)
 	if err != nil {
 		return 0, nil, classify(doing, err)
 	}
@@ -110,6 +111,8 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, lease time.
 		return Duplicate, nil, nil
 	case "revived":
 		return Revived, nil, nil
+	case "busy":
+		return 0, nil, ErrInFlight
 	default:
 		return 0, nil, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}

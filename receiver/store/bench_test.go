@@ -72,7 +72,7 @@ func BenchmarkAccept(b *testing.B) {
 }
 
 func acceptArgs(id ref, r *record, end int64) []any {
-	return []any{r.encode(), end, end, "{}", member(id, "")}
+	return []any{r.encode(), end, end, "{}", 0, member(id, "")}
 }
 
 // BenchmarkLife accepts and delivers, the two steps of an event without trouble.
@@ -86,6 +86,24 @@ func BenchmarkLife(b *testing.B) {
 		}
 		return s.Delivered(context.Background(), leases[0])
 	})
+}
+
+// BenchmarkConfirmed accepts with and without waiting for a replica, both with
+// an append-only file that is fsynced before each answer.
+func BenchmarkConfirmed(b *testing.B) {
+	args := []string{"--appendonly", "yes", "--appendfsync", "always"}
+	master := redistest.Start(b, args...)
+	redistest.StartReplica(b, master, args...)
+	for name, wait := range map[string]Wait{"plain": {}, "waiting": {Replicas: 1}} {
+		b.Run(name, func(b *testing.B) {
+			s := openWith(b, Options{URL: master.URL(), Wait: wait})
+			inParallel(b, func(i int64) error {
+				_, _, err := s.Accept(context.Background(), sampleEvent(b.Name(), strconv.FormatInt(i, 10)),
+					AcceptOptions{Window: time.Hour, Lease: time.Minute})
+				return err
+			})
+		})
+	}
 }
 
 // BenchmarkRecord measures the codec on a webhook of 2 KiB.

@@ -18,6 +18,9 @@ type ClaimOptions struct {
 	MaxBytes int64
 	// Lease is how long this process owns what it takes.
 	Lease time.Duration
+	// Blocked are targets that take nothing now. What is due for them is parked
+	// instead of taken, without its events being read.
+	Blocked []Target
 }
 
 // Delivery is one delivery that this process owns.
@@ -40,7 +43,13 @@ type Claimed struct {
 	// Unreadable counts deliveries whose record this version can't read. They
 	// keep their lease and are due again when it ends; nothing is dropped.
 	Unreadable int
+	// Parked counts the deliveries that went to the backlogs of ClaimOptions.Blocked.
+	Parked int
 }
+
+// parkBatch is the most entries of a partition that one Claim looks at for the
+// sake of those to be parked: a script holds up all of Redis while it runs.
+const parkBatch = 128
 
 // Claim takes deliveries that are due: those whose owner died, those given back
 // and those whose next attempt is due. Partitions take turns to be first. With
@@ -67,6 +76,7 @@ func (s *Store) Claim(ctx context.Context, o ClaimOptions) (Claimed, error) {
 				return c, classify(doing, errors.Join(err, s.load(ctx, &c, leases)))
 			}
 			leases = append(leases, taken.leases...)
+			c.Parked += taken.parked
 			score = taken.next
 		}
 		c.noteNext(score)
@@ -108,21 +118,29 @@ func (s *Store) earliest(ctx context.Context) (scores [partitions]int64, err err
 type taken struct {
 	leases []Lease
 	next   int64 // score of the earliest entry left, 0 if none
+	parked int
 }
 
 // claimPartition takes what o allows on top of the deliveries already held, and
 // lowers o.MaxBytes by what it took.
 func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end int64, o *ClaimOptions, held int) (taken, error) {
-	reply, err := s.run(ctx, claimScript, []string{dueKey(p), attemptsKey(p), delayedKey(p)},
-		now.UnixMicro(), end, o.Max-held, max(o.MaxBytes, 0), eventPrefix(p))
+	most := o.Max - held
+	args := []any{now.UnixMicro(), end, most, max(o.MaxBytes, 0), most, partitionKeys[p]}
+	if len(o.Blocked) > 0 {
+		args[4] = max(most, parkBatch)
+		for _, t := range o.Blocked {
+			args = append(args, t.name())
+		}
+	}
+	reply, err := s.run(ctx, claimScript, []string{dueKey(p), attemptsKey(p), delayedKey(p), parkedKey(p), backlogsKey(p)}, args...)
 	if err != nil {
 		return taken{}, err
 	}
 	list, ok := reply.([]any)
-	if !ok || len(list) < 2 {
+	if !ok || len(list) < 3 {
 		return taken{}, fmt.Errorf("unexpected reply %v to the claim script", reply)
 	}
-	var t taken
+	t := taken{leases: leasesOf(list[3:], end)}
 	if text, _ := list[0].(string); text != "" {
 		if t.next, err = parseScore(text); err != nil {
 			return taken{}, err
@@ -130,13 +148,21 @@ func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end in
 	}
 	bytes, _ := list[1].(int64)
 	o.MaxBytes -= bytes
-	for _, entry := range list[2:] {
+	parked, _ := list[2].(int64)
+	t.parked = int(parked)
+	return t, nil
+}
+
+// leasesOf reads the members that a script has leased until end.
+func leasesOf(members []any, end int64) []Lease {
+	leases := make([]Lease, 0, len(members))
+	for _, entry := range members {
 		name, _ := entry.(string)
 		if id, target, ok := splitMember(name); ok {
-			t.leases = append(t.leases, Lease{Target: target, Until: time.UnixMicro(end), ref: id, fence: end})
+			leases = append(leases, Lease{Target: target, Until: time.UnixMicro(end), ref: id, fence: end})
 		}
 	}
-	return t, nil
+	return leases
 }
 
 // load reads the events and failures of leases into c. After an error the

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -17,23 +18,41 @@ const settled = 30 * time.Second
 // that, since the Accept that set it may have failed afterwards or may have met
 // an event of the same id but other content: so the event itself is asked.
 func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o AcceptOptions) (bool, error) {
+	mark := contentMark{key: contentKey(contentRef(endpoint, o.Content)), owner: id, at: s.Now()}
+	return s.claimContent(ctx, mark, o.Content, o.Window)
+}
+
+// contentMark says that signed content belongs to an event.
+type contentMark struct {
+	key   string
+	owner ref
+	at    time.Time
+}
+
+// value is what the key holds.
+func (m contentMark) value() string {
+	return string(m.owner) + "|" + strconv.FormatInt(m.at.UnixMilli(), 10)
+}
+
+func (s *Store) claimContent(ctx context.Context, m contentMark, content *[32]byte, window time.Duration) (bool, error) {
 	const doing = "mark the content of an event"
-	key := contentKey(contentRef(endpoint, o.Content))
-	other, err := s.mark(ctx, key, id, "", o.Window)
+	other, err := s.mark(ctx, m, "", window)
 	if err != nil || other == "" {
 		return false, classify(doing, err)
 	}
 	owner, age := s.parseMark(other)
 	stored, err := s.storedContent(ctx, owner)
 	switch {
+	case errors.Is(err, ErrInFlight):
+		return false, err
 	case err != nil:
 		return false, classify(doing, err)
-	case stored == contentSame(o.Content):
+	case stored == contentSame(content):
 		return true, nil
 	case stored == "" && age < settled:
 		return false, ErrBusy
 	}
-	left, err := s.mark(ctx, key, id, other, o.Window)
+	left, err := s.mark(ctx, m, other, window)
 	if err != nil {
 		return false, classify(doing, err)
 	}
@@ -44,9 +63,9 @@ func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o Acce
 }
 
 // mark runs the script and returns the mark that is in the way, or "".
-func (s *Store) mark(ctx context.Context, key string, id ref, takeOver string, window time.Duration) (string, error) {
-	reply, err := s.run(ctx, markScript, []string{key},
-		string(id), s.Now().UnixMilli(), max(window.Milliseconds(), 1), takeOver)
+func (s *Store) mark(ctx context.Context, m contentMark, takeOver string, window time.Duration) (string, error) {
+	reply, err := s.run(ctx, markScript, []string{m.key},
+		string(m.owner), m.at.UnixMilli(), max(window.Milliseconds(), 1), takeOver)
 	if err != nil {
 		return "", err
 	}
@@ -66,19 +85,33 @@ func (s *Store) parseMark(mark string) (owner ref, age time.Duration) {
 
 // storedContent returns the digest that is stored with an event, pending or
 // delivered; "" if the event is not stored, and "none" if its digest is not.
+// ErrInFlight: the event is with its target, and may be forgotten after that.
 func (s *Store) storedContent(ctx context.Context, owner ref) (string, error) {
 	if owner == "" {
 		return "", nil
 	}
-	start, err := s.client.GetRange(ctx, eventKey(owner), 0, digestEnd-1).Result()
+	start, err := s.eventStart(ctx, owner)
 	switch {
 	case err != nil || start == "":
 		return "", err
+	case start[0] == stateSync:
+		return "", ErrInFlight
 	case len(start) < digestEnd:
 		return "none", nil
 	default:
 		return start[digestStart:], nil
 	}
+}
+
+// eventStart reads a stored event up to its digest. What is found decides about
+// a 2xx, so enough servers must have it.
+func (s *Store) eventStart(ctx context.Context, id ref) (string, error) {
+	if s.confirmer == nil {
+		return s.client.GetRange(ctx, eventKey(id), 0, digestEnd-1).Result()
+	}
+	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventKey(id), deadKey(id.partition())}, digestEnd-1)
+	start, _ := reply.(string)
+	return start, err
 }
 
 func contentSame(content *[32]byte) string { return string(content[:]) }

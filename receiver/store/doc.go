@@ -7,7 +7,7 @@
 // The ref chooses one of 64 partitions; {p} is the hash tag, so all keys of an
 // event live on one shard of a cluster and each step can be one script.
 //
-//	sallyport:{p}:event:<ref>    the record (state P, no expiry), later a marker (state D, expires)
+//	sallyport:{p}:event:<ref>    the record (state P, no expiry), later a marker (state D, expires); or a mark (state S, expires)
 //	sallyport:{p}:due            sorted set: delivery → when it may be claimed (us)
 //	sallyport:{p}:attempts       hash: delivery → Failure as JSON, for those that failed once
 //	sallyport:{p}:delayed        sorted set: delivery that failed once → when received (ms)
@@ -66,6 +66,31 @@
 //	                               they are what makes room
 //	Redis restarts                 scripts are loaded again on NOSCRIPT; what is kept is up to
 //	                               appendonly and appendfsync, see CheckPolicy
+//
+// # Waiting for other servers
+//
+// With Options.Wait, an Accept is answered when so many servers have what it is
+// about. Redis can only be asked for what one connection wrote, so the scripts
+// of an Accept go to their server in one pipeline with WAIT or WAITAOF at its
+// end (confirmer). What they find stored was maybe written by another connection
+// and never confirmed: they write its first byte again, so that no Duplicate is
+// answered that is less safe than an Accepted. If too few servers have it in
+// time the answer is ErrUnconfirmed: the event is stored and will be delivered,
+// and its sender has to come again. Finish waits, too, and nothing else does. A Delivered, Retry or Dead
+// that a failover forgets leads to one more delivery, not to a loss.
+//
+// # While the sender waits
+//
+// Of an event whose sender gets the target's answer nothing is stored. Its key
+// holds a mark (state S), which Begin sets if there is nothing, and which ends by
+// itself. Finish makes a marker (state D) of it, Forget removes it:
+//
+//	(nothing) ──Begin──▶ mark ──Finish──▶ marker ──window──▶ (nothing)
+//	                     └────Forget, or the lease ends────▶ (nothing)
+//
+// A mark is fenced by its own random bytes, so a late owner removes nothing of a
+// copy that came since. Finish needs no fence: that the target has the event stays
+// true. While there is a mark, Begin and Accept answer ErrInFlight.
 //
 // # Replay protection
 //

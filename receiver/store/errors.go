@@ -23,6 +23,15 @@ var (
 	// ErrBusy: the same content is being stored under another event id right
 	// now, and it is not known yet how that ends. Send again in some seconds.
 	ErrBusy = errors.New("the same content is being stored under another event id; send again")
+	// ErrInFlight: a copy of the event, or of its signed content, is with the target
+	// while its sender waits, and it is not known yet how that ends.
+	ErrInFlight = errors.New("a copy of the event is with the target right now; send again")
+	// ErrUnconfirmed: the event is stored, but not on as many servers as
+	// Options.Wait asks for. It is delivered; a copy of it is a Duplicate as soon
+	// as enough servers have it, and meets this error until then.
+	ErrUnconfirmed = errors.New("the event is stored, but too few servers have it for a promise")
+	// ErrUnsupported: the server can't do what Options.Wait asks for.
+	ErrUnsupported = errors.New("redis can't confirm events as asked for")
 )
 
 // classify turns what the client returned into one of the errors above.
@@ -32,9 +41,11 @@ func classify(doing string, err error) error {
 		return nil
 	case redis.IsOOMError(err):
 		return fmt.Errorf("%s: %w", doing, ErrFull)
+	case errors.Is(err, ErrUnconfirmed), errors.Is(err, ErrUnsupported):
+		return fmt.Errorf("%s: %w", doing, err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, context.Canceled)
 	default:
-		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, explainTLS(err))
 	}
 }

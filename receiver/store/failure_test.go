@@ -97,6 +97,9 @@ func TestALostReplyIsRepeated(t *testing.T) {
 	must(t, s.Postpone(t.Context(), lease, clock.Now().Add(-time.Second)))
 	lease = claim(t, s, 1)[0].Lease
 	lose()
+	must(t, s.Park(t.Context(), lease, hooks.Endpoint, clock.Now()))
+	lease = unpark(t, s, 1)[0].Lease
+	lose()
 	must(t, s.Delivered(t.Context(), lease))
 	if !proxy.Lost() {
 		t.Error("the last reply was not lost: the test tests nothing")
@@ -191,6 +194,8 @@ func TestAFullRedisTakesNothingAndStillDrains(t *testing.T) {
 	must(t, s.Postpone(t.Context(), took[0].Lease, clock.Now().Add(time.Hour)))
 	must(t, s.Retry(t.Context(), took[1].Lease, clock.Now().Add(time.Hour), Failure{Attempts: 1, Error: "x"}))
 	must(t, s.Dead(t.Context(), took[2].Lease, Failure{Attempts: 1}))
+	must(t, s.Park(t.Context(), took[3].Lease, hooks.Endpoint, clock.Now()))
+	took[3] = unpark(t, s, 1)[0]
 	if err := store(stored); !errors.Is(err, ErrFull) {
 		t.Fatalf("still full: got %v, want ErrFull", err)
 	}
@@ -210,7 +215,9 @@ func TestCheckPolicy(t *testing.T) {
 	}{
 		"safe":       {[]string{"--appendonly", "yes", "--maxmemory-policy", "noeviction"}, nil},
 		"cache":      {[]string{"--maxmemory-policy", "allkeys-lru"}, []string{"maxmemory-policy", "appendonly"}},
-		"no answers": {[]string{"--rename-command", "CONFIG", "\"\""}, []string{"CONFIG GET is refused"}},
+		"by seconds": {[]string{"--appendonly", "yes", "--appendfsync", "everysec"}, nil},
+		"some time":  {[]string{"--appendonly", "yes", "--appendfsync", "no"}, []string{"appendfsync"}},
+		"no answers": {[]string{"--rename-command", "CONFIG", "HIDDEN"}, []string{"CONFIG GET is refused"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, redistest.Start(t, test.args...), nil)

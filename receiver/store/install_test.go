@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ func life(t *testing.T, s *Store, clock *fakeClock) {
 	wantStats(t, s, 0, 0, 20)
 	accept(t, s, "3", testOptions, Revived)
 	d := claim(t, s, 1)[0]
+	must(t, s.Park(t.Context(), d.Lease, hooks.Endpoint, clock.Now()))
+	d = unpark(t, s, 1)[0]
 	renewed, err := s.Renew(t.Context(), d.Lease, time.Hour)
 	must(t, err)
 	must(t, s.Delivered(t.Context(), renewed))
@@ -33,25 +36,25 @@ func TestUnixSocket(t *testing.T) {
 	life(t, openWith(t, Options{URL: redistest.Start(t).SocketURL(), Clock: clock.Now}), clock)
 }
 
-// A cluster refuses scripts whose keys live on different shards.
-func TestCluster(t *testing.T) {
-	server := redistest.Start(t, "--cluster-enabled", "yes")
-	setup := openStore(t, server, nil)
-	must(t, setup.client.Do(t.Context(), "cluster", "addslotsrange", 0, 16383).Err())
-	awaitCluster(t, setup)
-	clock := newFakeClock()
-	life(t, openWith(t, Options{URL: server.URL() + "?cluster=true", Clock: clock.Now}), clock)
-}
-
-func awaitCluster(t *testing.T, s *Store) {
-	t.Helper()
-	for range 2000 {
-		if s.client.Set(t.Context(), "ready", "1", 0).Err() == nil {
-			return
-		}
-		time.Sleep(5 * time.Millisecond) // the server announces this to nobody
+// Redis forgets its scripts when it restarts. Those that share a round trip then
+// are refused together, and sent again with their text.
+func TestScriptsOfAGroupAreLoadedAgain(t *testing.T) {
+	s := openStore(t, redistest.Start(t), nil)
+	const n = 300
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			if i%100 == 50 {
+				must(t, s.client.ScriptFlush(t.Context()).Err())
+			}
+			outcome, _, err := s.Accept(t.Context(), sampleEvent("team/hooks", fmt.Sprint(i)), testOptions)
+			if err != nil || outcome != Accepted {
+				t.Errorf("Accept(%d) = %s, %v", i, outcome, err)
+			}
+		})
 	}
-	t.Fatal("the cluster does not serve its slots")
+	all.Wait()
+	wantStats(t, s, n, 0, 0)
 }
 
 // Two receivers whose clocks differ agree on when a lease ends.

@@ -64,12 +64,17 @@ var partitionKeys = func() (keys [partitions]string) {
 	return keys
 }()
 
-// Each key exists once per partition, event and content keys once per event.
+// Each key exists once per partition, event and content keys once per event,
+// backlog keys once per target that has one.
 func dueKey(p int) string      { return partitionKeys[p] + "due" }
 func attemptsKey(p int) string { return partitionKeys[p] + "attempts" }
 func delayedKey(p int) string  { return partitionKeys[p] + "delayed" }
 func deadKey(p int) string     { return partitionKeys[p] + "dead" }
+func parkedKey(p int) string   { return partitionKeys[p] + "parked" }
+func backlogsKey(p int) string { return partitionKeys[p] + "backlogs" }
 func eventPrefix(p int) string { return partitionKeys[p] + "event:" }
+
+func backlogKey(p int, t Target) string { return partitionKeys[p] + "backlog:" + t.name() }
 
 func eventKey(r ref) string   { return eventPrefix(r.partition()) + string(r) }
 func contentKey(r ref) string { return partitionKeys[r.partition()] + "content:" + string(r) }
@@ -78,7 +83,7 @@ func contentKey(r ref) string { return partitionKeys[r.partition()] + "content:"
 // the order in which the scripts expect them.
 func deliveryKeys(r ref) []string {
 	p := r.partition()
-	return []string{eventPrefix(p) + string(r), dueKey(p), attemptsKey(p), delayedKey(p), deadKey(p)}
+	return []string{eventPrefix(p) + string(r), dueKey(p), attemptsKey(p), delayedKey(p), deadKey(p), parkedKey(p)}
 }
 
 // member names one delivery in the indexes of its partition.

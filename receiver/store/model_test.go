@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -12,8 +14,24 @@ import (
 
 // modelDelivery is what a delivery should be in, by plain bookkeeping.
 type modelDelivery struct {
-	dead bool
-	due  time.Time // when it may be claimed
+	dead   bool
+	parked bool
+	since  time.Time // when its age began
+	due    time.Time // when it may be claimed
+}
+
+// waits says whether a claim would take it.
+func (d *modelDelivery) waits(now time.Time) bool {
+	return d != nil && !d.dead && !d.parked && !d.due.After(now)
+}
+
+// modelTargets are the targets of the model, as names of endpoints; an event goes
+// to the one that its number says.
+const modelTargets = 3
+
+func modelEndpoint(id string) string {
+	n, _ := strconv.Atoi(id)
+	return fmt.Sprint("team/hooks-", n%modelTargets)
 }
 
 // model runs random steps of several owners against a store and against plain
@@ -47,11 +65,13 @@ func TestRandomSteps(t *testing.T) {
 
 func (m *model) step() {
 	m.clock.Advance(time.Duration(m.random.IntN(3000)+1) * time.Millisecond)
-	switch m.random.IntN(4) {
+	switch m.random.IntN(6) {
 	case 0:
 		m.accept(fmt.Sprint(m.random.IntN(40)))
 	case 1:
 		m.claim(m.random.IntN(4))
+	case 2:
+		m.unpark(m.random.IntN(4))
 	default:
 		if len(m.leases) > 0 {
 			m.transition(m.leases[m.random.IntN(len(m.leases))])
@@ -68,34 +88,109 @@ func (m *model) accept(id string) {
 	case d != nil && d.dead:
 		want = Revived
 	}
-	leases := accept(m.t, m.s, id, AcceptOptions{Window: 1000 * time.Hour, Lease: testLease}, want)
+	e := sampleEvent(modelEndpoint(id), id)
+	e.ReceivedAt = m.clock.Now()
+	got, leases, err := m.s.Accept(m.t.Context(), e, AcceptOptions{Window: 1000 * time.Hour, Lease: testLease})
+	if err != nil || got != want {
+		m.t.Fatalf("Accept(%s) = %s, %v, want %s", id, got, err, want)
+	}
 	switch want {
 	case Accepted:
-		m.events[id] = &modelDelivery{due: leases[0].Until}
+		m.events[id] = &modelDelivery{since: e.ReceivedAt, due: leases[0].Until}
 		m.leases = append(m.leases, modelLease{id, leases[0]})
 	case Revived:
-		*d = modelDelivery{due: m.clock.Now()}
+		*d = modelDelivery{since: m.clock.Now(), due: m.clock.Now()}
 	}
 }
 
+// claim claims, as one to whom a target or none is blocked.
 func (m *model) claim(most int) {
-	dueNow := 0
-	for _, d := range m.events {
-		if d != nil && !d.dead && !d.due.After(m.clock.Now()) {
-			dueNow++
+	now := m.clock.Now()
+	o := ClaimOptions{Max: most, MaxBytes: 1 << 30, Lease: testLease}
+	blocked := m.random.IntN(2 * modelTargets)
+	if blocked < modelTargets {
+		o.Blocked = []Target{{Endpoint: fmt.Sprint("team/hooks-", blocked)}}
+	}
+	isBlocked := func(id string) bool { return len(o.Blocked) > 0 && modelEndpoint(id) == o.Blocked[0].Endpoint }
+	free := 0
+	for id, d := range m.events {
+		if d.waits(now) && !isBlocked(id) {
+			free++
 		}
 	}
-	c, err := m.s.Claim(m.t.Context(), ClaimOptions{Max: most, MaxBytes: 1 << 30, Lease: testLease})
-	if err != nil || len(c.Deliveries) != min(most, dueNow) {
-		m.t.Fatalf("claimed %d of %d that are due, at most %d: %v", len(c.Deliveries), dueNow, most, err)
+	c, err := m.s.Claim(m.t.Context(), o)
+	if err != nil || len(c.Deliveries) != min(most, free) {
+		m.t.Fatalf("claimed %d of %d that are due, at most %d: %v", len(c.Deliveries), free, most, err)
 	}
 	for _, taken := range c.Deliveries {
 		d := m.events[taken.Event.ID]
-		if d == nil || d.dead || d.due.After(m.clock.Now()) {
-			m.t.Fatalf("claimed %s, which is %+v at %s", taken.Event.ID, d, m.clock.Now())
+		if !d.waits(now) || isBlocked(taken.Event.ID) {
+			m.t.Fatalf("claimed %s, which is %+v at %s", taken.Event.ID, d, now)
 		}
-		d.due = taken.Lease.Until
-		m.leases = append(m.leases, modelLease{taken.Event.ID, taken.Lease})
+		m.took(taken)
+	}
+	m.noteParked(c.Parked, func(id string, d *modelDelivery) bool { return d.waits(now) && isBlocked(id) })
+}
+
+func (m *model) took(taken Delivery) {
+	d := m.events[taken.Event.ID]
+	d.due, d.parked = taken.Lease.Until, false
+	m.leases = append(m.leases, modelLease{taken.Event.ID, taken.Lease})
+}
+
+// noteParked asks Redis which deliveries a claim has parked: so many, and only
+// those that it may.
+func (m *model) noteParked(want int, may func(string, *modelDelivery) bool) {
+	for id, d := range m.events {
+		if d == nil || d.dead || d.parked {
+			continue
+		}
+		r := eventRef(modelEndpoint(id), id)
+		score, err := m.s.client.ZScore(m.t.Context(), parkedKey(r.partition()), member(r, "")).Result()
+		if err != nil {
+			continue
+		}
+		if !may(id, d) || int64(score) != d.since.UnixMilli() {
+			m.t.Fatalf("%s, which is %+v, was parked since %.0f", id, d, score)
+		}
+		d.parked = true
+		want--
+	}
+	if want != 0 {
+		m.t.Fatalf("a claim said of %d more that it parked them", want)
+	}
+}
+
+// unpark takes from each backlog of one target, oldest first, some only what is
+// old enough.
+func (m *model) unpark(most int) {
+	o := UnparkOptions{Max: most, MaxBytes: 1 << 30, Lease: testLease}
+	if m.random.IntN(3) == 0 {
+		o.Before = m.clock.Now().Add(-time.Minute)
+	}
+	backlogs, err := m.s.Backlogs(m.t.Context())
+	must(m.t, err)
+	if len(backlogs) == 0 {
+		return
+	}
+	b := backlogs[m.random.IntN(len(backlogs))]
+	var waiting []*modelDelivery
+	for id, d := range m.events {
+		if d != nil && d.parked && modelEndpoint(id) == b.Target.Endpoint && eventRef(b.Target.Endpoint, id).partition() == b.partition &&
+			(o.Before.IsZero() || d.since.UnixMilli() <= o.Before.UnixMilli()) {
+			waiting = append(waiting, d)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b *modelDelivery) int { return a.since.Compare(b.since) })
+	c, err := m.s.Unpark(m.t.Context(), b, o)
+	if err != nil || len(c.Deliveries) != min(most, len(waiting)) {
+		m.t.Fatalf("unparked %d of %d, at most %d: %v", len(c.Deliveries), len(waiting), most, err)
+	}
+	for i, taken := range c.Deliveries {
+		if d := m.events[taken.Event.ID]; d.since.UnixMilli() != waiting[i].since.UnixMilli() {
+			m.t.Fatalf("unparked %s, which is not the oldest", taken.Event.ID)
+		}
+		m.took(taken)
 	}
 }
 
@@ -103,12 +198,12 @@ func (m *model) claim(most int) {
 // since, whether or not its time is over.
 func (m *model) transition(l modelLease) {
 	d := m.events[l.id]
-	valid := d != nil && !d.dead && d.due.Equal(l.lease.Until)
-	f := Failure{Attempts: 1}
+	valid := d != nil && !d.dead && !d.parked && d.due.Equal(l.lease.Until)
+	f := Failure{Attempts: 1, Since: m.since(d)}
 	later := m.clock.Now().Add(time.Duration(m.random.IntN(60_000_000)) * time.Microsecond)
 	var err error
 	var change func()
-	switch m.random.IntN(5) {
+	switch m.random.IntN(6) {
 	case 0:
 		if d == nil {
 			return // a repeated Delivered succeeds: see TestALostReplyIsRepeated
@@ -131,6 +226,12 @@ func (m *model) transition(l modelLease) {
 			d.due = renewed.Until
 			m.leases = append(m.leases, modelLease{l.id, renewed})
 		}
+	case 5:
+		if d != nil && d.parked {
+			return // to park it once more succeeds: see TestALostReplyIsRepeated
+		}
+		err = m.s.Park(m.t.Context(), l.lease, modelEndpoint(l.id), m.since(d))
+		change = func() { d.parked = true }
 	}
 	if valid != (err == nil) || err != nil && !errors.Is(err, ErrFenced) {
 		m.t.Fatalf("a lease of %s whose validity is %t: %v", l.id, valid, err)
@@ -138,6 +239,14 @@ func (m *model) transition(l modelLease) {
 	if valid {
 		change()
 	}
+}
+
+// since is when the age of a delivery began; now, if it is over.
+func (m *model) since(d *modelDelivery) time.Time {
+	if d == nil {
+		return m.clock.Now()
+	}
+	return d.since
 }
 
 // drain delivers everything: nothing that was accepted may be missing.
@@ -148,19 +257,22 @@ func (m *model) drain() {
 		}
 	}
 	m.clock.Advance(time.Hour)
-	pending := 0
+	pending, parked := 0, 0
 	for _, d := range m.events {
 		if d != nil {
 			pending++
 		}
+		if d != nil && d.parked {
+			parked++
+		}
 	}
-	for _, d := range claim(m.t, m.s, pending) {
+	for _, d := range append(claim(m.t, m.s, pending-parked), unpark(m.t, m.s, parked)...) {
 		must(m.t, m.s.Delivered(m.t.Context(), d.Lease))
 	}
 	wantStats(m.t, m.s, 0, 0, 0)
 	for p := range partitions {
-		if n := m.s.client.Exists(m.t.Context(), attemptsKey(p), delayedKey(p)).Val(); n != 0 {
-			m.t.Errorf("partition %d keeps failures of deliveries that are done", p)
+		if n := m.s.client.Exists(m.t.Context(), attemptsKey(p), delayedKey(p), parkedKey(p), backlogsKey(p)).Val(); n != 0 {
+			m.t.Errorf("partition %d keeps something of deliveries that are done", p)
 		}
 	}
 }

@@ -2,13 +2,13 @@ package store
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net/url"
 	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // DefaultTimeout bounds every operation of a Store.
@@ -17,11 +17,20 @@ const DefaultTimeout = 2 * time.Second
 // Options say how to reach Redis.
 type Options struct {
 	// URL is redis://[user:password@]host[:port][/db], rediss://... for TLS, or
-	// unix:///path. With ?master_name=NAME the host is a Sentinel; with
-	// ?cluster=true it is a node of a Redis Cluster; further Sentinels or nodes
-	// follow as &addr=host:port. What it holds is never part of an error.
+	// unix:///path. With ?master_name=NAME the host is a Sentinel, the user and
+	// password before it are the Sentinels', and those of Redis follow as
+	// &username=...&password=...; with ?cluster=true it is a node of a Redis
+	// Cluster. Further Sentinels or nodes follow as &addr=host:port. With TLS,
+	// &server_name=NAME is the name that every server's certificate must have,
+	// instead of the one that it is dialled by. What the URL holds is never part
+	// of an error.
 	URL string
-	// Timeout bounds one operation; 0: DefaultTimeout.
+	// TLS names the files for a rediss:// URL.
+	TLS TLSFiles
+	// Wait says how many servers must have an event before Accept vouches for it.
+	Wait Wait
+	// Timeout bounds one operation; 0: DefaultTimeout. What Wait allows comes on
+	// top, for Accept.
 	Timeout time.Duration
 	// Clock replaces the time of the Redis server, for tests; nil: the local
 	// clock, corrected by its measured difference to the Redis server's.
@@ -42,7 +51,11 @@ func newClient(o Options) (redis.UniversalClient, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := o.TLS.apply(universal.TLSConfig); err != nil {
+		return nil, err
+	}
 	setTimeouts(universal, o.Timeout)
+	universal.ReadTimeout += o.Wait.longest()
 	silence()
 	return redis.NewUniversalClient(universal), nil
 }
@@ -60,8 +73,9 @@ func (noLog) Printf(context.Context, string, ...any) {}
 // installation, and keeps what the store does not decide itself.
 func universalOptions(u *url.URL) (*redis.UniversalOptions, error) {
 	query := u.Query()
-	cluster := query.Get("cluster") == "true"
+	cluster, serverName := query.Get("cluster") == "true", query.Get("server_name")
 	query.Del("cluster")
+	query.Del("server_name")
 	bare := *u
 	bare.RawQuery = query.Encode()
 	switch {
@@ -72,29 +86,22 @@ func universalOptions(u *url.URL) (*redis.UniversalOptions, error) {
 		}
 		return &redis.UniversalOptions{Addrs: o.SentinelAddrs, MasterName: o.MasterName, DB: o.DB,
 			Username: o.Username, Password: o.Password, SentinelUsername: o.SentinelUsername,
-			SentinelPassword: o.SentinelPassword, TLSConfig: o.TLSConfig}, nil
+			SentinelPassword: o.SentinelPassword, TLSConfig: namedTLS(o.TLSConfig, serverName)}, nil
 	case cluster:
 		o, err := redis.ParseClusterURL(bare.String())
 		if err != nil {
 			return nil, errURL
 		}
 		return &redis.UniversalOptions{Addrs: o.Addrs, IsClusterMode: true,
-			Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig}, nil
+			Username: o.Username, Password: o.Password, TLSConfig: namedTLS(o.TLSConfig, serverName)}, nil
 	default:
 		o, err := redis.ParseURL(bare.String())
 		if err != nil {
 			return nil, errURL
 		}
 		return &redis.UniversalOptions{Addrs: []string{o.Addr}, DB: o.DB,
-			Username: o.Username, Password: o.Password, TLSConfig: minimumTLS(o.TLSConfig)}, nil
+			Username: o.Username, Password: o.Password, TLSConfig: namedTLS(o.TLSConfig, serverName)}, nil
 	}
-}
-
-func minimumTLS(c *tls.Config) *tls.Config {
-	if c != nil {
-		c.MinVersion = tls.VersionTLS12
-	}
-	return c
 }
 
 // setTimeouts bounds every step of a call, so that an unreachable Redis is an
@@ -110,7 +117,10 @@ func setTimeouts(o *redis.UniversalOptions, timeout time.Duration) {
 	o.MinRetryBackoff = 10 * time.Millisecond
 	o.MaxRetryBackoff = 50 * time.Millisecond
 	o.ContextTimeoutEnabled = true
-	o.DisableIdentity = true // CLIENT SETINFO: not known to every compatible server
+	// CLIENT SETINFO and CLIENT MAINT_NOTIFICATIONS: not known to every compatible
+	// server, nor allowed to every user.
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
 // maxQueued bounds the scripts that wait for Redis, and with them the bodies

@@ -20,9 +20,15 @@ type script struct{ source, sha string }
 // The scripts; each file says what it expects and returns.
 var (
 	acceptScript    = loadScript("accept")
+	beginScript     = loadScript("begin")
+	finishScript    = loadScript("finish")
+	forgetScript    = loadScript("forget")
+	confirmScript   = loadScript("confirm")
 	markScript      = loadScript("mark")
 	claimScript     = loadScript("claim")
 	moveScript      = loadScript("move")
+	parkScript      = loadScript("park")
+	unparkScript    = loadScript("unpark")
 	retryScript     = loadScript("retry")
 	deadScript      = loadScript("dead")
 	deliveredScript = loadScript("delivered")
@@ -42,10 +48,23 @@ func loadScript(name string) script {
 // was restarted, gets it once; nothing has been written then.
 func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
 	reply, err := s.submit(ctx, sc.command(ctx, "evalsha", sc.sha, keys, args))
-	if errors.Is(err, redis.ErrNoScript) || redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if isNoScript(err) {
 		return s.submit(ctx, sc.command(ctx, "eval", sc.source, keys, args))
 	}
 	return reply, err
+}
+
+func isNoScript(err error) bool {
+	return errors.Is(err, redis.ErrNoScript) || redis.HasErrorPrefix(err, "NOSCRIPT")
+}
+
+// runConfirmed is run for what is promised to a sender: if Options.Wait asks for
+// it, the reply comes when enough servers have what is stored.
+func (s *Store) runConfirmed(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
+	if s.confirmer == nil {
+		return s.run(ctx, sc, keys, args...)
+	}
+	return s.confirmer.run(ctx, sc, keys, args)
 }
 
 func (script) command(ctx context.Context, name, body string, keys []string, args []any) *redis.Cmd {

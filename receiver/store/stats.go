@@ -11,6 +11,8 @@ import (
 type Stats struct {
 	// Pending counts deliveries that are neither done nor given up.
 	Pending int64
+	// Parked counts the pending ones that wait in the backlog of their target.
+	Parked int64
 	// Delayed counts the pending ones that have failed at least once.
 	Delayed int64
 	// Dead counts deliveries that were given up.
@@ -44,24 +46,29 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 }
 
 type partitionStats struct {
-	pending, delayed, dead  *redis.IntCmd
-	firstDue, firstReceived *redis.ZSliceCmd
+	due, parked, delayed, dead           *redis.IntCmd
+	firstDue, firstReceived, firstParked *redis.ZSliceCmd
 }
 
 func (r *partitionStats) ask(ctx context.Context, pipe redis.Pipeliner, p int) {
-	r.pending = pipe.ZCard(ctx, dueKey(p))
+	r.due = pipe.ZCard(ctx, dueKey(p))
+	r.parked = pipe.ZCard(ctx, parkedKey(p))
 	r.delayed = pipe.ZCard(ctx, delayedKey(p))
 	r.dead = pipe.ZCard(ctx, deadKey(p))
 	r.firstDue = pipe.ZRangeWithScores(ctx, dueKey(p), 0, 0)
 	r.firstReceived = pipe.ZRangeWithScores(ctx, delayedKey(p), 0, 0)
+	r.firstParked = pipe.ZRangeWithScores(ctx, parkedKey(p), 0, 0)
 }
 
 func (s *Stats) add(r partitionStats, now time.Time) {
-	s.Pending += r.pending.Val()
+	s.Pending += r.due.Val() + r.parked.Val()
+	s.Parked += r.parked.Val()
 	s.Delayed += r.delayed.Val()
 	s.Dead += r.dead.Val()
-	if first := r.firstReceived.Val(); len(first) > 0 {
-		s.noteOldest(time.UnixMilli(int64(first[0].Score)))
+	for _, received := range []*redis.ZSliceCmd{r.firstReceived, r.firstParked} {
+		if first := received.Val(); len(first) > 0 {
+			s.noteOldest(time.UnixMilli(int64(first[0].Score)))
+		}
 	}
 	if first := r.firstDue.Val(); len(first) > 0 {
 		// What is leased was received before now, what is overdue at the latest

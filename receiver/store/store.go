@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
@@ -11,23 +12,30 @@ import (
 )
 
 // Store is the write-ahead log. It is safe for concurrent use. Each method that
-// talks to Redis returns within Options.Timeout, whatever its context allows.
+// talks to Redis returns within Options.Timeout, whatever its context allows;
+// Accept may take longer by what Options.Wait says.
 type Store struct {
-	client   redis.UniversalClient
-	pipeline *redis.AutoPipeliner
-	timeout  time.Duration
-	clock    *clock
-	leases   atomic.Uint64 // see leaseEnd
-	turn     atomic.Uint32 // the partition at which the next Claim starts
+	client    redis.UniversalClient
+	pipeline  *redis.AutoPipeliner
+	confirmer *confirmer // nil: nothing is waited for
+	wait      Wait
+	timeout   time.Duration
+	clock     *clock
+	leases    atomic.Uint64 // see leaseEnd
+	turn      atomic.Uint32 // the partition at which the next Claim starts
 }
 
 // Open makes a Store. It does not wait for Redis: while that is away each
 // method returns ErrUnavailable, and Ping says whether it is back. The error is
-// about the options alone. The caller closes the Store; ctx bounds nothing else
+// about the options, or it is ErrUnsupported from a Redis that answers but can't
+// do what Options.Wait asks for. The caller closes the Store; ctx bounds nothing else
 // than the first measurement of the server's clock.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
+	}
+	if err := o.Wait.validate(); err != nil {
+		return nil, err
 	}
 	client, err := newClient(o)
 	if err != nil {
@@ -38,26 +46,39 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		_ = client.Close()
 		return nil, fmt.Errorf("set up pipelining to redis: %w", err)
 	}
-	s := &Store{client: client, pipeline: pipeline, timeout: o.Timeout}
+	s := &Store{client: client, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout}
 	s.leases.Store(rand.Uint64()) //nolint:gosec // tells receivers apart and keeps no secret
 	s.clock = startClock(ctx, client, o)
+	if o.Wait.enabled() {
+		s.confirmer = newConfirmer(client, o)
+		if err := s.Ping(ctx); errors.Is(err, ErrUnsupported) {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
 	return s, nil
 }
 
 // Close waits for the scripts that were queued, then closes the connections.
 func (s *Store) Close() error {
 	s.clock.stop()
+	if s.confirmer != nil {
+		s.confirmer.running.Wait()
+	}
 	if err := s.client.Close(); err != nil {
 		return fmt.Errorf("close the redis client: %w", err)
 	}
 	return nil
 }
 
-// Ping reports whether Redis answers now.
+// Ping reports whether Redis answers now, and can do what Options.Wait asks for.
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return classify("ping redis", s.client.Ping(ctx).Err())
+	err := s.client.Ping(ctx).Err()
+	if err == nil && s.confirmer != nil {
+		err = s.confirmer.probe(ctx)
+	}
+	return classify("ping redis", err)
 }
 
 // Now is the time by which leases end and attempts are due: that of the Redis

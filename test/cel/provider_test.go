@@ -2,6 +2,7 @@ package cel
 
 import (
 	"io/fs"
+	"maps"
 	"strings"
 	"testing"
 
@@ -285,9 +286,7 @@ func TestProviderParameters(t *testing.T) {
 func TestProviderHandshakes(t *testing.T) {
 	handshake := func(more fields) list {
 		all := fields{"name": "hello", "method": "GET", "answer": fields{"body": "{query:a}"}}
-		for name, value := range more {
-			all[name] = value
-		}
+		maps.Copy(all, more)
 		return list{all}
 	}
 	answer := func(answer fields) list { return handshake(fields{"answer": answer}) }

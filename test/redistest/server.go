@@ -26,7 +26,7 @@ type Server struct {
 	Dir string
 
 	tb   testing.TB
-	args []string
+	argv []string
 	cmd  *exec.Cmd
 }
 
@@ -35,21 +35,38 @@ type Server struct {
 // stopped when the test ends.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
+	s := newServer(tb)
+	s.argv = append([]string{
+		"--bind", "127.0.0.1", "--port", s.port(), "--unixsocket", s.Socket,
+		"--dir", s.Dir, "--save", "", "--logfile", "redis.log", "--loglevel", "warning",
+		"--repl-diskless-sync-delay", "0", // else a first replica waits five seconds for a second
+	}, args...)
+	s.Restart()
+	return s
+}
+
+// newServer makes a directory and finds a port; nothing runs yet.
+func newServer(tb testing.TB) *Server {
+	tb.Helper()
 	dir, err := os.MkdirTemp("", "redistest") // short: a socket path has at most 107 bytes
 	if err != nil {
 		tb.Fatalf("make a directory for redis-server: %v", err)
 	}
 	s := &Server{
-		Addr:   net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(tb))),
+		Addr:   newAddr(tb),
 		Socket: filepath.Join(dir, "s"),
-		Dir:    dir, tb: tb, args: args,
+		Dir:    dir, tb: tb,
 	}
 	tb.Cleanup(func() {
 		s.Kill()
 		_ = os.RemoveAll(dir)
 	})
-	s.Restart()
 	return s
+}
+
+func (s *Server) port() string {
+	_, port, _ := net.SplitHostPort(s.Addr)
+	return port
 }
 
 // URL is the redis:// URL of the TCP address.
@@ -82,12 +99,7 @@ func (s *Server) Kill() {
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Kill()
-	_, port, _ := net.SplitHostPort(s.Addr)
-	args := append([]string{
-		"--bind", "127.0.0.1", "--port", port, "--unixsocket", s.Socket,
-		"--dir", s.Dir, "--save", "", "--logfile", "redis.log", "--loglevel", "warning",
-	}, s.args...)
-	cmd := exec.Command(binary(s.tb), args...)
+	cmd := exec.Command(binary(s.tb), s.argv...)
 	if err := cmd.Start(); err != nil {
 		s.tb.Fatalf("start %s: %v", cmd.Path, err)
 	}
@@ -97,41 +109,33 @@ func (s *Server) Restart() {
 
 func (s *Server) awaitAnswer() {
 	s.tb.Helper()
-	deadline := time.Now().Add(startTimeout)
-	for {
-		err := ping(s.Addr)
+	Await(s.tb, startTimeout, "redis-server on "+s.Addr+" answers", func() error {
+		switch answer, err := do(s.Addr, "PING"); {
+		case err != nil:
+			log, _ := os.ReadFile(filepath.Join(s.Dir, "redis.log"))
+			return fmt.Errorf("%w\n%s", err, log)
+		case answer != "PONG": // such as -LOADING, while the append-only file is read
+			return fmt.Errorf("answered %q to PING", answer)
+		default:
+			return nil
+		}
+	})
+}
+
+// Await calls condition until it returns nil, and fails the test with its last
+// error after so long. What servers agree on among themselves has no event that
+// could be waited for.
+func Await(tb testing.TB, most time.Duration, what string, condition func() error) {
+	tb.Helper()
+	for deadline := time.Now().Add(most); ; time.Sleep(5 * time.Millisecond) {
+		err := condition()
 		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
-			log, _ := os.ReadFile(filepath.Join(s.Dir, "redis.log"))
-			s.tb.Fatalf("redis-server on %s did not answer within %s: %v\n%s", s.Addr, startTimeout, err, log)
+			tb.Fatalf("after %s still not: %s: %v", most, what, err)
 		}
-		time.Sleep(5 * time.Millisecond) // a process that starts has no event to wait for
 	}
-}
-
-// ping speaks the inline protocol, so that this package needs no client. A
-// server that still loads its append-only file answers -LOADING.
-func ping(addr string) error {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-		return err
-	}
-	answer := make([]byte, 64)
-	n, err := conn.Read(answer)
-	if err != nil {
-		return err
-	}
-	if got := string(answer[:n]); got != "+PONG\r\n" {
-		return fmt.Errorf("answered %q to PING", got)
-	}
-	return nil
 }
 
 func binary(tb testing.TB) string {
@@ -145,12 +149,31 @@ func binary(tb testing.TB) string {
 	return ""
 }
 
+// highestPort leaves room for the port by which nodes of a cluster talk, which
+// is 10000 above.
+const highestPort = 65535 - 10000
+
+func newAddr(tb testing.TB) string {
+	tb.Helper()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(tb)))
+}
+
 func freePort(tb testing.TB) int {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatalf("find a free port: %v", err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatalf("find a free port: %v", err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if port > highestPort {
+			continue
+		}
+		bus, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+10000)))
+		if err == nil {
+			_ = bus.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

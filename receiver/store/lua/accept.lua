@@ -3,34 +3,51 @@
 --
 -- KEYS  event, due, attempts, delayed, dead
 -- ARGV  1 record  2 fence: end of the caller's lease (us)  3 now (us)
---       4 attempts of a revived delivery (JSON)  5... member of each delivery
+--       4 attempts of a revived delivery (JSON)  5 1: the caller waits for
+--       replicas, else 0  6... member of each delivery
 -- Returns
 --   'accepted'   stored now; the caller owns every delivery by its fence
 --   'duplicate'  stored before: pending or delivered
 --   'revived'    stored before; its dead deliveries are due again
+--   'busy'       a copy is with the target, see begin.lua
 
 local state = redis.call('GETRANGE', KEYS[1], 0, 0)
+
+-- Replicas confirm what a connection wrote. What is stored already was written
+-- by another one, and may never have been confirmed: so its first byte is
+-- written again. ZREM of nothing comes first, see move.lua.
+local function stored(outcome)
+  if ARGV[5] == '1' then
+    redis.call('ZREM', KEYS[5], '')
+    redis.call('SETRANGE', KEYS[1], 0, state)
+  end
+  return outcome
+end
 
 if state == '' then
   -- Redis checks its memory limit before the first write of a script only, so
   -- either both writes happen or none does.
-  for i = 5, #ARGV do
+  for i = 6, #ARGV do
     redis.call('ZADD', KEYS[2], ARGV[2], ARGV[i])
   end
   redis.call('SET', KEYS[1], ARGV[1])
   return 'accepted'
 end
 
+if state == 'S' then
+  return 'busy'
+end
+
 if state ~= 'P' then
-  return 'duplicate'
+  return stored('duplicate')
 end
 
 local outcome = 'duplicate'
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   if tonumber(redis.call('ZSCORE', KEYS[2], ARGV[i])) == tonumber(ARGV[2]) then
     -- No two leases have one end, so this call has run before and its reply
     -- was lost.
-    return 'accepted'
+    return stored('accepted')
   end
   if redis.call('ZREM', KEYS[5], ARGV[i]) == 1 then
     redis.call('ZADD', KEYS[2], ARGV[3], ARGV[i])
@@ -38,4 +55,4 @@ for i = 5, #ARGV do
     outcome = 'revived'
   end
 end
-return outcome
+return stored(outcome)

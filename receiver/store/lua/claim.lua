@@ -1,39 +1,97 @@
--- Leases deliveries of one partition that are due.
+-- Leases deliveries of one partition that are due, and parks those whose target
+-- takes none now, see park.lua.
 --
--- KEYS  due, attempts, delayed
+-- KEYS  due, attempts, delayed, parked, backlogs
 -- ARGV  1 now (us)  2 fence: end of the new lease (us)  3 most deliveries
---       4 most bytes  5 prefix of the event keys
--- Returns { earliest score left or '', bytes, member, member, ... }
+--       4 most bytes  5 most entries to look at  6 prefix of the partition's keys
+--       7... names of the backlogs of the targets that take none
+-- Returns { earliest score left or '', bytes, parked, member, member, ... }
 --
--- The event keys are built from the prefix; they share the hash tag of KEYS.
--- The first delivery is leased even if it is larger than the limit, so that a
--- large one can't block its partition for ever. ZREM comes before ZADD because
--- a full Redis refuses a script whose first write could take memory, and
+-- Event and backlog keys are built from the prefix; they share the hash tag of
+-- KEYS. The first delivery is leased even if it is larger than the limit, so
+-- that a large one can't block its partition for ever. ZREM comes before ZADD
+-- because a full Redis refuses a script whose first write could take memory, and
 -- deliveries are what makes room.
 
-local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
-local answer = { '', 0 }
-local bytes = 0
+local most, bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
+local full = false
+local answer = { '', 0, 0 }
 
-for _, member in ipairs(found) do
-  local event = ARGV[5] .. string.match(member, '^[^/]*')
-  if redis.call('GETRANGE', event, 0, 0) ~= 'P' then
+local blocked = {}
+for i = 7, #ARGV do
+  blocked[ARGV[i]] = true
+end
+
+-- What is read of an event: its state, and for the name of its backlog all up
+-- to the endpoint, which is its first text (record.go). Endpoints are at most 317
+-- bytes long, so their length takes one or two.
+local textAt, headEnd = 51, 0
+if #ARGV > 6 then
+  headEnd = 51 + 400
+end
+
+-- milliseconds of the halves of a number of nanoseconds, which has more digits
+-- than a number of Lua.
+local function milliseconds(high, low)
+  high = high * 4294967296
+  local rest = math.fmod(high, 1000000)
+  return (high - rest) / 1000000 + math.floor((rest + low) / 1000000)
+end
+
+-- backlog is the name of the backlog that a delivery belongs to, and when its age
+-- began: with the receipt, or when it was revived. nil: another version wrote it.
+local function backlog(head, member)
+  if string.byte(head, 2) ~= 1 then
+    return nil
+  end
+  local length, from = string.byte(head, textAt), textAt + 1
+  if length > 127 then
+    length, from = length - 128 + 128 * string.byte(head, from), from + 1
+  end
+  local since = milliseconds(struct.unpack('>I4I4', string.sub(head, 43, 50)))
+  local failure = redis.call('HGET', KEYS[2], member)
+  local revived = failure and tonumber(string.match(failure, '"since":(%d+)')) or 0
+  return string.sub(head, from, from + length - 1) .. string.match(member, '/.*$'), math.max(since, revived)
+end
+
+local function park(member, name, since)
+  local score = string.format('%.0f', since)
+  redis.call('ZREM', KEYS[1], member)
+  redis.call('ZADD', KEYS[4], score, member)
+  redis.call('ZADD', ARGV[6] .. 'backlog:' .. name, score, member)
+  redis.call('ZADD', KEYS[5], 'NX', ARGV[1], name)
+  answer[3] = answer[3] + 1
+end
+
+local function lease(member, size)
+  full = full or #answer - 3 >= most or #answer > 3 and answer[2] + size > bytes
+  if full then
+    return
+  end
+  redis.call('ZREM', KEYS[1], member)
+  redis.call('ZADD', KEYS[1], ARGV[2], member)
+  answer[2] = answer[2] + size
+  answer[#answer + 1] = member
+end
+
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[5])) do
+  local event = ARGV[6] .. 'event:' .. string.match(member, '^[^/]*')
+  local head = redis.call('GETRANGE', event, 0, headEnd)
+  local name, since
+  if headEnd > 0 and string.sub(head, 1, 1) == 'P' then
+    name, since = backlog(head, member)
+  end
+  if string.sub(head, 1, 1) ~= 'P' then
     -- Nothing is left to deliver: somebody deleted the event by hand.
     redis.call('ZREM', KEYS[1], member)
     redis.call('HDEL', KEYS[2], member)
     redis.call('ZREM', KEYS[3], member)
+  elseif name and blocked[name] then
+    park(member, name, since)
   else
-    local size = redis.call('STRLEN', event)
-    if #answer > 2 and bytes + size > tonumber(ARGV[4]) then
-      break
-    end
-    bytes = bytes + size
-    redis.call('ZREM', KEYS[1], member)
-    redis.call('ZADD', KEYS[1], ARGV[2], member)
-    answer[#answer + 1] = member
+    lease(member, redis.call('STRLEN', event))
   end
 end
 
 answer[1] = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or ''
-answer[2] = bytes
 return answer

@@ -1,7 +1,7 @@
 -- Ends a delivery. With the last one of its event the payload goes and a marker
 -- stays for the rest of the window.
 --
--- KEYS  event, due, attempts, delayed, dead
+-- KEYS  event, due, attempts, delayed, dead, parked
 -- ARGV  1 member  2 fence  3 marker  4 rest of the window (ms), 0: none
 --       5... members of the other deliveries of the event
 -- Returns 1, or 0 when the caller's lease is lost.
@@ -18,7 +18,8 @@ if redis.call('HDEL', KEYS[3], ARGV[1]) == 1 then
   redis.call('ZREM', KEYS[4], ARGV[1])
 end
 for i = 5, #ARGV do
-  if redis.call('ZSCORE', KEYS[2], ARGV[i]) or redis.call('ZSCORE', KEYS[5], ARGV[i]) then
+  if redis.call('ZSCORE', KEYS[2], ARGV[i]) or redis.call('ZSCORE', KEYS[5], ARGV[i])
+    or redis.call('ZSCORE', KEYS[6], ARGV[i]) then
     return 1
   end
 end

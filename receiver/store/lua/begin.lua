@@ -1,0 +1,26 @@
+-- Marks an event as being with its target while the sender waits, or says what
+-- is known of it.
+--
+-- KEYS  event
+-- ARGV  1 mark  2 lifetime of the mark (ms)
+-- Returns
+--   'begun'      the event is the caller's until the mark ends
+--   'busy'       a copy is with the target
+--   'stored'     stored for delivery, or dead
+--   'delivered'  delivered before
+--
+-- No two marks are equal: one that is there already was set by an earlier run
+-- whose reply was lost.
+
+local value = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1)
+if value == '' or value == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  return 'begun'
+end
+local state = string.sub(value, 1, 1)
+if state == 'S' then
+  return 'busy'
+elseif state == 'P' then
+  return 'stored'
+end
+return 'delivered'
