@@ -1,0 +1,10 @@
+// Package match decides which routes of an endpoint an event takes.
+//
+//	types.go       patterns of event types
+//	expression.go  CEL expressions, compiled once, bounded in cost
+//	event.go       what an expression can see of an event
+//	match.go       both together
+//
+// Everything here is a function of values: it reads no clock and no network.
+// What is compiled is safe for concurrent use.
+package match

@@ -1,0 +1,88 @@
+package match
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/ext"
+	"cel.dev/cel-go/interpreter"
+)
+
+const (
+	// maxExpression is the length of the longest expression, in bytes.
+	maxExpression = 2048
+	// maxCost bounds an evaluation, in CEL's units of cost. Comparing a member of
+	// the body costs about 5; a macro over a list of a thousand elements, 10,000.
+	maxCost = 100_000
+)
+
+// ErrCost says that an expression was not evaluated to its end because that
+// takes too long for the event at hand.
+var ErrCost = errors.New("the expression costs too much for this event")
+
+// environment is what expressions are checked against. Making it takes
+// milliseconds, so that it is made once.
+var environment = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
+		ext.NativeTypes(ext.ParseStructTags(true), reflect.TypeFor[celEvent]()),
+		cel.Variable("event", cel.ObjectType("match.celEvent")),
+		cel.CrossTypeNumericComparisons(true),
+		cel.DefaultUTCTimeZone(true),
+		ext.Strings(),
+	)
+})
+
+// compileExpression checks and plans a CEL expression. The error says where in
+// the text it is wrong, by line and column.
+func compileExpression(text string) (cel.Program, error) {
+	if len(text) > maxExpression {
+		return nil, fmt.Errorf("an expression must not be longer than %d bytes", maxExpression)
+	}
+	env, err := environment()
+	if err != nil {
+		return nil, err
+	}
+	ast, issues := env.Compile(text)
+	if issues.Err() != nil {
+		return nil, explain(issues)
+	}
+	if kind := ast.OutputType(); kind != cel.BoolType && kind != cel.DynType {
+		return nil, fmt.Errorf("1:1: the expression must be true or false, and it is %s", kind)
+	}
+	return env.Program(ast, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+}
+
+// maxIssues keeps an error readable: one mistake at the beginning of an expression
+// can cause many others.
+const maxIssues = 3
+
+// explain makes one line of what is wrong with an expression.
+func explain(issues *cel.Issues) error {
+	found := issues.Errors()
+	var lines []string
+	for _, issue := range found[:min(len(found), maxIssues)] {
+		lines = append(lines, fmt.Sprintf("%d:%d: %s", issue.Location.Line(), issue.Location.Column()+1, issue.Message))
+	}
+	if more := len(found) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
+	}
+	return errors.New(strings.Join(lines, "; "))
+}
+
+// holds evaluates an expression. What is missing in an event, or of another
+// type than the expression expects, does not match; only the cost is an error.
+func holds(program cel.Program, event *celEvent) (bool, error) {
+	value, _, err := program.Eval(map[string]any{"event": event})
+	if err != nil {
+		if cancelled, ok := errors.AsType[interpreter.EvalCancelledError](err); ok && cancelled.Cause == interpreter.CostLimitExceeded {
+			return false, ErrCost
+		}
+		return false, nil
+	}
+	return value == types.True, nil
+}

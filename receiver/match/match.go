@@ -1,0 +1,68 @@
+package match
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+)
+
+// maxTypes bounds the patterns of a rule.
+const maxTypes = 64
+
+// Rule says which events are meant. Both parts must hold; a part that is empty
+// holds for every event.
+type Rule struct {
+	// Types are patterns of the event type, of which one must fit: "invoice.*".
+	Types []string `json:"types,omitempty"`
+	// Expression is written in CEL over the variable event, with the fields id,
+	// type, provider, headers (names in lower case) and body (JSON, or the fields of
+	// a form).
+	Expression string `json:"expression,omitempty"`
+}
+
+// Matcher is a Rule, made ready. It is immutable and safe for concurrent use.
+type Matcher struct {
+	types   []pattern
+	program cel.Program // nil: no expression
+	body    bool        // the expression may look at the body
+}
+
+// Compile checks a rule and makes it ready. The error names the part that is
+// wrong, and for an expression the line and column.
+func Compile(r Rule) (*Matcher, error) {
+	if len(r.Types) > maxTypes {
+		return nil, fmt.Errorf("types: there may be at most %d", maxTypes)
+	}
+	m := &Matcher{}
+	for i, text := range r.Types {
+		p, err := parsePattern(text)
+		if err != nil {
+			return nil, fmt.Errorf("types[%d]: %w", i, err)
+		}
+		m.types = append(m.types, p)
+	}
+	if r.Expression == "" {
+		return m, nil
+	}
+	program, err := compileExpression(r.Expression)
+	if err != nil {
+		return nil, fmt.Errorf("expression: %w", err)
+	}
+	// Only by its name can it be reached.
+	m.program, m.body = program, strings.Contains(r.Expression, "body")
+	return m, nil
+}
+
+// Match reports whether an event is meant. The error is ErrCost: nothing can be
+// said of the event.
+func (m *Matcher) Match(e *Event) (bool, error) {
+	if len(m.types) > 0 && !slices.ContainsFunc(m.types, func(p pattern) bool { return p.match(e.Type) }) {
+		return false, nil
+	}
+	if m.program == nil {
+		return true, nil
+	}
+	return holds(m.program, e.variable(m.body))
+}

@@ -1,0 +1,48 @@
+package match
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// maxPattern is the length of the longest pattern, in bytes. It is that of the
+// longest event type.
+const maxPattern = 256
+
+// pattern is an event type in which "*" stands for any characters, none
+// included. It is kept as the texts between the stars.
+type pattern []string
+
+// parsePattern reads "invoice.*". There is no way to write a star that means
+// itself: no sender has one in its types.
+func parsePattern(text string) (pattern, error) {
+	switch {
+	case text == "":
+		return nil, errors.New(`a pattern must not be empty: "*" stands for all types`)
+	case len(text) > maxPattern:
+		return nil, fmt.Errorf("a pattern must not be longer than %d bytes", maxPattern)
+	}
+	return strings.Split(text, "*"), nil
+}
+
+// match reports whether all of an event type fits. Its time is linear in the
+// length of the type times that of the pattern, whatever they are.
+func (p pattern) match(eventType string) bool {
+	first, last := p[0], p[len(p)-1]
+	if len(p) == 1 {
+		return eventType == first
+	}
+	if len(eventType) < len(first)+len(last) || !strings.HasPrefix(eventType, first) || !strings.HasSuffix(eventType, last) {
+		return false
+	}
+	rest := eventType[len(first) : len(eventType)-len(last)]
+	for _, part := range p[1 : len(p)-1] {
+		at := strings.Index(rest, part)
+		if at < 0 {
+			return false
+		}
+		rest = rest[at+len(part):]
+	}
+	return true
+}
