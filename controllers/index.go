@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -20,8 +22,9 @@ import (
 const (
 	byPath     = "compile.path"
 	byProvider = "spec.provider"
-	bySecret   = "spec.secretRef.name"
-	byService  = "services" // the target and the alias
+	bySecret   = "secrets" // the provider's, and those to sign with
+	byCA       = "authorities"
+	byService  = "services" // the targets and the alias
 )
 
 // indexed says how each index is filled.
@@ -29,13 +32,15 @@ var indexed = map[string]func(*v1alpha1.WebhookEndpoint) []string{
 	byPath:     func(e *v1alpha1.WebhookEndpoint) []string { return []string{compile.Path(e)} },
 	byProvider: func(e *v1alpha1.WebhookEndpoint) []string { return []string{e.Spec.Provider} },
 	bySecret: func(e *v1alpha1.WebhookEndpoint) []string {
-		if e.Spec.SecretRef == nil {
-			return nil
+		names := slices.Collect(maps.Keys(compile.SigningEntries(e)))
+		if e.Spec.SecretRef != nil {
+			names = append(names, e.Spec.SecretRef.Name)
 		}
-		return []string{e.Spec.SecretRef.Name}
+		return names
 	},
+	byCA: compile.AuthorityNames,
 	byService: func(e *v1alpha1.WebhookEndpoint) []string {
-		return []string{e.Spec.Target.Service.Name, route.ServiceName(e.Name)}
+		return append(compile.TargetServices(e), route.ServiceName(e.Name))
 	},
 }
 
@@ -103,6 +108,12 @@ func (r *WebhookEndpointReconciler) endpointsOfProvider() handler.EventHandler {
 func (r *WebhookEndpointReconciler) endpointsOfService() handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
 		return r.endpointsBy(ctx, byService, object.GetName(), object.GetNamespace())
+	})
+}
+
+func (r *WebhookEndpointReconciler) endpointsOfConfigMap() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		return r.endpointsBy(ctx, byCA, object.GetName(), object.GetNamespace())
 	})
 }
 

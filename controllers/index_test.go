@@ -27,7 +27,9 @@ func TestIndexes(t *testing.T) {
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  "stripe",
 			SecretRef: &v1alpha1.SecretKeyReference{Name: "signing", Key: "secret"},
-			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "billing-api"}},
+			Target: &v1alpha1.Target{Service: v1alpha1.ServiceTarget{
+				Name: "billing-api", Scheme: "https", CARef: &v1alpha1.ConfigMapKeyReference{Name: "internal-ca", Key: "ca.crt"},
+			}},
 		},
 	}
 	want := map[string][]string{
@@ -35,6 +37,7 @@ func TestIndexes(t *testing.T) {
 		byProvider: {"stripe"},
 		bySecret:   {"signing"},
 		byService:  {"billing-api", "stripe-webhook"},
+		byCA:       {"internal-ca"},
 	}
 	got := map[string][]string{}
 	for name, keys := range indexed {

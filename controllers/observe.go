@@ -49,7 +49,13 @@ func (r *WebhookEndpointReconciler) observe(ctx context.Context, name types.Name
 		return nil, err
 	}
 	seen.Fetched = r.observeKeys(&seen.Input)
-	if seen.Service, err = find(ctx, r.Client, sibling(endpoint.Spec.Target.Service.Name), &corev1.Service{}); err != nil {
+	if seen.Signing, err = r.observeSigning(ctx, endpoint); err != nil {
+		return nil, err
+	}
+	if seen.Authorities, err = r.observeAuthorities(ctx, endpoint); err != nil {
+		return nil, err
+	}
+	if seen.Services, err = r.observeServices(ctx, endpoint); err != nil {
 		return nil, err
 	}
 	if seen.Alias, err = find(ctx, r.Client, sibling(route.ServiceName(endpoint.Name)), &corev1.Service{}); err != nil {
@@ -126,24 +132,73 @@ func (r *WebhookEndpointReconciler) rivals(ctx context.Context, endpoint *v1alph
 // isDeleted reports whether an object is on its way out.
 func isDeleted(object client.Object) bool { return !object.GetDeletionTimestamp().IsZero() }
 
-// observeSecret reads a Secret from the API server, and keeps only the entries
-// that the endpoint uses.
+// observeSecret reads the Secret of the provider.
 func (r *WebhookEndpointReconciler) observeSecret(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, sender *compile.Sender) (compile.SecretFacts, error) {
 	ref := endpoint.Spec.SecretRef
 	if ref == nil {
 		return compile.SecretFacts{}, nil
 	}
-	secret, err := find(ctx, r.Live, types.NamespacedName{Namespace: endpoint.Namespace, Name: ref.Name}, &corev1.Secret{})
+	name := types.NamespacedName{Namespace: endpoint.Namespace, Name: ref.Name}
+	return r.secretFacts(ctx, name, compile.SecretEntries(endpoint, sender))
+}
+
+// observeSigning reads the Secrets with which events are signed.
+func (r *WebhookEndpointReconciler) observeSigning(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint) (map[string]compile.SecretFacts, error) {
+	facts := map[string]compile.SecretFacts{}
+	for name, entries := range compile.SigningEntries(endpoint) {
+		var err error
+		if facts[name], err = r.secretFacts(ctx, types.NamespacedName{Namespace: endpoint.Namespace, Name: name}, entries); err != nil {
+			return nil, err
+		}
+	}
+	return facts, nil
+}
+
+// observeAuthorities reads the ConfigMaps with authorities from the API server, so
+// that no cache holds all ConfigMaps of the cluster.
+func (r *WebhookEndpointReconciler) observeAuthorities(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint) (map[string]*corev1.ConfigMap, error) {
+	authorities := map[string]*corev1.ConfigMap{}
+	for _, name := range compile.AuthorityNames(endpoint) {
+		found, err := find(ctx, r.Live, types.NamespacedName{Namespace: endpoint.Namespace, Name: name}, &corev1.ConfigMap{})
+		if err != nil {
+			return nil, err
+		}
+		if found != nil {
+			authorities[name] = found
+		}
+	}
+	return authorities, nil
+}
+
+// secretFacts reads a Secret from the API server, and keeps only the entries that
+// the endpoint uses.
+func (r *WebhookEndpointReconciler) secretFacts(ctx context.Context, name types.NamespacedName, entries []string) (compile.SecretFacts, error) {
+	secret, err := find(ctx, r.Live, name, &corev1.Secret{})
 	if secret == nil || err != nil {
 		return compile.SecretFacts{}, err
 	}
 	facts := compile.SecretFacts{Found: true, Entries: map[string][]byte{}}
-	for _, entry := range compile.SecretEntries(endpoint, sender) {
+	for _, entry := range entries {
 		if value, ok := secret.Data[entry]; ok {
 			facts.Entries[entry] = value
 		}
 	}
 	return facts, nil
+}
+
+// observeServices reads the Services that are targets.
+func (r *WebhookEndpointReconciler) observeServices(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint) (map[string]*corev1.Service, error) {
+	services := map[string]*corev1.Service{}
+	for _, name := range compile.TargetServices(endpoint) {
+		service, err := find(ctx, r.Client, types.NamespacedName{Namespace: endpoint.Namespace, Name: name}, &corev1.Service{})
+		if err != nil {
+			return nil, err
+		}
+		if service != nil {
+			services[name] = service
+		}
+	}
+	return services, nil
 }
 
 // observeKeys asks for the keys that senders publish, and never waits for them.

@@ -70,7 +70,7 @@ func judge(endpoint *v1alpha1.WebhookEndpoint, f facts) v1alpha1.WebhookEndpoint
 	status.SecretRotation = secretRotation(status.SecretRotation, f.result.Rotation, f.use)
 
 	conditions := []metav1.Condition{accepted(f.result), resolvedRefs(f.result), programmed(f)}
-	for _, condition := range append(conditions, ready(conditions)) {
+	for _, condition := range append(conditions, ready(endpoint, conditions)) {
 		condition.ObservedGeneration = endpoint.Generation
 		meta.SetStatusCondition(&status.Conditions, condition)
 	}
@@ -82,10 +82,10 @@ func accepted(result compile.Result) metav1.Condition {
 }
 
 func resolvedRefs(result compile.Result) metav1.Condition {
-	if result.Accepted != nil {
+	if result.Route == nil {
 		return isFalse(v1alpha1.ConditionResolvedRefs, result.Accepted.Reason(), "The references are looked at once the endpoint is accepted.")
 	}
-	message := strings.Join(append([]string{"Provider, secret and target are in order."}, result.Notes...), " ")
+	message := strings.Join(append([]string{"Provider, secret and targets are in order."}, result.Notes...), " ")
 	return condition(v1alpha1.ConditionResolvedRefs, result.ResolvedRefs, v1alpha1.ReasonResolvedRefs, message)
 }
 
@@ -106,14 +106,25 @@ func programmed(f facts) metav1.Condition {
 	return isTrue(kind, v1alpha1.ReasonProgrammed, "Every live receiver serves the current route.")
 }
 
-// ready sums up: it is false for the reason of the first condition that is.
-func ready(conditions []metav1.Condition) metav1.Condition {
+// ready sums up: it is false for the reason of the first condition that is. A
+// pause is what was asked for, so it leaves Ready true, and the message says so.
+func ready(endpoint *v1alpha1.WebhookEndpoint, conditions []metav1.Condition) metav1.Condition {
 	for _, c := range conditions {
 		if c.Status != metav1.ConditionTrue {
 			return isFalse(v1alpha1.ConditionReady, c.Reason, c.Message)
 		}
 	}
+	if endpoint.Spec.Paused {
+		return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonReady, pausedMessage(endpoint))
+	}
 	return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "The next webhook is handled as this generation says.")
+}
+
+func pausedMessage(endpoint *v1alpha1.WebhookEndpoint) string {
+	if d := endpoint.Spec.Delivery; d != nil && d.Mode == v1alpha1.DeliveryModeSync {
+		return "The endpoint is paused: senders get 503."
+	}
+	return "The endpoint is paused: events are accepted and stored, and nothing is delivered."
 }
 
 func condition(kind string, problems compile.Problems, reason, message string) metav1.Condition {

@@ -46,7 +46,7 @@ func told(status v1alpha1.WebhookEndpointStatus) []string {
 
 const (
 	acceptedLine   = "Accepted=True Accepted: The endpoint is valid and has its path."
-	resolvedLine   = "ResolvedRefs=True ResolvedRefs: Provider, secret and target are in order."
+	resolvedLine   = "ResolvedRefs=True ResolvedRefs: Provider, secret and targets are in order."
 	programmedLine = "Programmed=True Programmed: Every live receiver serves the current route."
 )
 
@@ -75,6 +75,10 @@ func TestJudge(t *testing.T) {
 				"Programmed=False NotPublished: No receiver serves this endpoint: see the condition Accepted.",
 				"Ready=False PathConflict: The path is taken.",
 			},
+		},
+		"a route can't be read, and the references are looked at all the same": {
+			facts: allIsWell().but(func(f *facts) { f.result.Accepted = problem(v1alpha1.ReasonInvalidRoute, "Not CEL.") }),
+			want:  []string{"Accepted=False InvalidRoute: Not CEL.", resolvedLine, programmedLine, "Ready=False InvalidRoute: Not CEL."},
 		},
 		"every reference that is wrong is told, the first one gives the reason": {
 			facts: allIsWell().but(func(f *facts) {
@@ -116,6 +120,19 @@ func TestJudge(t *testing.T) {
 				t.Errorf("conditions (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A pause was asked for: it is told, and nothing is wrong.
+func TestJudgeTellsAPause(t *testing.T) {
+	for mode, want := range map[v1alpha1.DeliveryMode]string{
+		v1alpha1.DeliveryModeAsync: "Ready=True Ready: The endpoint is paused: events are accepted and stored, and nothing is delivered.",
+		v1alpha1.DeliveryModeSync:  "Ready=True Ready: The endpoint is paused: senders get 503.",
+	} {
+		endpoint := &v1alpha1.WebhookEndpoint{Spec: v1alpha1.WebhookEndpointSpec{Paused: true, Delivery: &v1alpha1.DeliverySpec{Mode: mode}}}
+		if diff := cmp.Diff([]string{acceptedLine, resolvedLine, programmedLine, want}, told(judge(endpoint, allIsWell()))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", mode, diff)
+		}
 	}
 }
 

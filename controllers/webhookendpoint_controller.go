@@ -32,7 +32,8 @@ const endpointConcurrency = 16
 type WebhookEndpointReconciler struct {
 	// Client reads from the manager's cache and writes to the API server.
 	Client client.Client
-	// Live reads from the API server: Secrets of users, which no cache may hold.
+	// Live reads from the API server: Secrets of users, which no cache may hold, and
+	// their ConfigMaps, which none has to.
 	Live client.Reader
 	// Routes caches the route Secrets and the receivers' Leases, in
 	// RouteNamespace only.
@@ -56,6 +57,7 @@ type WebhookEndpointReconciler struct {
 // +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints/status,verbs=patch
 // +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints/finalizers,verbs=update
 // +kubebuilder:rbac:groups=core,resources=services,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=core,resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups=core,resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=core,resources=secrets,verbs=create;patch;delete,namespace=sallyport-system
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;watch;create;update;patch,namespace=sallyport-system
@@ -123,6 +125,7 @@ func (r *WebhookEndpointReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.WebhookProvider{}, r.endpointsOfProvider(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Service{}, r.endpointsOfService()).
 		WatchesMetadata(&corev1.Secret{}, r.endpointsOfSecret()).
+		WatchesMetadata(&corev1.ConfigMap{}, r.endpointsOfConfigMap()).
 		WatchesRawSource(source.Kind[client.Object](r.Routes, &corev1.Secret{}, r.endpointOfRoute())).
 		WatchesRawSource(r.leaseSource()).
 		WatchesRawSource(r.endpointsOfKeys()).

@@ -25,7 +25,7 @@ func anEndpoint(name string, details ...func(*v1alpha1.WebhookEndpointSpec)) *v1
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  "till",
 			SecretRef: &v1alpha1.SecretKeyReference{Name: "hook"},
-			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "shop-api", Port: intstr.FromInt32(8080)}},
+			Target:    &v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "shop-api", Port: intstr.FromInt32(8080)}},
 		},
 	}
 	for _, detail := range details {

@@ -22,7 +22,14 @@ type Offerer interface {
 // accept stores the event and marks it seen, in one step. Only after it may a
 // 2xx be sent. A sender that hangs up meanwhile changes nothing: the event is
 // authentic and complete.
+//
+// What nothing wants is not stored, nor marked: there is nothing that could be
+// done twice, and once a route wants it, the sender can send it again.
 func (h *Handler) accept(x *exchange) error {
+	if len(x.targets) == 0 {
+		x.outcome = audit.Ignored
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), acceptTimeout)
 	defer cancel()
 	event := x.storedEvent()
@@ -46,7 +53,7 @@ func (h *Handler) accept(x *exchange) error {
 
 func (h *Handler) acceptOptions(x *exchange) store.AcceptOptions {
 	dedupe := x.entry.Route.Deduplication
-	o := store.AcceptOptions{Window: time.Duration(dedupe.Window), Lease: h.lease}
+	o := store.AcceptOptions{Window: time.Duration(dedupe.Window), Lease: h.lease, Targets: x.targets}
 	if dedupe.RememberContent {
 		o.Content = &x.verdict.ContentSHA256
 	}

@@ -16,7 +16,7 @@ const headerRequestID = "X-Request-Id"
 // defaultContentType is that of a fixed text.
 const defaultContentType = "text/plain"
 
-// ack is the answer to an event that is stored.
+// ack is the answer to an event that is stored, or that nothing wants.
 type ack struct {
 	Status    audit.Status `json:"status"`
 	Reason    string       `json:"reason,omitempty"`
@@ -46,6 +46,8 @@ func (x *exchange) answer(err error) {
 		maps.Copy(x.w.Header(), x.greeting.Header)
 		x.status = x.greeting.Status
 		x.write(x.greeting.Header.Get("Content-Type"), x.greeting.Body)
+	case x.outcome == audit.Delivered:
+		x.passOn()
 	case x.entry.Route.Responses.Success != nil:
 		success := x.entry.Route.Responses.Success
 		x.status = success.Status

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/certificate"
+	"sallyport.dev/sallyport/receiver/deliver"
 	"sallyport.dev/sallyport/receiver/egress"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/verify"
@@ -24,6 +26,9 @@ type HandlerOptions struct {
 	Routes     *route.Live
 	Accepter   Accepter
 	Dispatcher Offerer
+	// Marks and Caller are for endpoints whose senders get the target's answer.
+	Marks  Marker
+	Caller Caller
 	// Lease is for how long an accepted event is ours to deliver.
 	Lease   time.Duration
 	Audit   audit.Sink
@@ -41,6 +46,8 @@ type Handler struct {
 	routes     *route.Live
 	accepter   Accepter
 	dispatcher Offerer
+	marks      Marker
+	caller     Caller
 	lease      time.Duration
 	audit      audit.Sink
 	metrics    *Metrics
@@ -60,7 +67,7 @@ func NewHandler(o HandlerOptions) *Handler {
 		o.Senders = egress.New()
 	}
 	return &Handler{
-		routes: o.Routes, accepter: o.Accepter, dispatcher: o.Dispatcher, lease: o.Lease,
+		routes: o.Routes, accepter: o.Accepter, dispatcher: o.Dispatcher, marks: o.Marks, caller: o.Caller, lease: o.Lease,
 		audit: o.Audit, metrics: o.Metrics, proxies: o.Proxies, senders: o.Senders, log: o.Log, now: o.Now,
 		certificates: certificate.NewCache(o.Senders, o.Now), bodyTimeout: bodyTimeout,
 	}
@@ -87,8 +94,10 @@ type exchange struct {
 	verified bool
 	greeting *verify.Answer // to a handshake; nil: it is none
 	event    verify.Identification
+	targets  []string // of the deliveries; none: nothing wants the event
 
-	status  int // of the HTTP answer
+	called  *deliver.Answer // by the target, while the sender waits; nil: it was not asked
+	status  int             // of the HTTP answer
 	outcome audit.Status
 	reason  string // of a duplicate
 	err     *reject
@@ -107,7 +116,8 @@ var steps = []step{
 	(*Handler).verify,
 	(*Handler).greetSigned,
 	(*Handler).identify,
-	(*Handler).accept,
+	(*Handler).choose,
+	(*Handler).take,
 }
 
 // ServeHTTP implements http.Handler.
@@ -176,6 +186,9 @@ func (x *exchange) record(ended time.Time) audit.Record {
 	}
 	if x.err != nil {
 		r.ErrorMessage = x.err.Error()
+	}
+	if x.called != nil {
+		r.Attempt, r.Target, r.StatusCode = 1, x.called.Target, cmp.Or(x.called.Status, x.status)
 	}
 	if x.body != nil {
 		digest := x.signed.BodySHA256() // the verification may have it already

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func TestAuthenticEventIsStoredThenAcknowledgedThenDelivered(t *testing.T) {
 	if e.Header.Get("Sallyport-Event-Id") != "" {
 		t.Error("a header in our name has come through")
 	}
-	if o.Window != 72*time.Hour || o.Lease != time.Minute || o.Content == nil || *o.Content != sha256.Sum256([]byte(body)) || o.Targets != nil {
+	if o.Window != 72*time.Hour || o.Lease != time.Minute || o.Content == nil || *o.Content != sha256.Sum256([]byte(body)) || !slices.Equal(o.Targets, []string{""}) {
 		t.Errorf("the event is stored with %+v", o)
 	}
 

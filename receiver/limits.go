@@ -38,6 +38,10 @@ const (
 	// acceptTimeout bounds the step into Redis. The store has a timeout of its
 	// own; this one is for when that fails.
 	acceptTimeout = 10 * time.Second
+
+	// syncMargin is how much longer than the target may take the mark of an event
+	// lasts whose sender waits: for writing what came of it.
+	syncMargin = 5 * time.Second
 )
 
 // What a sender is told to wait before it sends again.

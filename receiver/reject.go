@@ -97,6 +97,8 @@ func (x *exchange) rejectVerify(err error) *reject {
 // was not promised to anybody, so the sender has to send again.
 func rejectStore(err error) *reject {
 	switch {
+	case errors.Is(err, store.ErrInFlight):
+		return unavailable("a copy of this event is with the target, please send again", retryBusy, err)
 	case errors.Is(err, store.ErrBusy):
 		return unavailable("a copy of this event is being stored, please send again", retryBusy, err)
 	case errors.Is(err, store.ErrUnconfirmed):

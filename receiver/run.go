@@ -36,6 +36,7 @@ type receiver struct {
 // its leases back; Run returns when its context ends.
 type dispatcher interface {
 	Offerer
+	Caller
 	Run(context.Context)
 	Shutdown(context.Context) error
 }
@@ -79,7 +80,7 @@ func assemble(o Options) (*receiver, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())
 	}
 	handler := NewHandler(HandlerOptions{
-		Routes: live, Accepter: events, Dispatcher: r.dispatcher, Lease: deliver.Lease, Audit: sink,
+		Routes: live, Accepter: events, Dispatcher: r.dispatcher, Marks: events, Caller: r.dispatcher, Lease: deliver.Lease, Audit: sink,
 		Metrics: metrics, Proxies: o.TrustedProxies, Log: o.Log, Now: time.Now,
 	})
 	if r.webhooks, err = listen(o.Listen, webhookServer(handler), o.Log); err != nil {

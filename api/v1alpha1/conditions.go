@@ -23,6 +23,8 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonPathConflict: an older endpoint of the namespace has the path.
 	ReasonPathConflict = "PathConflict"
+	// ReasonInvalidRoute: what a route matches can't be read, an expression for example.
+	ReasonInvalidRoute = "InvalidRoute"
 )
 
 // Reasons of ResolvedRefs.
@@ -58,6 +60,15 @@ const (
 	ReasonTargetPortNotFound = "TargetPortNotFound"
 	// ReasonTargetNotAllowed: the Service is of type ExternalName.
 	ReasonTargetNotAllowed = "TargetNotAllowed"
+	// ReasonCANotFound: there is no such ConfigMap, or it lacks the entry.
+	ReasonCANotFound = "CANotFound"
+	// ReasonCAInvalid: the entry holds no certificates in PEM, or too many.
+	ReasonCAInvalid = "CAInvalid"
+	// ReasonSigningSecretNotFound: there is no such Secret to sign with, or it lacks
+	// the entry.
+	ReasonSigningSecretNotFound = "SigningSecretNotFound"
+	// ReasonSigningSecretInvalid: nothing can be signed with the value.
+	ReasonSigningSecretInvalid = "SigningSecretInvalid"
 )
 
 // Reasons of Programmed.

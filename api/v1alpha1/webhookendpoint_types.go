@@ -16,6 +16,7 @@ import (
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.url`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Paused",type=boolean,JSONPath=`.spec.paused`
 // +kubebuilder:printcolumn:name="Target",type=string,priority=1,JSONPath=`.spec.target.service.name`
 // +kubebuilder:printcolumn:name="New Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.currentFirstUsed`
 // +kubebuilder:printcolumn:name="Old Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.previousLastUsed`
@@ -37,6 +38,9 @@ type WebhookEndpoint struct {
 }
 
 // WebhookEndpointSpec says who sends, how they prove it, and who gets the events.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.target) || has(self.routes)",message="spec needs a target, or routes, or both: target gets the events that no route matches"
+// +kubebuilder:validation:XValidation:rule="!has(self.routes) || !has(self.delivery) || !has(self.delivery.mode) || self.delivery.mode != 'Sync'",message="routes need delivery.mode Async: with Sync, the answer of one target is the answer to the sender"
 type WebhookEndpointSpec struct {
 	// provider names who sends: a built-in preset (github, stripe, slack, ...) or
 	// a WebhookProvider of this cluster. `kubectl get webhookproviders` lists them.
@@ -77,9 +81,20 @@ type WebhookEndpointSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$')",message="path must start with '/' and consist of segments of letters, digits, '-', '_', '~' and '.' that don't start with a dot, with no '/' at the end, for example /stripe or /v1/stripe"
 	Path string `json:"path,omitempty"`
 
-	// target gets the events.
-	// +required
-	Target Target `json:"target"`
+	// target gets the events that no route matches, which are all of them where there
+	// are no routes. Without a target, an event that no route matches is acknowledged
+	// and not kept.
+	// +optional
+	Target *Target `json:"target,omitempty"`
+
+	// routes lead events to other targets by their type and content. An event goes to
+	// every route that matches it, each with its own retries and dead letters.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Routes []EventRoute `json:"routes,omitempty"`
 
 	// delivery bounds how events are handed to the target.
 	// +optional
@@ -92,6 +107,12 @@ type WebhookEndpointSpec struct {
 	// limits bound what a sender may do.
 	// +optional
 	Limits *LimitsSpec `json:"limits,omitempty"`
+
+	// paused holds all deliveries: events are accepted and stored, and delivered when
+	// it is false again. That spends no attempts, and an event grows no older by it.
+	// In mode Sync, where nothing is stored, the sender gets 503 instead.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
 }
 
 // SecretKeyReference names an entry of a Secret in the same namespace.
@@ -141,14 +162,63 @@ type SecretRotationSpec struct {
 	Grace *metav1.Duration `json:"grace,omitempty"`
 }
 
+// EventRoute leads some of the events to a target.
+type EventRoute struct {
+	// name of the route: lower case letters, digits and '-'. Deliveries are known by
+	// it, so those that wait when a route is renamed are dead letters after
+	// delivery.retry.maxAge.
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="routes[].name must consist of lower case letters, digits and '-', and start and end with a letter or digit, for example invoices"
+	Name string `json:"name"`
+	// match says which events take the route; without it, all do.
+	// +optional
+	Match *EventMatch `json:"match,omitempty"`
+	// target gets the events that take the route.
+	// +required
+	Target Target `json:"target"`
+}
+
+// EventMatch says which events are meant. Where both parts are given, both must
+// hold.
+type EventMatch struct {
+	// types are patterns of the event type, of which one must fit. A "*" stands for any
+	// characters: "invoice.*" fits invoice.paid. Upper and lower case differ.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	Types []string `json:"types,omitempty"`
+	// expression in CEL that must be true, for example event.body.livemode == true. The
+	// variable event is the verified webhook: event.id, event.type, event.provider,
+	// event.headers (by their names in lower case) and event.body (JSON, or the fields
+	// of a form). What is not there makes the expression not match; has(event.body.x)
+	// and 'x' in event.headers ask for it. A mistake is told in the condition Accepted,
+	// with its line and column.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=2048
+	Expression string `json:"expression,omitempty"`
+}
+
 // Target is where events go.
 type Target struct {
 	// service is a Service in the namespace of the endpoint.
 	// +required
 	Service ServiceTarget `json:"service"`
+	// signingSecretRef names the Secret, in the namespace of the endpoint, with which
+	// everything is signed that this target gets, by Standard Webhooks: so the target
+	// can tell it from what others send. The value is "whsec_" and base64, or any other
+	// text, which is taken as it is. One newline at the end is not part of it.
+	// +optional
+	SigningSecretRef *SecretKeyReference `json:"signingSecretRef,omitempty"`
 }
 
 // ServiceTarget is a port and a path of a Service.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.caRef) || (has(self.scheme) && self.scheme == 'https')",message="target.service.caRef needs scheme https: http has no certificates"
 type ServiceTarget struct {
 	// name of the Service. It must not be of type ExternalName.
 	// +required
@@ -168,30 +238,64 @@ type ServiceTarget struct {
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self.matches('^/[A-Za-z0-9._~!$&()*+,;=:@%/-]*$')",message="target.service.path must start with '/' and hold no query, fragment or space"
 	Path string `json:"path,omitempty"`
-	// scheme of the request to the Service.
+	// scheme of the request to the Service: http, the default, or https. The certificate
+	// must be of <service>.<namespace>.svc.
 	// +optional
 	// +default="http"
 	// +kubebuilder:default=http
-	// +kubebuilder:validation:Enum=http
+	// +kubebuilder:validation:Enum=http;https
 	Scheme string `json:"scheme,omitempty"`
+	// caRef names the ConfigMap, in the namespace of the endpoint, with the certificates
+	// of the authorities that the Service's certificate may come from, in PEM. Without it
+	// they are those that the receivers' image comes with.
+	// +optional
+	CARef *ConfigMapKeyReference `json:"caRef,omitempty"`
+}
+
+// ConfigMapKeyReference names an entry of a ConfigMap in the same namespace.
+type ConfigMapKeyReference struct {
+	// name of the ConfigMap.
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="caRef.name must be the name of a ConfigMap: lower case letters, digits, '-' and '.'"
+	Name string `json:"name"`
+	// key is the entry of the ConfigMap's data; "ca.crt" by default.
+	// +optional
+	// +default="ca.crt"
+	// +kubebuilder:default="ca.crt"
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="caRef.key must be an entry of a ConfigMap: letters, digits, '-', '_' and '.'"
+	Key string `json:"key,omitempty"`
 }
 
 // DeliveryMode says when the sender gets its answer.
-// +kubebuilder:validation:Enum=Async
+// +kubebuilder:validation:Enum=Async;Sync
 type DeliveryMode string
 
-// DeliveryModeAsync acknowledges an event once it is stored.
-const DeliveryModeAsync DeliveryMode = "Async"
+// The modes of delivery.
+const (
+	// DeliveryModeAsync acknowledges an event once it is stored.
+	DeliveryModeAsync DeliveryMode = "Async"
+	// DeliveryModeSync gives the sender the answer of the target.
+	DeliveryModeSync DeliveryMode = "Sync"
+)
 
 // DeliverySpec bounds how events are handed to the target.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Sync' || !has(self.timeout) || !self.timeout.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') || duration(self.timeout) <= duration('30s')",message="delivery.timeout must be at most 30s with mode Sync, because the sender waits"
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Sync' || !has(self.rateLimit)",message="delivery.rateLimit has no meaning with mode Sync, where nothing can wait; use limits.rateLimit"
 type DeliverySpec struct {
-	// mode says when the sender gets its answer. Async, the default: once the event
-	// is stored.
+	// mode says what the sender gets for an answer. Async, the default: a 2xx as soon
+	// as the event is stored. Sync: the answer of the target, for senders that show or
+	// use it, such as Slack's interactions. There is one attempt then, within timeout;
+	// if it fails, the sender gets 502 or 504 and the event is forgotten, so that the
+	// sender's own repetition counts.
 	// +optional
 	// +default="Async"
 	// +kubebuilder:default=Async
 	Mode DeliveryMode `json:"mode,omitempty"`
-	// timeout of one attempt, from 100ms to 5m; 10s by default.
+	// timeout of one attempt, from 100ms to 5m; 10s by default. In mode Sync at most
+	// 30s; set it below the time for which the sender waits, 3 seconds for many.
 	// +optional
 	// +default="10s"
 	// +kubebuilder:default="10s"
@@ -207,6 +311,9 @@ type DeliverySpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxInFlight *int32 `json:"maxInFlight,omitempty"`
+	// rateLimit of attempts, per receiver and target. What is beyond it waits.
+	// +optional
+	RateLimit *RateLimitSpec `json:"rateLimit,omitempty"`
 	// retry says when a failed attempt is made again.
 	// +optional
 	Retry *RetrySpec `json:"retry,omitempty"`

@@ -20,12 +20,13 @@ func Endpoint(in Input) Result {
 	secrets := resolveSecret(endpoint, sender, in.Secret)
 	parameters := resolveParameters(endpoint, sender, in.Secret)
 	fetched, fetchProblems := resolveKeys(in, sender, parameters)
-	target, targetProblems := resolveTarget(endpoint, in.Service, in.Settings.AllowExternalName)
+	targets := resolveTargets(in)
 	keys := routeKeys(in, sender, secrets)
 	result.Rotation, result.Recheck = rotation(keys), firstEnd(keys)
-	result.Notes = slices.Concat(secrets.notes, parameters.notes)
+	result.Notes = slices.Concat(secrets.notes, parameters.notes, targets.notes)
 	heavy := slices.Concat(senderProblems, secrets.problems, parameters.problems, fetchProblems)
-	result.ResolvedRefs = slices.Concat(heavy, targetProblems)
+	result.Accepted = targets.invalid
+	result.ResolvedRefs = slices.Concat(heavy, targets.problems)
 
 	result.Route = &route.Route{
 		Version: route.Version,
@@ -36,19 +37,25 @@ func Endpoint(in Input) Result {
 			Generation: endpoint.Generation,
 			Created:    endpoint.CreationTimestamp.UTC(),
 		},
-		Path:          Path(endpoint),
-		PublicURL:     publicURL(in.Settings.PublicURL, endpoint),
-		Unavailable:   unavailable(heavy),
+		Path:      Path(endpoint),
+		PublicURL: publicURL(in.Settings.PublicURL, endpoint),
+		// A route that nobody can read makes the whole endpoint wait, as a wrong secret
+		// does. To go on without it would hand its events to the target that gets the
+		// rest, or acknowledge and drop them; to go on with what it said before would
+		// serve what is written nowhere any more, and not after a restart.
+		Unavailable:   unavailable(slices.Concat(targets.invalid, heavy)),
 		Provider:      sender.Provider,
 		Keys:          keys,
 		Fetched:       fetched,
 		Parameters:    parameters.list,
 		Responses:     sender.Responses,
-		Target:        target,
+		Target:        targets.fallback,
+		Routes:        targets.routes,
 		Delivery:      delivery(endpoint.Spec.Delivery),
 		Deduplication: deduplication(endpoint.Spec.Deduplication, sender),
 		Limits:        limits(endpoint.Spec.Limits, sender),
 	}
+	pause(&result.Route.Delivery, in)
 	return result
 }
 

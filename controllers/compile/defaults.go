@@ -36,6 +36,8 @@ func delivery(spec *v1alpha1.DeliverySpec) route.Delivery {
 	return route.Delivery{
 		Timeout:     durationOr(spec.Timeout, defaultTimeout),
 		MaxInFlight: int(valueOr(spec.MaxInFlight, defaultMaxInFlight)),
+		RateLimit:   rateLimit(spec.RateLimit),
+		Sync:        spec.Mode == v1alpha1.DeliveryModeSync,
 		Retry: route.Retry{
 			MaxAttempts: int(valueOr(retry.MaxAttempts, defaultMaxAttempts)),
 			MinBackoff:  durationOr(retry.MinBackoff, defaultMinBackoff),
@@ -93,11 +95,15 @@ func limits(spec *v1alpha1.LimitsSpec, sender *Sender) route.Limits {
 		}
 		result.SourceRanges = append(result.SourceRanges, prefix.Masked())
 	}
-	if spec.RateLimit != nil {
-		perSecond := int(spec.RateLimit.PerSecond)
-		result.RateLimit = &route.RateLimit{PerSecond: perSecond, Burst: int(valueOr(spec.RateLimit.Burst, spec.RateLimit.PerSecond))}
-	}
+	result.RateLimit = rateLimit(spec.RateLimit)
 	return result
+}
+
+func rateLimit(spec *v1alpha1.RateLimitSpec) *route.RateLimit {
+	if spec == nil {
+		return nil
+	}
+	return &route.RateLimit{PerSecond: int(spec.PerSecond), Burst: int(valueOr(spec.Burst, spec.PerSecond))}
 }
 
 func durationOr(d *metav1.Duration, otherwise time.Duration) route.Duration {

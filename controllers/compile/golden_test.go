@@ -57,6 +57,7 @@ type cluster struct {
 	providers map[string]*v1alpha1.WebhookProvider
 	secrets   map[string]*corev1.Secret
 	services  map[string]*corev1.Service
+	configs   map[string]*corev1.ConfigMap
 	settings  Settings
 	published *published
 	documents documents
@@ -87,6 +88,7 @@ func readCluster(t *testing.T, file string) *cluster {
 		providers: map[string]*v1alpha1.WebhookProvider{},
 		secrets:   map[string]*corev1.Secret{},
 		services:  map[string]*corev1.Service{},
+		configs:   map[string]*corev1.ConfigMap{},
 		settings:  Settings{PublicURL: "https://hooks.example.com", ReceiverHost: "sallyport-receiver.sallyport-system.svc.cluster.local"},
 	}
 	for document := range bytes.SplitSeq(read(t, file), []byte("\n---\n")) {
@@ -120,6 +122,10 @@ func (c *cluster) add(t *testing.T, document []byte) {
 		service := &corev1.Service{}
 		parse(t, document, service, yaml.UnmarshalStrict)
 		c.services[service.Name] = service
+	case "ConfigMap":
+		config := &corev1.ConfigMap{}
+		parse(t, document, config, yaml.UnmarshalStrict)
+		c.configs[config.Name] = config
 	case "Settings": // ours: the flags of the manager
 		c.settings = Settings{}
 		parse(t, document, &struct {
@@ -144,13 +150,19 @@ func (c *cluster) input(t *testing.T) Input {
 		Endpoint: endpoint,
 		Rivals:   c.endpoints[1:],
 		Sender:   sender(t, endpoint.Spec.Provider),
-		Service:  c.services[endpoint.Spec.Target.Service.Name],
+		Services: c.services, Authorities: c.configs,
 		Alias:    c.services[route.ServiceName(endpoint.Name)],
 		Settings: c.settings,
 		Now:      noon,
 	}
 	if ref := endpoint.Spec.SecretRef; ref != nil && c.secrets[ref.Name] != nil {
 		in.Secret = SecretFacts{Found: true, Entries: c.secrets[ref.Name].Data}
+	}
+	in.Signing = map[string]SecretFacts{}
+	for name := range SigningEntries(endpoint) {
+		if c.secrets[name] != nil {
+			in.Signing[name] = SecretFacts{Found: true, Entries: c.secrets[name].Data}
+		}
 	}
 	if c.published != nil {
 		in.Published = c.published.route(endpoint)
@@ -220,7 +232,16 @@ type result struct {
 	Recheck      time.Time    `json:"recheck,omitzero"`
 	KeyBytes     []int        `json:"keyBytes,omitempty"`
 	ParamBytes   []int        `json:"parameterBytes,omitempty"`
+	SigningBytes []int        `json:"signingBytes,omitempty"`
 	Route        *route.Route `json:"route,omitempty"`
+}
+
+func targetsOf(r *route.Route) []route.Target {
+	all := []route.Target{r.Target}
+	for i := range r.Routes {
+		all = append(all, r.Routes[i].Target)
+	}
+	return all
 }
 
 type problem struct {
@@ -245,6 +266,11 @@ func render(t *testing.T, r Result) []byte {
 		}
 		for _, parameter := range r.Route.Parameters {
 			shown.ParamBytes = append(shown.ParamBytes, len(parameter.Value.Reveal()))
+		}
+		for _, target := range targetsOf(r.Route) {
+			if target.Signing != nil {
+				shown.SigningBytes = append(shown.SigningBytes, len(target.Signing.Key.Reveal()))
+			}
 		}
 	}
 	text, err := yaml.Marshal(shown)

@@ -22,8 +22,12 @@ type Input struct {
 	Secret SecretFacts
 	// Fetched is what is known of the documents that KeySources names.
 	Fetched map[verify.FetchSource]Document
-	// Service is the target Service; nil: there is none.
-	Service *corev1.Service
+	// Services are those of TargetServices that there are, by their names.
+	Services map[string]*corev1.Service
+	// Authorities are the ConfigMaps of AuthorityNames that there are, by their names.
+	Authorities map[string]*corev1.ConfigMap
+	// Signing are the Secrets of SigningEntries, by their names.
+	Signing map[string]SecretFacts
 	// Alias is the Service that has the name of the endpoint's in-cluster
 	// alias, "<name>-webhook"; nil: there is none.
 	Alias *corev1.Service
@@ -37,11 +41,11 @@ type Input struct {
 	Published *route.Route
 }
 
-// SecretFacts is what was found behind a secretRef.
+// SecretFacts is what was found behind a secretRef or signingSecretRef.
 type SecretFacts struct {
 	// Found: there is such a Secret.
 	Found bool
-	// Entries are those that SecretEntries names, as they are stored.
+	// Entries are those that SecretEntries or SigningEntries names, as they are stored.
 	Entries map[string][]byte
 }
 

@@ -51,10 +51,11 @@ func world(bits uint16, name, path string, value []byte, sender *Sender) Input {
 		endpoint.Spec.Target.Service.Port = intstr.FromString("http")
 	}
 	if has(hasService) {
-		in.Service = &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 8080}}}}
+		service := &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 8080}}}}
 		if has(isExternalName) {
-			in.Service.Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "example.org"}
+			service.Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "example.org"}
 		}
+		in.Services = map[string]*corev1.Service{"shop-api": service}
 	}
 	if has(hasForeignAlias) {
 		in.Alias = &corev1.Service{}
@@ -91,7 +92,7 @@ func claimant(name, path string, created time.Time) v1alpha1.WebhookEndpoint {
 			Provider:  "github",
 			SecretRef: &v1alpha1.SecretKeyReference{Name: "hook", Key: "secret"},
 			Path:      path,
-			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "shop-api", Port: intstr.FromInt32(8080), Path: "/", Scheme: "http"}},
+			Target:    &v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "shop-api", Port: intstr.FromInt32(8080), Path: "/", Scheme: "http"}},
 		},
 	}
 }

@@ -16,7 +16,8 @@ type Result struct {
 	Route *route.Route
 	// Alias is the in-cluster Service to be published; nil: none may be.
 	Alias *Alias
-	// Accepted holds what keeps the endpoint from having its path.
+	// Accepted holds what is wrong with the spec itself. Without a Route, the path
+	// belongs to another endpoint.
 	Accepted Problems
 	// ResolvedRefs holds what is wrong with the things that the endpoint names.
 	ResolvedRefs Problems

@@ -40,6 +40,20 @@ type outcome struct {
 
 // attempt makes one request, within the route's timeout.
 func attempt(ctx context.Context, client http.RoundTripper, r *route.Route, event *store.Event, number int, now func() time.Time) outcome {
+	return attemptAnd(ctx, client, r, event, number, now, discard)
+}
+
+// discard reads an answer so that its connection can be used again.
+func discard(response *http.Response) error {
+	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
+	return nil
+}
+
+// attemptAnd makes an attempt and gives the answer to read, whose error makes it
+// one that failed.
+func attemptAnd(ctx context.Context, client http.RoundTripper, r *route.Route, event *store.Event, number int, now func() time.Time,
+	read func(*http.Response) error,
+) outcome {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Delivery.Timeout))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, event.Method, serviceURL(r.Target), bytes.NewReader(event.Body))
@@ -47,13 +61,20 @@ func attempt(ctx context.Context, client http.RoundTripper, r *route.Route, even
 		return outcome{verdict: held, err: err}
 	}
 	request.Header = forwarded(event, number)
+	if signing := r.Target.Signing; signing != nil {
+		sign(request.Header, signing.Key, event, now())
+	}
 	// RoundTrip and not Client.Do: redirects are not followed.
 	response, err := client.RoundTrip(request)
 	if err != nil {
 		return classifyError(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
+	if err := read(response); err != nil {
+		result := classifyError(err)
+		result.status = response.StatusCode
+		return result
+	}
 	return classifyAnswer(response.StatusCode, response.Header, now())
 }
 
@@ -81,8 +102,10 @@ func classifyError(err error) outcome {
 		// A name that is not found is a Service that is gone, or so new that the
 		// DNS does not know it yet: no target had a chance to answer.
 		return outcome{verdict: held, err: fmt.Errorf("the cluster's DNS has no answer: %w", err)}
+	case errors.Is(err, errTooLong):
+		return outcome{verdict: failed, err: err}
 	case errors.Is(err, context.DeadlineExceeded):
-		return outcome{verdict: failed, err: errors.New("the target did not answer in time")}
+		return outcome{verdict: failed, err: ErrTimeout}
 	}
 	return outcome{verdict: failed, err: fmt.Errorf("the target did not answer: %w", err)}
 }
@@ -106,13 +129,13 @@ var hopByHop = []string{
 
 const ownPrefix = "Sallyport-"
 
-// forwarded are the headers that the target sees: the sender's, and ours.
-func forwarded(event *store.Event, number int) http.Header {
-	header := event.Header.Clone()
+// endToEnd copies the headers that are not about one connection, and not ours.
+func endToEnd(original http.Header) http.Header {
+	header := original.Clone()
 	if header == nil {
 		header = http.Header{}
 	}
-	for _, list := range event.Header["Connection"] {
+	for _, list := range original["Connection"] {
 		for name := range strings.SplitSeq(list, ",") {
 			header.Del(strings.TrimSpace(name))
 		}
@@ -125,6 +148,12 @@ func forwarded(event *store.Event, number int) http.Header {
 			delete(header, name)
 		}
 	}
+	return header
+}
+
+// forwarded are the headers that the target sees: the sender's, and ours.
+func forwarded(event *store.Event, number int) http.Header {
+	header := endToEnd(event.Header)
 	for name, value := range map[string]string{
 		"Event-Id":    event.ID,
 		"Event-Type":  event.Type,

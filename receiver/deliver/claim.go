@@ -28,12 +28,13 @@ const (
 func (d *Dispatcher) Run(ctx context.Context) {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { d.count(ctx) })
-	for range overflowWriters {
-		helpers.Go(func() { d.giveBack(ctx) })
+	helpers.Go(func() { d.drain(ctx) })
+	for range parkWriters {
+		helpers.Go(func() { d.writeParked(ctx) })
 	}
 	defer func() {
 		helpers.Wait()
-		d.handBack(context.WithoutCancel(ctx), d.overflowing())
+		d.handBack(context.WithoutCancel(ctx), d.unwritten())
 	}()
 	failures := 0
 	for {
@@ -42,7 +43,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 			failures = 0
 		} else if ctx.Err() == nil {
 			failures++
-			d.claimFailed(err, failures)
+			d.loopFailed(err, "look for deliveries that are due", failures)
 			wait = min(maxSleep<<min(failures-1, 8), maxClaimBackoff)
 		}
 		d.sleepsUntil.Store(d.o.Store.Now().Add(wait).UnixNano())
@@ -55,11 +56,11 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-// claimFailed reports the first failure of a row; the metric counts them all.
-func (d *Dispatcher) claimFailed(err error, failures int) {
+// loopFailed reports the first failure of a row; the metric counts them all.
+func (d *Dispatcher) loopFailed(err error, doing string, failures int) {
 	d.metrics.redisErrors.Inc()
 	if failures == 1 {
-		d.o.Log.Error("could not look for deliveries that are due; going on", "error", err)
+		d.o.Log.Error("an operation on redis failed; it is tried again", "operation", doing, "error", err)
 	}
 }
 
@@ -69,16 +70,11 @@ func (d *Dispatcher) claim(ctx context.Context) (time.Duration, error) {
 	if jobs <= 0 || bytes <= 0 {
 		return minSleep, nil
 	}
-	claimed, err := d.o.Store.Claim(ctx, store.ClaimOptions{Max: min(jobs, claimBatch), MaxBytes: bytes, Lease: d.o.Lease})
-	for _, delivery := range claimed.Deliveries {
-		d.take(&job{
-			event: delivery.Event, lease: delivery.Lease, failure: delivery.Failure,
-			size: sizeOf(delivery.Event), claimed: true,
-		})
-	}
-	if claimed.Unreadable > 0 {
-		d.o.Log.Error("stored deliveries can't be read by this version; they are kept", "count", claimed.Unreadable)
-	}
+	claimed, err := d.o.Store.Claim(ctx, store.ClaimOptions{
+		Max: min(jobs, claimBatch), MaxBytes: bytes, Lease: d.o.Lease, Blocked: d.blocked(),
+	})
+	d.takeAll(claimed, job{claimed: true})
+	d.metrics.parked.Add(float64(claimed.Parked))
 	if err != nil {
 		return 0, err
 	}
@@ -86,6 +82,18 @@ func (d *Dispatcher) claim(ctx context.Context) (time.Duration, error) {
 		return maxSleep, nil
 	}
 	return min(max(claimed.Next.Sub(d.o.Store.Now()), minSleep), maxSleep), nil
+}
+
+// takeAll takes what was claimed, as jobs like a given one.
+func (d *Dispatcher) takeAll(claimed store.Claimed, like job) {
+	for _, delivery := range claimed.Deliveries {
+		j := like
+		j.event, j.lease, j.failure, j.size = delivery.Event, delivery.Lease, delivery.Failure, sizeOf(delivery.Event)
+		d.take(&j)
+	}
+	if claimed.Unreadable > 0 {
+		d.o.Log.Error("stored deliveries can't be read by this version; they are kept", "count", claimed.Unreadable)
+	}
 }
 
 // wakeAt has the claim loop look at a time, if it sleeps longer than that.

@@ -32,7 +32,7 @@ func NewTransport(clusterDomain string, connect Connections) *http.Transport {
 		MaxIdleConnsPerHost:    maxIdlePerHost,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		DisableCompression:     true, // the answer is thrown away
+		DisableCompression:     true, // the answer is thrown away, or passed on as it is
 	}
 }
 
@@ -51,13 +51,14 @@ func newDialer(clusterDomain string, connect Connections) dialer {
 	}
 }
 
-// dial gets the address that serviceURL made: service.namespace:port.
+// dial gets the address that serviceURL made: service.namespace:port, or
+// service.namespace.svc:port.
 func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	service, namespace, _ := strings.Cut(host, ".")
+	service, namespace, _ := strings.Cut(strings.TrimSuffix(host, tlsSuffix), ".")
 	if to, ok := d.connect[namespace+"/"+service+":"+port]; ok {
 		return d.mapped.DialContext(ctx, network, to)
 	}
@@ -66,12 +67,24 @@ func (d dialer) dial(ctx context.Context, network, address string) (net.Conn, er
 	return d.checked.DialContext(ctx, network, net.JoinHostPort(full, port))
 }
 
-// serviceURL is the URL of a target; dial knows what its host means.
+// serviceURL is the URL of a target; dial knows what its host means. With https
+// it is also the name that the certificate must have: that which the certificates
+// of Services in Kubernetes commonly have, whatever the domain of the cluster.
 func serviceURL(t route.Target) string {
-	return fmt.Sprintf("%s://%s.%s:%d%s", t.Scheme, t.Service, t.Namespace, t.Port, t.Path)
+	suffix := ""
+	if t.Scheme == "https" {
+		suffix = tlsSuffix
+	}
+	return fmt.Sprintf("%s://%s.%s%s:%d%s", t.Scheme, t.Service, t.Namespace, suffix, t.Port, t.Path)
 }
 
-// targetName is how audit records name a target.
+// tlsSuffix ends the host of an https target.
+const tlsSuffix = ".svc"
+
+// targetName is how audit records name a target; "": there is none any more.
 func targetName(t route.Target) string {
+	if t.Service == "" {
+		return ""
+	}
 	return fmt.Sprintf("%s/%s:%d", t.Namespace, t.Service, t.Port)
 }

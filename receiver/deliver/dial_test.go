@@ -45,4 +45,8 @@ func TestServiceURL(t *testing.T) {
 	if got, want := serviceURL(target), "http://api.team:8080/hooks"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
+	target.Scheme = "https"
+	if got, want := serviceURL(target), "https://api.team.svc:8080/hooks"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 }

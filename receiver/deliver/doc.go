@@ -7,14 +7,19 @@
 //	lane.go        a queue for each target, so that none waits for another
 //	attempt.go     one HTTP request, and what its answer means
 //	dial.go        reaches Services, and nothing but Services
+//	sign.go        the signature of ours, where a target shares a secret
+//	tls.go         https targets, each trusting the authorities of its route
 //	settle.go      writes the outcome to the log and to the audit
 //	backoff.go     when to try again
-//	overflow.go    gives back what there is no room for
+//	circuit.go     when a target that fails is left alone, and when it is probed
+//	gate.go        asks the circuits, and tells them what came of an attempt
+//	park.go        moves to the backlog of its target what can't be delivered now
+//	drain.go       feeds the lanes from the backlogs, in a limited share
 //	shutdown.go    hands everything back when the receiver ends
 //
 // It assumes that the log fences: whoever lost his lease can't write. It
 // promises at-least-once: a delivery that was taken is settled in the log or its
 // lease ends and somebody else takes it. A target that hangs or is down holds
-// back nobody else; memory is bounded; errors end no loop. Failures
+// back nobody else, however much is queued for it; memory is bounded; errors end no loop. Failures
 // of our own side (the log, the cluster's DNS, shutdown) spend no attempt.
 package deliver

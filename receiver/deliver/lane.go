@@ -13,11 +13,14 @@ type laneKey struct{ endpoint, target string }
 // target may get at a time. Dispatcher.mu guards it.
 type lane struct {
 	live    []*job // just accepted
-	backlog []*job // claimed: retries, and what others left
+	backlog []*job // from the log: retries, what others left, what was parked
 	workers int
 	jobs    int   // queued or running
 	bytes   int64 // of those
+	drained int   // of jobs, those that were parked
+	running int   // of jobs from the log, those that run
 	turn    int   // jobs taken since the backlog had its turn
+	refused bool  // a job was parked for want of room since the lane last had some
 }
 
 const (
@@ -29,23 +32,29 @@ const (
 	backlogTurn = 4
 )
 
-// enqueue queues a job in the lane of its target; false: there is no room.
+// enqueue queues a job in the lane of its target; false: there is no room, or the
+// target takes nothing now.
 func (d *Dispatcher) enqueue(j *job) bool {
-	key := laneKey{j.event.Endpoint, j.lease.Target}
-	limit := d.inFlightLimit(j.event.Endpoint)
+	key := j.lane()
+	limit := d.inFlightLimit(key.endpoint)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l := d.lanes[key]
 	if l == nil {
 		l = &lane{}
 	}
-	if d.draining || !d.fits(l, j) {
+	if d.draining {
+		return false
+	}
+	if !d.fits(l, j) {
+		l.refused = true
+		return false
+	}
+	if !d.admits(key, j) {
 		return false
 	}
 	d.lanes[key] = l
-	l.add(j)
-	d.jobs++
-	d.bytes += j.size
+	d.add(l, j)
 	if l.workers < limit {
 		l.workers++
 		d.running.Add(1)
@@ -57,18 +66,33 @@ func (d *Dispatcher) enqueue(j *job) bool {
 // fits says whether a lane may take one more job. An empty lane may use the
 // reserve, so that a target that works gets its events even when others that are
 // stuck have filled all the room. It takes a job of any size when nothing else
-// is held, or a large event would never go.
+// is held, or a large event would never go. What was parked has a share of its
+// own, so that live traffic can't keep it out for ever.
 func (d *Dispatcher) fits(l *lane, j *job) bool {
 	freeJobs, freeBytes := maxJobs-d.jobs, maxBytes-d.bytes
-	if l.jobs == 0 {
+	if l.jobs == 0 || j.drained {
 		return freeJobs+reserveJobs > 0 && freeBytes+reserveBytes >= j.size || d.jobs == 0
 	}
-	return l.jobs < freeJobs/laneShare && l.bytes+j.size <= freeBytes/laneShare
+	return l.jobs-l.drained < d.laneRoom(j.lane()) && l.bytes+j.size <= freeBytes/laneShare
 }
 
-func (l *lane) add(j *job) {
+// laneRoom is how many jobs a lane may hold besides those that were parked. The
+// caller holds mu.
+func (d *Dispatcher) laneRoom(key laneKey) int {
+	return min((maxJobs-d.jobs)/laneShare, d.rateDepth(key.endpoint))
+}
+
+// add counts and queues a job. The caller holds mu.
+func (d *Dispatcher) add(l *lane, j *job) {
+	d.jobs++
+	d.bytes += j.size
 	l.jobs++
 	l.bytes += j.size
+	if j.drained {
+		d.drained++
+		d.drainedBytes += j.size
+		l.drained++
+	}
 	if j.claimed {
 		l.backlog = append(l.backlog, j)
 	} else {
@@ -76,18 +100,23 @@ func (l *lane) add(j *job) {
 	}
 }
 
-// take removes the job whose turn it is; nil: there is none.
-func (l *lane) take() *job {
-	queue := &l.live
-	if len(l.live) == 0 || len(l.backlog) > 0 && l.turn >= backlogTurn-1 {
-		queue = &l.backlog
-		l.turn = 0
-	} else {
+// take removes the job whose turn it is; nil: there is none, or so many jobs from
+// the log are running as may.
+func (l *lane) take(share int) *job {
+	fromLog := len(l.backlog) > 0 && l.running < share
+	if len(l.live) > 0 && (!fromLog || l.turn < backlogTurn-1) {
 		l.turn++
+		return pop(&l.live)
 	}
-	if len(*queue) == 0 {
+	l.turn = 0
+	if !fromLog {
 		return nil
 	}
+	l.running++
+	return pop(&l.backlog)
+}
+
+func pop(queue *[]*job) *job {
 	j := (*queue)[0]
 	(*queue)[0] = nil
 	*queue = (*queue)[1:]
@@ -100,6 +129,22 @@ func (l *lane) clear() []*job {
 	l.live, l.backlog = nil, nil
 	return left
 }
+
+// emptyLane takes all jobs out of a lane that have not begun. The caller holds mu.
+func (d *Dispatcher) emptyLane(key laneKey) []*job {
+	l := d.lanes[key]
+	if l == nil {
+		return nil
+	}
+	left := l.clear()
+	for _, j := range left {
+		d.uncount(l, j)
+	}
+	return left
+}
+
+// backlogShare is how many of the attempts at a time may be of jobs from the log.
+func backlogShare(limit int) int { return (limit + 1) / 2 }
 
 // inFlightLimit is at least 1: what can't be delivered now has to be put off.
 func (d *Dispatcher) inFlightLimit(endpoint string) int {
@@ -115,15 +160,17 @@ func (d *Dispatcher) work(key laneKey, l *lane) {
 	defer d.running.Done()
 	for j := d.next(key, l); j != nil; j = d.next(key, l) {
 		d.run(j)
-		d.forget(l, j)
+		d.abandoned(j)
+		d.forget(key, l, j)
 	}
 }
 
 // next takes a job; nil: the worker ends, and with the last one the lane.
 func (d *Dispatcher) next(key laneKey, l *lane) *job {
+	share := backlogShare(d.inFlightLimit(key.endpoint))
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if j := l.take(); j != nil {
+	if j := l.take(share); j != nil {
 		return j
 	}
 	if l.workers--; l.workers == 0 && d.lanes[key] == l {
@@ -132,19 +179,49 @@ func (d *Dispatcher) next(key laneKey, l *lane) *job {
 	return nil
 }
 
-func (d *Dispatcher) forget(l *lane, j *job) {
+// forget ends a job that ran. If the lane has room again for what was parked, the
+// drain loop is told.
+func (d *Dispatcher) forget(key laneKey, l *lane, j *job) {
+	depth := d.drainDepth(key.endpoint)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.uncount(l, j)
+	if j.claimed {
+		l.running--
+	}
+	if j.drained && l.drained <= depth/2 || l.refused && l.jobs <= depth/2 {
+		l.refused = false
+		d.wakeDrain()
+	}
+}
+
+// uncount is the inverse of add. The caller holds mu.
+func (d *Dispatcher) uncount(l *lane, j *job) {
 	l.jobs--
 	l.bytes -= j.size
 	d.jobs--
 	d.bytes -= j.size
+	if j.drained {
+		l.drained--
+		d.drained--
+		d.drainedBytes -= j.size
+	}
 }
 
 // run makes one attempt, if the target can be reached at all, and settles it.
 func (d *Dispatcher) run(j *job) {
-	r, ok := d.o.Routes.Route(j.event.Endpoint)
-	if reason := notNow(r, ok); reason != "" {
+	waited, ending := d.awaitTurn(j.lane())
+	if ending {
+		d.giveBack(j)
+		return
+	}
+	r, reason := d.routeTo(j.lane())
+	if reason != "" {
+		d.learnHeld(j, reason, true)
+		d.hold(j, r, reason)
+		return
+	}
+	if reason := d.openBecause(j.lane()); reason != "" && (j.expired || waited && !j.probe) {
 		d.hold(j, r, reason)
 		return
 	}
@@ -152,17 +229,22 @@ func (d *Dispatcher) run(j *job) {
 		return
 	}
 	started := d.o.Store.Now()
-	result := attempt(d.ctx, d.o.Transport, &r, j.event, j.number(), d.o.Store.Now)
+	result := attempt(d.ctx, d.transports.of(r.Target), &r, j.event, j.number(), d.o.Store.Now)
 	d.settle(j, r, result, started)
 }
 
-// notNow says why no attempt can be made; "": it can.
-func notNow(r route.Route, ok bool) string {
-	switch {
-	case !ok:
-		return "no route is served for the endpoint"
-	case r.Target.Unresolved != "":
-		return r.Target.Unresolved
+// routeTo is the route of an endpoint, with the target that is named. reason says
+// why no attempt can be made; "": it can.
+func (d *Dispatcher) routeTo(key laneKey) (r route.Route, reason string) {
+	r, ok := d.o.Routes.Route(key.endpoint)
+	if !ok {
+		return r, "no route is served for the endpoint"
 	}
-	return ""
+	if r.Delivery.Paused {
+		return r, "the endpoint is paused"
+	}
+	if r.Target, ok = r.TargetOf(key.target); !ok {
+		return r, "the endpoint has no target any more that the delivery is for"
+	}
+	return r, r.Target.Unresolved
 }

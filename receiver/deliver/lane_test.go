@@ -23,7 +23,7 @@ func fill(d *Dispatcher, endpoint string, size int64) (jobs int, bytes int64) {
 // stuckDispatcher has lanes whose workers are all busy, so that what is queued
 // stays there.
 func stuckDispatcher(lanes int) *Dispatcher {
-	d := &Dispatcher{o: Options{Routes: noRoutes{}}, lanes: map[laneKey]*lane{}}
+	d := &Dispatcher{o: Options{Routes: noRoutes{}}, lanes: map[laneKey]*lane{}, circuits: map[laneKey]*circuit{}}
 	for i := range lanes {
 		d.lanes[laneKey{fmt.Sprint("team/", i), ""}] = &lane{workers: 1}
 	}
@@ -97,11 +97,11 @@ func TestALaneIsForgottenWhenItIsIdle(t *testing.T) {
 func TestABacklogHasAShareAndNoMore(t *testing.T) {
 	l := &lane{}
 	for range 8 {
-		l.add(&job{})
-		l.add(&job{claimed: true})
+		l.live = append(l.live, &job{})
+		l.backlog = append(l.backlog, &job{claimed: true})
 	}
 	var order string
-	for j := l.take(); j != nil; j = l.take() {
+	for j := l.take(8); j != nil; j = l.take(8) {
 		if j.claimed {
 			order += "b"
 		} else {
@@ -122,7 +122,7 @@ func TestWhatDoesNotFitIsDeliveredLater(t *testing.T) {
 	for i := range n {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
-	if overflows := testutil.ToFloat64(d.metrics.overflows); overflows == 0 {
+	if parked := testutil.ToFloat64(d.metrics.parked); parked == 0 {
 		t.Errorf("all of %d events found room: the test tests nothing", n)
 	}
 	close(hang.answer)

@@ -14,7 +14,7 @@ import (
 var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
 
 // metrics are those of deliveries. Histograms carry no endpoint, whose number
-// has no bound.
+// has no bound; circuitOpen has a series only while a circuit is open.
 type metrics struct {
 	deliveries  *prometheus.CounterVec
 	attempts    *prometheus.CounterVec
@@ -26,7 +26,9 @@ type metrics struct {
 	oldest      prometheus.Gauge
 	redisErrors prometheus.Counter
 	fenced      prometheus.Counter
-	overflows   prometheus.Counter
+	parked      prometheus.Counter
+	waiting     prometheus.Gauge
+	circuitOpen *prometheus.GaugeVec
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -53,10 +55,13 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		oldest:      gauge("oldest_pending_seconds", "Age of the oldest pending delivery; 0: none is pending."),
 		redisErrors: counter("redis_errors_total", "Failed operations on Redis of deliveries; each is tried again."),
 		fenced:      counter("deliveries_fenced_total", "Deliveries let go of because another receiver has them."),
-		overflows:   counter("deliveries_overflowed_total", "Deliveries given back to the log because there was no room in memory for them."),
+		parked:      counter("deliveries_parked_total", "Deliveries moved to the backlog of their target: it takes nothing now, or there was no room in memory for them."),
+		waiting:     gauge("events_parked", "Pending deliveries in the backlogs of targets, of all receivers."),
+		circuitOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sallyport_circuit_open",
+			Help: "1 while this receiver parks the deliveries of a target: it fails, or there is no route or Service for it."}, []string{"endpoint", "target"}),
 	}
 	registry.MustRegister(m.deliveries, m.attempts, m.duration, m.endToEnd, m.pending, m.delayed, m.dead, m.oldest,
-		m.redisErrors, m.fenced, m.overflows)
+		m.redisErrors, m.fenced, m.parked, m.waiting, m.circuitOpen)
 	return m
 }
 
@@ -86,6 +91,7 @@ func (m *metrics) delivered(endToEnd time.Duration) {
 
 func (m *metrics) stored(stats store.Stats, now time.Time) {
 	m.pending.Set(float64(stats.Pending))
+	m.waiting.Set(float64(stats.Parked))
 	m.delayed.Set(float64(stats.Delayed))
 	m.dead.Set(float64(stats.Dead))
 	age := 0.0

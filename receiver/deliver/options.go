@@ -27,7 +27,10 @@ type Log interface {
 	Retry(context.Context, store.Lease, time.Time, store.Failure) error
 	Dead(context.Context, store.Lease, store.Failure) error
 	Renew(context.Context, store.Lease, time.Duration) (store.Lease, error)
-	Postpone(context.Context, store.Lease, time.Time) error
+	Park(ctx context.Context, l store.Lease, endpoint string, since time.Time) error
+	Backlogs(context.Context) ([]store.Backlog, error)
+	Unpark(context.Context, store.Backlog, store.UnparkOptions) (store.Claimed, error)
+	Skip(context.Context, []store.Backlog) error
 	Release(context.Context, store.Lease) error
 	Stats(context.Context) (store.Stats, error)
 }

@@ -16,10 +16,6 @@ const (
 	// leaseMargin is how much longer than an attempt its lease must last: for
 	// writing the outcome.
 	leaseMargin = 5 * time.Second
-	// minHold and maxHold bound how soon a delivery is looked at again that can't
-	// be attempted: soon enough for a Service that was just made, and no flood.
-	minHold = time.Second
-	maxHold = time.Minute
 	// orphanAge is how long events are kept of an endpoint that is gone.
 	orphanAge = 72 * time.Hour
 	// settleTries and settleBackoff bound how often an outcome is written again
@@ -50,9 +46,13 @@ func (d *Dispatcher) settle(j *job, r route.Route, result outcome, started time.
 	now := d.o.Store.Now()
 	d.metrics.attempted(result, now.Sub(started))
 	if result.verdict == held {
+		if d.ctx.Err() == nil {
+			d.learnHeld(j, result.err.Error(), false)
+		}
 		d.hold(j, r, result.err.Error())
 		return
 	}
+	d.learn(j, result)
 	number := j.number()
 	j.failure.Attempts = number
 	if result.verdict == delivered {
@@ -67,7 +67,7 @@ func (d *Dispatcher) settle(j *job, r route.Route, result outcome, started time.
 		j.failure.First = now
 	}
 	next := now.Add(d.wait(r.Delivery.Retry, number, result.retryAfter))
-	if result.verdict == refused || number >= r.Delivery.Retry.MaxAttempts || j.age(next) > time.Duration(r.Delivery.Retry.MaxAge) {
+	if result.verdict == refused || number >= r.Delivery.Retry.MaxAttempts || tooOld(j, r, next) {
 		d.bury(j, r, result, now.Sub(started))
 		return
 	}
@@ -92,15 +92,10 @@ func (d *Dispatcher) bury(j *job, r route.Route, result outcome, took time.Durat
 	}
 }
 
-// hold puts a delivery off that could not be attempted for a reason of ours. It
-// costs no attempt, but an event can outlive its age.
+// hold parks a delivery that can't be attempted. It costs no attempt, but an event
+// can outlive its age.
 func (d *Dispatcher) hold(j *job, r route.Route, reason string) {
-	now := d.o.Store.Now()
-	limit := time.Duration(r.Delivery.Retry.MaxAge)
-	if limit == 0 {
-		limit = orphanAge
-	}
-	if j.age(now) > limit {
+	if tooOld(j, r, d.o.Store.Now()) {
 		j.failure.Error = reason
 		d.bury(j, r, outcome{verdict: held, err: errors.New(reason)}, 0)
 		return
@@ -109,13 +104,31 @@ func (d *Dispatcher) hold(j *job, r route.Route, reason string) {
 		d.release(context.WithoutCancel(d.ctx), j.lease)
 		return
 	}
-	// The older, the longer: an event that just came is looked at soon.
-	wait := min(max(j.age(now)/4, minHold), maxHold)
-	if d.write(j, "put off a delivery", func(ctx context.Context) error { return d.o.Store.Postpone(ctx, j.lease, now.Add(wait)) }) {
+	if d.write(j, "park a delivery", func(ctx context.Context) error { return d.o.Store.Park(ctx, j.lease, j.event.Endpoint, j.since()) }) {
 		d.metrics.deliveries.WithLabelValues("held").Inc()
-		d.o.Log.Debug("a delivery is put off", "endpoint", j.event.Endpoint, "eventId", j.event.ID, "reason", reason, "wait", wait)
-		d.wakeAt(now.Add(wait))
+		d.metrics.parked.Inc()
+		d.o.Log.Debug("a delivery is held", "endpoint", j.event.Endpoint, "eventId", j.event.ID, "reason", reason)
 	}
+}
+
+// tooOld says whether a delivery will have waited for its target, at a time, for
+// longer than it may. A pause makes nothing older, and all that it held begins
+// anew afterwards.
+func tooOld(j *job, r route.Route, at time.Time) bool {
+	return mayExpire(r, at) && j.age(at) > ageLimit(r)
+}
+
+// mayExpire says whether any delivery of an endpoint can be too old at a time.
+func mayExpire(r route.Route, at time.Time) bool {
+	return !r.Delivery.Paused && at.Sub(r.Delivery.ResumedAt) > ageLimit(r)
+}
+
+// ageLimit is for how long a delivery may wait for its target.
+func ageLimit(r route.Route) time.Duration {
+	if limit := time.Duration(r.Delivery.Retry.MaxAge); limit != 0 {
+		return limit
+	}
+	return orphanAge
 }
 
 // write writes an outcome, again while the log is away. It goes on during a

@@ -57,7 +57,8 @@ func (d *Dispatcher) close() []store.Lease {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.draining = true
-	left := d.overflowing()
+	d.end()
+	left := d.unwritten()
 	for _, l := range d.lanes {
 		for _, j := range l.clear() {
 			left = append(left, j.lease)

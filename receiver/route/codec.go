@@ -12,7 +12,7 @@ import (
 )
 
 // document is the entry of a route Secret that holds all but the values of keys
-// and parameters.
+// and parameters, and what is signed with.
 const document = "route.json"
 
 // maxDocument bounds what Decode parses. It is the limit that the API server
@@ -35,9 +35,14 @@ func KeyName(i int) string { return fmt.Sprintf("key-%d", i) }
 // parameter of a route.
 func ParameterEntry(i int) string { return fmt.Sprintf("param-%d", i) }
 
+// SigningEntry returns the name of the entry that holds the key with which what
+// a target gets is signed: that of Route.Target for 0, else of the i-th route,
+// counted from 1.
+func SigningEntry(i int) string { return fmt.Sprintf("signing-%d", i) }
+
 // Encode returns the data of the Secret that holds r: "route.json", which holds
-// no secret material, and one entry per key and per value of a parameter, named
-// by Key.Name and Parameter.Entry. Equal routes give equal bytes. A route that
+// no secret material, and one entry per key, value of a parameter and signing key,
+// named by Key.Name, Parameter.Entry and Signing.Entry. Equal routes give equal bytes. A route that
 // Validate refuses is not encoded.
 func Encode(r Route) (map[string][]byte, error) {
 	if err := r.Validate(); err != nil {
@@ -54,6 +59,9 @@ func Encode(r Route) (map[string][]byte, error) {
 	}
 	for _, parameter := range r.Parameters {
 		data[parameter.Entry] = bytes.Clone(parameter.Value.Reveal())
+	}
+	for _, signing := range r.signings() {
+		data[signing.Entry] = bytes.Clone(signing.Key.Reveal())
 	}
 	return data, nil
 }
@@ -110,8 +118,8 @@ func decodeStrict(text []byte, into any) error {
 	return decoder.Decode(into)
 }
 
-// takeValues fills in the values of keys and parameters. Entries that neither
-// names are refused: a newer manager meant them for something.
+// takeValues fills in the values of keys, parameters and signings. Entries that
+// none of them names are refused: a newer manager meant them for something.
 func (r *Route) takeValues(data map[string][]byte) error {
 	left := maps.Clone(data)
 	delete(left, document)
@@ -131,6 +139,11 @@ func (r *Route) takeValues(data map[string][]byte) error {
 	}
 	for i := range r.Parameters {
 		if r.Parameters[i].Value, err = take(r.Parameters[i].Entry, "parameter"); err != nil {
+			return err
+		}
+	}
+	for field, signing := range r.signings() {
+		if signing.Key, err = take(signing.Entry, field); err != nil {
 			return err
 		}
 	}

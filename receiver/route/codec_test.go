@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"sallyport.dev/sallyport/receiver/match"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -40,6 +41,12 @@ func fullRoute() Route {
 	r.Deduplication.RememberContent = true
 	r.Limits.SourceRanges = []netip.Prefix{netip.MustParsePrefix("192.30.252.0/22"), netip.MustParsePrefix("2001:db8::/32")}
 	r.Limits.RateLimit = &RateLimit{PerSecond: 500, Burst: 1000}
+	r.Routes = []EventRoute{
+		{Name: "invoices", Match: match.Rule{Types: []string{"invoice.*"}, Expression: "event.body.livemode"}, Target: r.Target},
+		{Name: "all", Target: r.Target},
+	}
+	r.Target.Signing = &Signing{Entry: SigningEntry(0), Key: secret.New([]byte("hunter4"))}
+	r.Routes[1].Target.Signing = &Signing{Entry: SigningEntry(2), Key: secret.New([]byte("\x00hunter5"))}
 	return r
 }
 
@@ -48,11 +55,13 @@ func TestDecodeReadsWhatEncodeWrote(t *testing.T) {
 	unavailable.Unavailable, unavailable.Keys = "there is no Secret stripe-webhook", nil
 	unresolved := testRoute("stripe")
 	unresolved.Target.Port, unresolved.Target.Unresolved = 0, "there is no Service billing-api"
+	routesOnly := fullRoute()
+	routesOnly.Target = Target{}
 	published := testRoute("stripe")
 	published.Provider.Schemes[0].KeySource = &verify.KeySource{JWKSURL: "https://example.com/jwks"}
 	published.Keys = nil
 	for name, want := range map[string]Route{
-		"small": testRoute("stripe"), "full": fullRoute(), "unavailable": unavailable, "unresolved": unresolved, "keys of the sender": published,
+		"small": testRoute("stripe"), "full": fullRoute(), "unavailable": unavailable, "unresolved": unresolved, "routes only": routesOnly, "keys of the sender": published,
 	} {
 		t.Run(name, func(t *testing.T) {
 			data, err := Encode(want)
@@ -82,13 +91,14 @@ func TestEncodeIsDeterministicAndKeepsSecretsOutOfTheDocument(t *testing.T) {
 	if !maps.EqualFunc(first, again, bytes.Equal) {
 		t.Error("equal routes are not encoded equally")
 	}
-	for _, value := range []string{"hunter2", "hunter3", "previous", "orders"} {
+	for _, value := range []string{"hunter2", "hunter3", "hunter4", "hunter5", "previous", "orders"} {
 		if bytes.Contains(first[document], []byte(value)) {
 			t.Errorf("%s holds a secret: %s", document, first[document])
 		}
 	}
 	if string(first["key-0"]) != "hunter2" || string(first["key-1"]) != "\x00previous\xff" ||
-		string(first["param-1"]) != "returns" || string(first["param-2"]) != "hunter3" || len(first) != 6 {
+		string(first["param-1"]) != "returns" || string(first["param-2"]) != "hunter3" ||
+		string(first["signing-0"]) != "hunter4" || string(first["signing-2"]) != "\x00hunter5" || len(first) != 8 {
 		t.Errorf("the entries are %q", first)
 	}
 }
@@ -156,7 +166,7 @@ func TestDecodeTellsUnknownVersionsApart(t *testing.T) {
 func TestValidateReportsEveryMistake(t *testing.T) {
 	err := Route{}.Validate()
 	for _, field := range []string{
-		"version", "endpoint", "path", "keys", "target.service", "target.scheme", "target.path", "target.port",
+		"version", "endpoint", "path", "keys", "target is missing",
 		"delivery.maxInFlight", "delivery.timeout", "maxAttempts", "minBackoff", "maxBackoff", "maxAge",
 		"deduplication.window", "limits.maxBodyBytes",
 	} {
@@ -175,6 +185,10 @@ func TestValidateFindsSingleMistakes(t *testing.T) {
 		"publicURL":              func(r *Route) { r.PublicURL = "/billing/stripe" },
 		"longer than maxBackoff": func(r *Route) { r.Delivery.Retry.MinBackoff = Duration(2 * time.Hour) },
 		"limits.rateLimit":       func(r *Route) { r.Limits.RateLimit = &RateLimit{PerSecond: 1} },
+		"delivery.rateLimit":     func(r *Route) { r.Delivery.RateLimit = &RateLimit{Burst: 1} },
+		"at most 30s": func(r *Route) {
+			r.Delivery.Sync, r.Delivery.Timeout = true, Duration(MaxSyncTimeout+1)
+		},
 		"limits.sourceRanges[0]": func(r *Route) { r.Limits.SourceRanges = []netip.Prefix{{}} },
 		"limits.maxBodyBytes":    func(r *Route) { r.Limits.MaxBodyBytes = MaxBodyBytes + 1 },
 		"keys is empty":          func(r *Route) { r.Keys = nil },
@@ -196,6 +210,29 @@ func TestValidateFindsSingleMistakes(t *testing.T) {
 		"an entry of its own":     func(r *Route) { r.Keys[0].Name = document },
 		"must start with \"/bill": func(r *Route) { r.Path = "/billing/" },
 		"target.port":             func(r *Route) { r.Target.Port = 65536 },
+		"target.service":          func(r *Route) { r.Target.Service = "" },
+		"target.scheme":           func(r *Route) { r.Target.Scheme = "ftp" },
+		"target.path":             func(r *Route) { r.Target.Path = "in" },
+		"target is missing":       func(r *Route) { r.Target = Target{} },
+		"routes has 17":           func(r *Route) { r.Routes = make([]EventRoute, MaxRoutes+1) },
+		"routes[0].name is empty": func(r *Route) { r.Routes = []EventRoute{{Target: r.Target}} },
+		"of an earlier route": func(r *Route) {
+			r.Routes = []EventRoute{{Name: "a", Target: r.Target}, {Name: "a", Target: r.Target}}
+		},
+		"routes[0].target.namespace": func(r *Route) {
+			r.Routes = []EventRoute{{Name: "a", Target: r.Target}}
+			r.Routes[0].Target.Namespace = "payroll"
+		},
+		"target.ca is set and the scheme": func(r *Route) { r.Target.CA = "x" },
+		"target.ca has 16385 bytes":       func(r *Route) { r.Target.Scheme, r.Target.CA = "https", strings.Repeat("x", MaxCA+1) },
+		"target.ca holds no certificate":  func(r *Route) { r.Target.Scheme, r.Target.CA = "https", "x" },
+		"target.signing is empty":         func(r *Route) { r.Target.Signing = &Signing{Entry: SigningEntry(0)} },
+		"routes[0].target.signing.entry": func(r *Route) {
+			signed := r.Target
+			signed.Signing = &Signing{Entry: KeyName(0), Key: r.Keys[0].Value}
+			r.Routes = []EventRoute{{Name: "a", Target: signed}}
+		},
+		"routes[0].target.service": func(r *Route) { r.Routes = []EventRoute{{Name: "a"}} },
 	} {
 		r := testRoute("stripe")
 		change(&r)

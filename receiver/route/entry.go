@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"sallyport.dev/sallyport/receiver/match"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -51,6 +52,9 @@ type Entry struct {
 	// one bucket as long as the endpoint has a route, whatever changes.
 	Handshakes *rate.Limiter
 
+	// matchers are those of Route.Routes, in the same order; nil while the endpoint
+	// is Unavailable.
+	matchers []*match.Matcher
 	// digest tells equal objects; see Object.digest.
 	digest [sha256.Size]byte
 	// material is what requests are verified with. Its Secrets are all values of
@@ -144,13 +148,54 @@ func (e *Entry) compile(o Object) error {
 	if err != nil {
 		return fmt.Errorf("provider %s: %w", decoded.Provider.Name, err)
 	}
+	matchers, err := compileRoutes(decoded.Routes)
+	if err != nil {
+		return err
+	}
 	e.Route, e.Verifier, e.CredentialHeaders = decoded, verifier, verifier.CredentialHeaders()
+	e.matchers = matchers
 	e.Methods = verifier.Methods()
 	e.NeedsCertificate = slices.ContainsFunc(decoded.Provider.Schemes, func(s verify.Scheme) bool {
 		return s.KeySource != nil && s.KeySource.Certificate != nil
 	})
 	return nil
 }
+
+func compileRoutes(routes []EventRoute) ([]*match.Matcher, error) {
+	var matchers []*match.Matcher
+	for i := range routes {
+		matcher, err := match.Compile(routes[i].Match)
+		if err != nil {
+			return nil, fmt.Errorf("routes[%s].match.%w", routes[i].Name, err)
+		}
+		matchers = append(matchers, matcher)
+	}
+	return matchers, nil
+}
+
+// Choose names the targets of an event: the routes that match it, or "" for
+// Route.Target if none does; none: nothing wants the event. The error is
+// match.ErrCost, with the name of the route whose expression costs too much.
+func (e *Entry) Choose(event *match.Event) ([]string, error) {
+	var names []string
+	for i, matcher := range e.matchers {
+		name := e.Route.Routes[i].Name
+		matches, err := matcher.Match(event)
+		if err != nil {
+			return nil, fmt.Errorf("routes[%s]: %w", name, err)
+		}
+		if matches {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 && e.Route.HasTarget() {
+		names = defaultTarget
+	}
+	return names, nil
+}
+
+// defaultTarget is shared by all events; read-only.
+var defaultTarget = []string{""}
 
 func (e *Entry) inherit(previous *Entry) {
 	e.BytesInFlight, e.Handshakes = previous.BytesInFlight, previous.Handshakes

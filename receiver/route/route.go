@@ -1,9 +1,12 @@
 package route
 
 import (
+	"fmt"
+	"iter"
 	"net/netip"
 	"time"
 
+	"sallyport.dev/sallyport/receiver/match"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -40,9 +43,12 @@ type Route struct {
 	Parameters []Parameter `json:"parameters,omitempty"`
 	// Responses are the answers that the provider wants to see.
 	Responses Responses `json:"responses,omitzero"`
-	// Target gets the events.
-	Target Target `json:"target"`
-	// Delivery bounds how events are handed to Target.
+	// Target gets the events that none of Routes matches; the zero value: nothing does,
+	// and such events are acknowledged and not kept.
+	Target Target `json:"target,omitzero"`
+	// Routes lead events to further targets. An event goes to each that matches it.
+	Routes []EventRoute `json:"routes,omitempty"`
+	// Delivery bounds how events are handed to each target.
 	Delivery Delivery `json:"delivery"`
 	// Deduplication says how long and by what events are remembered.
 	Deduplication Deduplication `json:"deduplication"`
@@ -110,6 +116,48 @@ type Response struct {
 	Body        string `json:"body,omitempty"`
 }
 
+// EventRoute leads some of the events to a target.
+type EventRoute struct {
+	// Name of the route, unique in its endpoint. Deliveries are known by it; "" is the
+	// name of Route.Target's.
+	Name string `json:"name"`
+	// Match says which events take the route.
+	Match match.Rule `json:"match,omitzero"`
+	// Target gets them.
+	Target Target `json:"target"`
+}
+
+// TargetOf finds the target of a delivery by the name of its route, "" for
+// Route.Target. ok is false if the endpoint has none of that name (any more).
+func (r *Route) TargetOf(name string) (target Target, ok bool) {
+	if name == "" {
+		return r.Target, r.HasTarget()
+	}
+	for i := range r.Routes {
+		if r.Routes[i].Name == name {
+			return r.Routes[i].Target, true
+		}
+	}
+	return Target{}, false
+}
+
+// signings are those of all targets, with the names of their fields.
+func (r *Route) signings() iter.Seq2[string, *Signing] {
+	return func(yield func(string, *Signing) bool) {
+		if r.Target.Signing != nil && !yield("target.signing", r.Target.Signing) {
+			return
+		}
+		for i := range r.Routes {
+			if s := r.Routes[i].Target.Signing; s != nil && !yield(fmt.Sprintf("routes[%d].target.signing", i), s) {
+				return
+			}
+		}
+	}
+}
+
+// HasTarget reports whether something gets the events that no route matches.
+func (r *Route) HasTarget() bool { return r.Target.Service != "" }
+
 // Target is a Service port and path of the endpoint's own namespace.
 type Target struct {
 	Namespace string `json:"namespace"`
@@ -117,11 +165,24 @@ type Target struct {
 	// Port is the number of the Service's port; 0 while Unresolved is set for a
 	// named port.
 	Port   int32  `json:"port"`
-	Scheme string `json:"scheme"` // http
+	Scheme string `json:"scheme"` // http or https
 	Path   string `json:"path"`
+	// CA are the certificates, in PEM, of the authorities that an https target's
+	// certificate may come from; empty: those of the system.
+	CA string `json:"ca,omitempty"`
 	// Unresolved says why the target can't be dialled yet (no such Service).
 	// Events are accepted and kept; holding them spends no attempt.
 	Unresolved string `json:"unresolved,omitempty"`
+	// Signing signs what the target gets; nil: it gets no signature of ours.
+	Signing *Signing `json:"signing,omitempty"`
+}
+
+// Signing is what a target's events are signed with, by Standard Webhooks.
+type Signing struct {
+	// Entry of the route Secret that holds the key, e.g. "signing-0".
+	Entry string `json:"entry"`
+	// Key of the HMAC.
+	Key secret.Value `json:"-"`
 }
 
 // Delivery bounds the attempts of a delivery.
@@ -131,6 +192,15 @@ type Delivery struct {
 	// MaxInFlight bounds concurrent attempts per receiver and target.
 	MaxInFlight int   `json:"maxInFlight"`
 	Retry       Retry `json:"retry"`
+	// RateLimit of attempts, per receiver and target; nil: none.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// Sync: the target's answer is the sender's, and nothing is stored.
+	Sync bool `json:"sync,omitempty"`
+	// Paused: nothing is delivered, and no event grows older.
+	Paused bool `json:"paused,omitempty"`
+	// ResumedAt is when the endpoint was last paused; zero: never. The age of an
+	// event that was received before counts from then.
+	ResumedAt time.Time `json:"resumedAt,omitzero"`
 }
 
 // Retry is exponential backoff with full jitter.

@@ -2,6 +2,7 @@ package route
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,12 +20,24 @@ import (
 // whole, and so are several at a time.
 const MaxBodyBytes = 64 << 20
 
+// MaxSyncTimeout bounds Delivery.Timeout where the sender waits for the target.
+const MaxSyncTimeout = 30 * time.Second
+
 // MaxFetched bounds each value of Route.Fetched, in bytes. The largest JWK Sets
 // in use, those with certificates in them, stay below a third of it.
 const MaxFetched = 64 << 10
 
+// MaxCA bounds Target.CA, in bytes: some ten certificates. All targets of a route
+// have to fit into one Secret.
+const MaxCA = 16 << 10
+
+// MaxRoutes bounds Route.Routes: each is tried with every event, and each that
+// matches is one more delivery.
+const MaxRoutes = 16
+
 // Validate reports every reason for which r can't be served, joined; nil if
-// there is none. It doesn't compile the provider: Table does, once.
+// there is none. It compiles neither the provider nor what routes match: Table
+// does, once.
 func (r Route) Validate() error {
 	return errors.Join(
 		r.validateOrigin(),
@@ -32,7 +45,7 @@ func (r Route) Validate() error {
 		r.validateEntries(),
 		r.validateFetched(),
 		r.Responses.validate(),
-		r.Target.validate(r.Endpoint.Namespace),
+		r.validateTargets(),
 		r.Delivery.validate(),
 		positive("deduplication.window", r.Deduplication.Window),
 		r.Limits.validate(),
@@ -72,6 +85,11 @@ func (r Route) validateKeys() error {
 			errs = append(errs, fmt.Errorf("keys[%d] is empty or blank: anybody could sign with it", i))
 		}
 	}
+	for field, signing := range r.signings() {
+		if blank(signing.Key) {
+			errs = append(errs, fmt.Errorf("%s is empty or blank: anybody could sign with it", field))
+		}
+	}
 	for i, parameter := range r.Parameters {
 		if parameter.Name == "" {
 			errs = append(errs, fmt.Errorf("parameters[%d].name is empty", i))
@@ -104,6 +122,9 @@ func (r Route) validateEntries() error {
 	}
 	for i, parameter := range r.Parameters {
 		check(fmt.Sprintf("parameters[%d].entry", i), parameter.Entry, ParameterEntry(i))
+	}
+	for field, signing := range r.signings() {
+		check(field+".entry", signing.Entry, SigningEntry(0))
 	}
 	return errors.Join(errs...)
 }
@@ -153,24 +174,72 @@ func (r Response) validate() error {
 	return errors.Join(errs...)
 }
 
-func (t Target) validate(namespace string) error {
+// validateTargets holds the rule that an event has somewhere to go, unless its
+// endpoint says for which events that is not so.
+func (r Route) validateTargets() error {
 	var errs []error
-	if t.Namespace != namespace {
-		errs = append(errs, fmt.Errorf("target.namespace is %q: a target is a Service of the endpoint's own namespace %q", t.Namespace, namespace))
+	switch {
+	case r.Target != (Target{}):
+		errs = append(errs, r.Target.validate("target", r.Endpoint.Namespace))
+	case len(r.Routes) == 0:
+		errs = append(errs, errors.New("target is missing and routes is empty: events would go nowhere"))
 	}
-	if t.Service == "" {
-		errs = append(errs, errors.New("target.service is empty"))
+	if r.Delivery.Sync && len(r.Routes) > 0 {
+		errs = append(errs, errors.New("delivery.sync is set and there are routes: one target has to give the answer"))
 	}
-	if t.Scheme != "http" {
-		errs = append(errs, fmt.Errorf("target.scheme is %q: only http is known", t.Scheme))
+	if len(r.Routes) > MaxRoutes {
+		errs = append(errs, fmt.Errorf("routes has %d elements: there may be at most %d", len(r.Routes), MaxRoutes))
 	}
-	if !strings.HasPrefix(t.Path, "/") {
-		errs = append(errs, fmt.Errorf("target.path is %q: it must start with '/'", t.Path))
-	}
-	if t.Port < 0 || t.Port > 65535 || (t.Port == 0 && t.Unresolved == "") {
-		errs = append(errs, fmt.Errorf("target.port is %d: it must be from 1 to 65535, or 0 while target.unresolved says why", t.Port))
+	taken := map[string]bool{}
+	for i := range r.Routes {
+		route := &r.Routes[i]
+		switch field := fmt.Sprintf("routes[%d].name", i); {
+		case route.Name == "":
+			errs = append(errs, fmt.Errorf("%s is empty: that is the name of the target without a route", field))
+		case taken[route.Name]:
+			errs = append(errs, fmt.Errorf("%s is %q as well as that of an earlier route", field, route.Name))
+		}
+		taken[route.Name] = true
+		errs = append(errs, route.Target.validate(fmt.Sprintf("routes[%d].target", i), r.Endpoint.Namespace))
 	}
 	return errors.Join(errs...)
+}
+
+func (t Target) validate(field, namespace string) error {
+	var errs []error
+	if t.Namespace != namespace {
+		errs = append(errs, fmt.Errorf("%s.namespace is %q: a target is a Service of the endpoint's own namespace %q", field, t.Namespace, namespace))
+	}
+	if t.Service == "" {
+		errs = append(errs, fmt.Errorf("%s.service is empty", field))
+	}
+	if t.Scheme != "http" && t.Scheme != "https" {
+		errs = append(errs, fmt.Errorf("%s.scheme is %q: it must be http or https", field, t.Scheme))
+	}
+	if t.CA != "" {
+		errs = append(errs, t.validateCA(field))
+	}
+	if !strings.HasPrefix(t.Path, "/") {
+		errs = append(errs, fmt.Errorf("%s.path is %q: it must start with '/'", field, t.Path))
+	}
+	if t.Port < 0 || t.Port > 65535 || (t.Port == 0 && t.Unresolved == "") {
+		errs = append(errs, fmt.Errorf("%s.port is %d: it must be from 1 to 65535, or 0 while %s.unresolved says why", field, t.Port, field))
+	}
+	return errors.Join(errs...)
+}
+
+// validateCA holds the rule that an authority that nobody can read is not taken
+// for none: then those of the system would count.
+func (t Target) validateCA(field string) error {
+	switch {
+	case t.Scheme != "https":
+		return fmt.Errorf("%s.ca is set and the scheme is %q", field, t.Scheme)
+	case len(t.CA) > MaxCA:
+		return fmt.Errorf("%s.ca has %d bytes: there may be at most %d", field, len(t.CA), MaxCA)
+	case !x509.NewCertPool().AppendCertsFromPEM([]byte(t.CA)):
+		return fmt.Errorf("%s.ca holds no certificate in PEM", field)
+	}
+	return nil
 }
 
 func (d Delivery) validate() error {
@@ -184,11 +253,15 @@ func (d Delivery) validate() error {
 	if d.Retry.MinBackoff > d.Retry.MaxBackoff {
 		errs = append(errs, fmt.Errorf("delivery.retry.minBackoff %v is longer than maxBackoff %v", time.Duration(d.Retry.MinBackoff), time.Duration(d.Retry.MaxBackoff)))
 	}
+	if d.Sync && time.Duration(d.Timeout) > MaxSyncTimeout {
+		errs = append(errs, fmt.Errorf("delivery.timeout is %v: it must be at most %v where the sender waits for the target", time.Duration(d.Timeout), MaxSyncTimeout))
+	}
 	return errors.Join(append(errs,
 		positive("delivery.timeout", d.Timeout),
 		positive("delivery.retry.minBackoff", d.Retry.MinBackoff),
 		positive("delivery.retry.maxBackoff", d.Retry.MaxBackoff),
 		positive("delivery.retry.maxAge", d.Retry.MaxAge),
+		d.RateLimit.validate("delivery.rateLimit"),
 	)...)
 }
 
@@ -202,10 +275,14 @@ func (l Limits) validate() error {
 			errs = append(errs, fmt.Errorf("limits.sourceRanges[%d] is not a network in CIDR notation", i))
 		}
 	}
-	if l.RateLimit != nil && (l.RateLimit.PerSecond < 1 || l.RateLimit.Burst < 1) {
-		errs = append(errs, fmt.Errorf("limits.rateLimit is %d per second with a burst of %d: both must be at least 1", l.RateLimit.PerSecond, l.RateLimit.Burst))
+	return errors.Join(append(errs, l.RateLimit.validate("limits.rateLimit"))...)
+}
+
+func (l *RateLimit) validate(field string) error {
+	if l != nil && (l.PerSecond < 1 || l.Burst < 1) {
+		return fmt.Errorf("%s is %d per second with a burst of %d: both must be at least 1", field, l.PerSecond, l.Burst)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 func positive(field string, d Duration) error {

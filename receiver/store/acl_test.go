@@ -69,7 +69,7 @@ func TestTheDocumentedUserIsEnough(t *testing.T) {
 			if warnings, err := s.CheckPolicy(t.Context()); err != nil || len(warnings) > 0 {
 				t.Errorf("CheckPolicy: %q, %v", warnings, err)
 			}
-			if real := (&clock{local: time.Now}); real.measure(t.Context(), s.client) != measureEvery {
+			if measured := (&clock{local: time.Now}); measured.measure(t.Context(), s.client) != measureEvery {
 				t.Error("the user may not ask for the time")
 			}
 		})
@@ -84,7 +84,7 @@ func TestTheDocumentedUserIsEnough(t *testing.T) {
 		"info", "dbsize", "rename sallyport:a sallyport:b", "expire sallyport:a 1", "unlink sallyport:a",
 	} {
 		args := []any{}
-		for _, word := range strings.Fields(command) {
+		for word := range strings.FieldsSeq(command) {
 			args = append(args, word)
 		}
 		if err := s.client.Do(t.Context(), args...).Err(); err == nil || !strings.Contains(err.Error(), "NOPERM") && !strings.Contains(err.Error(), "can't") && !strings.Contains(err.Error(), "permission") {

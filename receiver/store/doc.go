@@ -11,11 +11,15 @@
 //	sallyport:{p}:due            sorted set: delivery → when it may be claimed (us)
 //	sallyport:{p}:attempts       hash: delivery → Failure as JSON, for those that failed once
 //	sallyport:{p}:delayed        sorted set: delivery that failed once → when received (ms)
+//	sallyport:{p}:parked         sorted set: parked delivery → when its age began (ms)
+//	sallyport:{p}:backlog:<name> the same, of one target; the name is "namespace/endpoint/route"
+//	sallyport:{p}:backlogs       sorted set: name of a backlog → when it last had its turn (us)
 //	sallyport:{p}:dead           sorted set: delivery → when it was given up (ms)
 //	sallyport:{p}:content:<ref>  "<ref of the event>|<ms>", for replay protection (expires)
 //
-// A delivery is "<ref>/<target>". It is in due or in dead while it exists, never
-// in both and never in neither: that is what "stored" means.
+// A delivery is "<ref>/<target>". While it exists it is in one of due, parked and
+// dead, never in two and never in none: that is what "stored" means. A parked one
+// is in the backlog of its target, too, and that is in backlogs.
 //
 // # States
 //
@@ -26,6 +30,9 @@
 //	        it is due    │  │
 //	                     │  ├─ Retry, Postpone, Release ─▶ waiting ──┐
 //	                     └──┼────────────────────────────────────────┘
+//	                        ├─ Park ─▶ parked ── Unpark ─▶ leased
+//	                        │            ▲
+//	                        │            └─ Claim, of what waits for a blocked target
 //	                        │
 //	                        └─ Dead ─▶ dead ── Accept of a duplicate ─▶ waiting
 //
@@ -53,10 +60,13 @@
 //	  after it, before the answer  stored; claimed when the lease ends; the second copy is a duplicate
 //	  during an attempt            claimed when the lease ends; the target may see the event twice
 //	  after it, before Delivered   the same
-//	  after Retry, Dead, Release   nothing is open
+//	  after Unpark                 claimed when the lease ends
+//	  after Retry, Dead, Release,
+//	  Park                         nothing is open
 //	the reply of a script is lost  it is sent once more. Each script knows its own earlier run by
 //	                               the fence or by the new score, and answers as that did. So the
-//	                               client's retries are harmless
+//	                               client's retries are harmless. Claim and Unpark lease more
+//	                               instead; what nobody heard of is due when the lease ends
 //	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
 //	                               still run later: the event is stored and delivered although the
 //	                               sender was told to send again, which makes a duplicate

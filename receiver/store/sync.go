@@ -19,13 +19,13 @@ const tokenBytes = 16
 type Beginning int
 
 const (
-	// Begun: nothing was known of the event; it is the caller's now.
+	// Begun says that nothing was known of the event; it is the caller's now.
 	Begun Beginning = iota + 1
-	// DeliveredBefore: the target has had it.
+	// DeliveredBefore says that the target has had it.
 	DeliveredBefore
-	// StoredBefore: it is stored, and is delivered or was given up. Accept knows more.
+	// StoredBefore says that it is stored, and is delivered or was given up. Accept knows more.
 	StoredBefore
-	// ContentDelivered: the signed content was delivered or stored under another id.
+	// ContentDelivered says that the signed content was delivered or stored under another id.
 	ContentDelivered
 )
 

@@ -42,6 +42,8 @@ type counts struct {
 	CPU time.Duration
 	// Requests were answered.
 	Requests int64
+	// PeakRSS is the most memory that it has had, in bytes.
+	PeakRSS int64
 }
 
 // startChild runs this program as `bench serve args...`.
@@ -98,7 +100,7 @@ func (c *child) counts(ctx context.Context) (counts, error) {
 // stdin ends.
 func serve(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || servers[args[0]] == nil {
-		return errors.New("serve is for the program itself: run accept or apply")
+		return errors.New("serve is for the program itself: run accept, apply or isolation")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -117,7 +119,7 @@ func serve(ctx context.Context, args []string, out io.Writer) error {
 	control, err := listen(ctx, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		var memory runtime.MemStats
 		runtime.ReadMemStats(&memory)
-		_ = json.NewEncoder(w).Encode(counts{Mallocs: memory.Mallocs, CPU: cpuTime(), Requests: answered.Load()})
+		_ = json.NewEncoder(w).Encode(counts{Mallocs: memory.Mallocs, CPU: cpuTime(), Requests: answered.Load(), PeakRSS: peakRSS()})
 	}))
 	if err != nil {
 		return err
@@ -136,6 +138,15 @@ func cpuTime() time.Duration {
 		return 0 // only for arguments that can't be
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// peakRSS is that of this process; Linux counts it in KiB.
+func peakRSS() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return 0 // only for arguments that can't be
+	}
+	return usage.Maxrss << 10
 }
 
 // listen serves on a free port for as long as the process lives.

@@ -29,20 +29,29 @@ const (
 	gatePort    = 8080
 )
 
-// newGate puts the receiver's handler together as receiver.Run does: the real
-// store, metrics, audit log (to /dev/null) and the folding of Kubernetes Events,
-// with a route of the preset "github". What it lacks is the API server: nothing
-// is watched, and folded Events are not written. args are the address of the
-// target ("": nothing is delivered) and the URL of Redis.
+// newGate serves bench/github. args are the address of the target ("": nothing is
+// delivered) and the URL of Redis.
 func newGate(ctx context.Context, args []string) (http.Handler, error) {
 	if len(args) != 2 {
 		return nil, errors.New("gate needs the address of a target and the URL of Redis")
 	}
 	target, redisURL := args[0], args[1]
 	live := route.NewLive("cluster.local")
-	if err := publish(live); err != nil {
+	if err := publish(live, endpoint{"github", loadPath, gateService}); err != nil {
 		return nil, err
 	}
+	var connect map[string]string
+	if target != "" {
+		connect = map[string]string{fmt.Sprintf("bench/%s:%d", gateService, gatePort): target}
+	}
+	return newReceiver(ctx, live, connect, redisURL)
+}
+
+// newReceiver puts the receiver's handler together as receiver.Run does: the real
+// store, metrics, audit log (to /dev/null) and the folding of Kubernetes Events,
+// with the routes in live. What it lacks is the API server: nothing is watched,
+// and folded Events are not written. Without connections nothing is delivered.
+func newReceiver(ctx context.Context, live *route.Live, connect map[string]string, redisURL string) (http.Handler, error) {
 	events, err := store.Open(ctx, store.Options{URL: redisURL})
 	if err != nil {
 		return nil, err
@@ -53,10 +62,10 @@ func newGate(ctx context.Context, args []string) (http.Handler, error) {
 		return nil, err
 	}
 	var offerer receiver.Offerer = nobody{}
-	if target != "" {
+	if connect != nil {
 		dispatcher, err := deliver.New(deliver.Options{
 			Store: events, Routes: finder{live}, ClusterDomain: "cluster.local", Audit: sink, Registry: registry, Log: slog.New(slog.DiscardHandler),
-			ConnectTo: map[string]string{fmt.Sprintf("bench/%s:%d", gateService, gatePort): target},
+			ConnectTo: connect,
 		})
 		if err != nil {
 			return nil, err
@@ -98,31 +107,38 @@ func newAudit(registry *prometheus.Registry) (audit.Sink, error) {
 	return audit.NewFanOut("bench", time.Now, log, audit.NewEvents(nil, "bench", time.Now, slog.New(slog.DiscardHandler), metrics)), nil
 }
 
-// publish puts the route of bench/github into the table, encoded and decoded as
-// between manager and receiver.
-func publish(live *route.Live) error {
+// endpoint is one of the namespace bench.
+type endpoint struct{ name, path, service string }
+
+// publish puts the routes of endpoints of the preset "github" into the table,
+// encoded and decoded as between manager and receiver.
+func publish(live *route.Live, endpoints ...endpoint) error {
 	github, err := preset("github")
 	if err != nil {
 		return err
 	}
-	r := route.Route{
-		Version:  route.Version,
-		Endpoint: route.Endpoint{Namespace: "bench", Name: "github", UID: "bench", Created: time.Unix(1700000000, 0)},
-		Path:     loadPath, Provider: github.Provider,
-		Keys:   []route.Key{{Name: route.KeyName(0), Value: secret.New([]byte(loadSecret))}},
-		Target: route.Target{Namespace: "bench", Service: gateService, Port: gatePort, Scheme: "http", Path: "/"},
-		Delivery: route.Delivery{
-			Timeout: route.Duration(10 * time.Second), MaxInFlight: 32,
-			Retry: route.Retry{MaxAttempts: 12, MinBackoff: route.Duration(time.Second), MaxBackoff: route.Duration(time.Hour), MaxAge: route.Duration(72 * time.Hour)},
-		},
-		Deduplication: route.Deduplication{Window: route.Duration(github.Window)},
-		Limits:        route.Limits{MaxBodyBytes: github.MaxBodyBytes},
+	var objects []route.Object
+	for _, e := range endpoints {
+		r := route.Route{
+			Version:  route.Version,
+			Endpoint: route.Endpoint{Namespace: "bench", Name: e.name, UID: "bench", Created: time.Unix(1700000000, 0)},
+			Path:     e.path, Provider: github.Provider,
+			Keys:   []route.Key{{Name: route.KeyName(0), Value: secret.New([]byte(loadSecret))}},
+			Target: route.Target{Namespace: "bench", Service: e.service, Port: gatePort, Scheme: "http", Path: "/"},
+			Delivery: route.Delivery{
+				Timeout: route.Duration(10 * time.Second), MaxInFlight: 32,
+				Retry: route.Retry{MaxAttempts: 12, MinBackoff: route.Duration(time.Second), MaxBackoff: route.Duration(time.Hour), MaxAge: route.Duration(72 * time.Hour)},
+			},
+			Deduplication: route.Deduplication{Window: route.Duration(github.Window)},
+			Limits:        route.Limits{MaxBodyBytes: github.MaxBodyBytes},
+		}
+		data, err := route.Encode(r)
+		if err != nil {
+			return err
+		}
+		objects = append(objects, route.Object{Name: route.SecretName("bench", e.name), Path: r.Path, Data: data})
 	}
-	data, err := route.Encode(r)
-	if err != nil {
-		return err
-	}
-	live.Replace([]route.Object{{Name: route.SecretName("bench", "github"), Path: r.Path, Data: data}})
+	live.Replace(objects)
 	return nil
 }
 

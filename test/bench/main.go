@@ -1,9 +1,10 @@
 // Command bench measures Sallyport on this machine:
 //
-//	go run ./test/bench accept    requests/s of the accept path beside a bare handler
-//	go run ./test/bench apply     from `kubectl apply` to the first accepted webhook
+//	go run ./test/bench accept     requests/s of the accept path beside a bare handler
+//	go run ./test/bench apply      from `kubectl apply` to the first accepted webhook
+//	go run ./test/bench isolation  end-to-end latency beside targets that are dead
 //
-// Both start what they need themselves, use nothing but 127.0.0.1, end after
+// All start what they need themselves, use nothing but 127.0.0.1, end after
 // minutes at most, and print a small table. -h lists the flags of each.
 package main
 
@@ -20,9 +21,10 @@ import (
 
 // commands are what the program can do; serve is for its own child processes.
 var commands = map[string]func(ctx context.Context, args []string, out io.Writer) error{
-	"accept": benchAccept,
-	"apply":  benchApply,
-	"serve":  serve,
+	"accept":    benchAccept,
+	"apply":     benchApply,
+	"isolation": benchIsolation,
+	"serve":     serve,
 }
 
 func main() {
@@ -36,7 +38,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || commands[args[0]] == nil {
-		return errors.New("say what to measure: accept or apply")
+		return errors.New("say what to measure: accept, apply or isolation")
 	}
 	return commands[args[0]](ctx, args[1:], out)
 }

@@ -8,9 +8,10 @@ import (
 
 // servers are what a child can serve, by the name after `serve`.
 var servers = map[string]func(ctx context.Context, args []string) (http.Handler, error){
-	"bare":   newBare,
-	"gate":   newGate,
-	"target": newTarget,
+	"bare":     newBare,
+	"gate":     newGate,
+	"isolated": newIsolated,
+	"target":   newTarget,
 }
 
 // newTarget takes everything and answers 200.

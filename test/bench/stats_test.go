@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -45,5 +46,16 @@ func TestMedian(t *testing.T) {
 func TestMilliseconds(t *testing.T) {
 	if got, want := milliseconds(12340*time.Microsecond), "12.3 ms"; got != want {
 		t.Errorf("milliseconds = %q, want %q", got, want)
+	}
+}
+
+func TestTypicalP99(t *testing.T) {
+	quiet := func(n int) []time.Duration { return slices.Repeat([]time.Duration{time.Millisecond}, n) }
+	took := slices.Concat(quiet(100), slices.Repeat([]time.Duration{time.Second}, 100), quiet(150))
+	if got := typicalP99(took, 100); got != time.Millisecond {
+		t.Errorf("the p99 of a typical second is %s, want 1ms", got)
+	}
+	if got := typicalP99(quiet(3), 100); got != time.Millisecond {
+		t.Errorf("of less than a second it is %s, want 1ms", got)
 	}
 }

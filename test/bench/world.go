@@ -159,7 +159,7 @@ func (w *world) createEndpoint(ctx context.Context, i int) error {
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  "github",
 			SecretRef: &v1alpha1.SecretKeyReference{Name: name.Name},
-			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: worldService, Port: intstr.FromInt32(worldPort)}},
+			Target:    &v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: worldService, Port: intstr.FromInt32(worldPort)}},
 		},
 	})
 }

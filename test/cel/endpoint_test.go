@@ -29,12 +29,20 @@ spec:
   parameters: [{name: topic, values: [a, b]}, {name: team, values: [red]}]
   secretRotation: {grace: 720h}
   path: /v1/stripe
-  target: {service: {name: billing-api, port: http, path: /webhooks/stripe, scheme: http}}
+  target:
+    service: {name: billing-api, port: http, path: /webhooks/stripe, scheme: http}
+    signingSecretRef: {name: billing-signing, key: signing-secret}
+  routes:
+  - name: invoices
+    match: {types: ["invoice.*"], expression: "event.body.livemode == true"}
+    target: {service: {name: invoicing, port: 443, path: /, scheme: https, caRef: {name: billing-ca, key: ca.crt}}}
   delivery:
     mode: Async
     timeout: 5m
     maxInFlight: 1000
+    rateLimit: {perSecond: 100000, burst: 1000000}
     retry: {maxAttempts: 100, minBackoff: 100ms, maxBackoff: 24h, maxAge: 720h}
+  paused: true
   deduplication: {window: 720h, replayProtection: Strict}
   limits:
     maxBodyBytes: 64Mi
@@ -51,6 +59,7 @@ const (
 	serviceNameRule   = "target.service.name must be the name of a Service in the endpoint's own namespace, not a URL or a host name"
 	servicePortRule   = "target.service.port must be a number from 1 to 65535, without quotes, or the name of a port of the Service"
 	servicePathRule   = "target.service.path must start with '/' and hold no query, fragment or space"
+	routeNameRule     = "routes[].name must consist of lower case letters, digits and '-', and start and end with a letter or digit, for example invoices"
 	timeoutRule       = "delivery.timeout must be a duration from 100ms to 5m, for example 10s"
 	minBackoffRule    = "delivery.retry.minBackoff must be a duration from 100ms to 1h, for example 1s"
 	maxBackoffRule    = "delivery.retry.maxBackoff must be a duration from 100ms to 24h, for example 1h"
@@ -124,8 +133,10 @@ func TestEndpointPath(t *testing.T) {
 
 func TestEndpointTarget(t *testing.T) {
 	check(t, manifest(t, minimalEndpoint), []rule{
-		{field: "spec.target", says: missing, bad: []any{nil}},
+		{field: "spec.target", says: "@spec: spec needs a target, or routes, or both: target gets the events that no route matches", bad: []any{nil}},
 		{field: "spec.target.service", says: missing, bad: []any{nil}},
+		{field: "spec.target.signingSecretRef", says: "@spec.target.signingSecretRef.name: Required value",
+			good: []any{map[string]any{"name": "signing"}, map[string]any{"name": "signing", "key": "a"}}, bad: []any{map[string]any{"key": "a"}}},
 		{field: "spec.target.service.name", says: missing, bad: []any{nil}},
 		{field: "spec.target.service.name", says: serviceNameRule,
 			good: []any{"billing-api", "a", "1st", strings.Repeat("a", 63)},
@@ -142,7 +153,60 @@ func TestEndpointTarget(t *testing.T) {
 		{field: "spec.target.service.path", says: servicePathRule,
 			good: []any{"/", "/webhooks/stripe", "/a/", "/a%20b", "/@x:y,z;v=1", "/" + strings.Repeat("a", 1023)},
 			bad:  []any{"", "webhooks", "/a?b=c", "/a#b", "/a b", "/ä", "http://billing-api/", "/a\r\nX-Evil: 1"}},
-		{field: "spec.target.service.scheme", says: `Unsupported value: "https": supported values: "http"`, good: []any{"http"}, bad: []any{"https"}},
+		{field: "spec.target.service.scheme", says: `Unsupported value: "ftp": supported values: "http", "https"`, good: []any{"http", "https"}, bad: []any{"ftp"}},
+		{field: "spec.target.service", says: "target.service.caRef needs scheme https: http has no certificates",
+			good: []any{map[string]any{"name": "a", "port": int64(443), "scheme": "https", "caRef": map[string]any{"name": "ca", "key": "bundle.pem"}}},
+			bad:  []any{map[string]any{"name": "a", "port": int64(443), "caRef": map[string]any{"name": "ca"}}}},
+	})
+}
+
+func TestEndpointRoutes(t *testing.T) {
+	named := func(name any) map[string]any {
+		return map[string]any{"name": name, "target": map[string]any{"service": map[string]any{"name": "invoicing", "port": "http"}}}
+	}
+	many := make([]any, 17)
+	for i := range many {
+		many[i] = named(strings.Repeat("a", i+1))
+	}
+	matching := func(match any) []any {
+		route := named("invoices")
+		route["match"] = match
+		return []any{route}
+	}
+	types := func(list ...any) []any { return matching(map[string]any{"types": list}) }
+	patterns := make([]any, 65)
+	for i := range patterns {
+		patterns[i] = strings.Repeat("*", i+1)
+	}
+	expression := func(text string) []any { return matching(map[string]any{"expression": text}) }
+	const field = "spec.routes"
+	check(t, manifest(t, minimalEndpoint), []rule{
+		{field: field, says: "spec.routes in body should have at least 1 items", good: []any{[]any{named("invoices")}, many[:16]}, bad: []any{[]any{}}},
+		{field: field, says: "@spec.routes: Too many: 17: must have at most 16 items", bad: []any{many}},
+		{field: field, says: `@spec.routes[1]: Duplicate value: {"name":"a"}`, bad: []any{[]any{named("a"), named("a")}}},
+		{field: field, says: "@spec.routes[0].name: " + routeNameRule, good: []any{[]any{named("1-a")}},
+			bad: []any{[]any{named("")}, []any{named("Invoices")}, []any{named("a.b")}, []any{named("-a")}, []any{named("a_b")}}},
+		{field: field, says: "@spec.routes[0].target: Required value", bad: []any{[]any{map[string]any{"name": "a"}}}},
+		{field: field, says: "@spec.routes[0].match.types: spec.routes[0].match.types in body should have at least 1 items",
+			good: []any{matching(map[string]any{}), types("invoice.*", "*", "a b"), types(patterns[:64]...)}, bad: []any{matching(map[string]any{"types": []any{}})}},
+		{field: field, says: "@spec.routes[0].match.types: Too many: 65: must have at most 64 items", bad: []any{types(patterns...)}},
+		{field: field, says: "@spec.routes[0].match.types[0]: spec.routes[0].match.types[0] in body should be at least 1 chars long", bad: []any{types("")}},
+		{field: field, says: "@spec.routes[0].match.types[0]: Too long: may not be more than 256 bytes", bad: []any{types(strings.Repeat("a", 257))}},
+		{field: field, says: `@spec.routes[0].match.types[1]: Duplicate value: "a"`, bad: []any{types("a", "a")}},
+		// What an expression means is said in the status.
+		{field: field, says: "@spec.routes[0].match.expression: spec.routes[0].match.expression in body should be at least 1 chars long",
+			good: []any{expression("event.body.livemode"), expression("not (CEL"), expression(strings.Repeat("a", 2048))}, bad: []any{expression("")}},
+		{field: field, says: "@spec.routes[0].match.expression: Too long: may not be more than 2048 bytes", bad: []any{expression(strings.Repeat("a", 2049))}},
+	})
+}
+
+// Routes alone will do, and one target has to answer where the answer counts.
+func TestEndpointRoutesAndTarget(t *testing.T) {
+	routesOnly := with(t, manifest(t, fullEndpoint), "spec.target", nil)
+	check(t, routesOnly, []rule{
+		{field: "spec.routes", says: "@spec: spec needs a target, or routes, or both: target gets the events that no route matches", bad: []any{nil}},
+		{field: "spec.delivery", says: "@spec: routes need delivery.mode Async: with Sync, the answer of one target is the answer to the sender",
+			good: []any{nil, map[string]any{"mode": "Async"}}, bad: []any{map[string]any{"mode": "Sync"}}},
 	})
 }
 
@@ -151,7 +215,17 @@ func TestEndpointDelivery(t *testing.T) {
 		return append(outside, "", "10", "1 s", "1d", "-10s", "ten seconds", "1m-1s", "PT10S", "1s\n")
 	}
 	check(t, manifest(t, minimalEndpoint), []rule{
-		{field: "spec.delivery.mode", says: `Unsupported value: "Sync": supported values: "Async"`, good: []any{"Async"}, bad: []any{"Sync"}},
+		{field: "spec.delivery.mode", says: `Unsupported value: "sync": supported values: "Async", "Sync"`, good: []any{"Async", "Sync"}, bad: []any{"sync"}},
+		{field: "spec.delivery", says: "delivery.timeout must be at most 30s with mode Sync, because the sender waits",
+			good: []any{map[string]any{"mode": "Sync", "timeout": "30s"}, map[string]any{"mode": "Sync"}, map[string]any{"mode": "Async", "timeout": "31s"}},
+			bad:  []any{map[string]any{"mode": "Sync", "timeout": "31s"}, map[string]any{"mode": "Sync", "timeout": "5m"}}},
+		{field: "spec.delivery", says: "delivery.rateLimit has no meaning with mode Sync, where nothing can wait; use limits.rateLimit",
+			bad: []any{map[string]any{"mode": "Sync", "rateLimit": map[string]any{"perSecond": int64(5)}}}},
+		{field: "spec.delivery.rateLimit", says: "@spec.delivery.rateLimit.perSecond: Required value", bad: []any{map[string]any{"burst": int64(5)}}},
+		{field: "spec.delivery.rateLimit", says: "@spec.delivery.rateLimit.perSecond: spec.delivery.rateLimit.perSecond in body should be greater than or equal to 1",
+			good: []any{map[string]any{"perSecond": int64(1)}, map[string]any{"perSecond": int64(100), "burst": int64(1)}}, bad: []any{map[string]any{"perSecond": int64(0)}}},
+		{field: "spec.delivery.rateLimit", says: "@spec.delivery.rateLimit.burst: spec.delivery.rateLimit.burst in body should be greater than or equal to 1",
+			bad: []any{map[string]any{"perSecond": int64(1), "burst": int64(0)}}},
 		{field: "spec.delivery.timeout", says: timeoutRule,
 			good: []any{"100ms", "10s", "1.5s", "1m30s", "5m", "300s"},
 			bad:  notDurations("0s", "99ms", "301s", "1h")},
@@ -214,6 +288,12 @@ func TestEndpointLengths(t *testing.T) {
 		{field: "spec.secretRef.key", says: "Too long: may not be more than 253 bytes", bad: []any{strings.Repeat("a", 254)}},
 		{field: "spec.target.service.name", says: "Too long: may not be more than 63 bytes", bad: []any{strings.Repeat("a", 64)}},
 		{field: "spec.target.service.path", says: "Too long: may not be more than 1024 bytes", bad: []any{"/" + strings.Repeat("a", 1024)}},
+	})
+}
+
+func TestEndpointPaused(t *testing.T) {
+	check(t, manifest(t, minimalEndpoint), []rule{
+		{field: "spec.paused", says: `spec.paused in body must be of type boolean: "string"`, good: []any{nil, true, false}, bad: []any{"yes"}},
 	})
 }
 

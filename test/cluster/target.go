@@ -66,6 +66,7 @@ type Target struct {
 
 	mu     sync.Mutex
 	react  Reaction
+	reply  []byte // of answers with a 2xx
 	server *http.Server
 	stop   context.CancelFunc
 }
@@ -94,6 +95,13 @@ func (t *Target) React(reaction Reaction) {
 	t.react = reaction
 }
 
+// Reply sets the body of answers with a 2xx, which is JSON.
+func (t *Target) Reply(body string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reply = []byte(body)
+}
+
 // Close ends the server; whoever waits for an answer gets none.
 func (t *Target) Close() {
 	t.stop()
@@ -108,7 +116,7 @@ func (t *Target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	received := Received{At: time.Now(), Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Body: body}
 	t.mu.Lock()
-	react := t.react
+	react, reply := t.react, t.reply
 	t.mu.Unlock()
 	t.Requests.Add(received)
 
@@ -116,5 +124,11 @@ func (t *Target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status == 0 {
 		panic(http.ErrAbortHandler)
 	}
+	if status < 200 || status > 299 || len(reply) == 0 {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
+	_, _ = w.Write(reply)
 }

@@ -155,14 +155,14 @@ func (c credentials) input(sender *compile.Sender, name string, now time.Time) c
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  sender.Provider.Name,
 			SecretRef: &v1alpha1.SecretKeyReference{Name: "secret", Key: "secret"},
-			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "target", Port: intstr.FromInt32(80), Scheme: "http", Path: "/"}},
+			Target:    &v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "target", Port: intstr.FromInt32(80), Scheme: "http", Path: "/"}},
 		},
 	}
 	in := compile.Input{
 		Endpoint: endpoint,
 		Sender:   sender,
 		Secret:   compile.SecretFacts{Found: true, Entries: map[string][]byte{"secret": []byte(c.secret)}},
-		Service:  &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}},
+		Services: map[string]*corev1.Service{"target": {Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}},
 		Settings: compile.Settings{PublicURL: "https://hooks.example.com"},
 		Fetched:  map[verify.FetchSource]compile.Document{},
 		Now:      now,

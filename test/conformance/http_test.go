@@ -244,7 +244,7 @@ func (v *vector) input(sender *compile.Sender) compile.Input {
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  sender.Provider.Name,
 			SecretRef: &v1alpha1.SecretKeyReference{Name: "secret", Key: "secret"},
-			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "target", Port: intstr.FromInt32(80), Scheme: "http", Path: "/"}},
+			Target:    &v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: "target", Port: intstr.FromInt32(80), Scheme: "http", Path: "/"}},
 		},
 	}
 	// A handshake of a sender that signs nothing has no secret, but its endpoint has.
@@ -263,7 +263,7 @@ func (v *vector) input(sender *compile.Sender) compile.Input {
 		Endpoint: endpoint,
 		Sender:   sender,
 		Secret:   compile.SecretFacts{Found: true, Entries: entries},
-		Service:  &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}},
+		Services: map[string]*corev1.Service{"target": {Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}},
 		Settings: compile.Settings{PublicURL: "https://hooks.example.com"},
 		Fetched:  map[verify.FetchSource]compile.Document{},
 		Now:      v.now(),

@@ -201,7 +201,7 @@ func (w *world) newUnreadyEndpoint(provider string, changes ...with) endpoint {
 		Spec: v1alpha1.WebhookEndpointSpec{
 			Provider:  provider,
 			SecretRef: &v1alpha1.SecretKeyReference{Name: secretName},
-			Target:    v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: serviceName, Port: intstr.FromInt32(servicePort), Path: "/in"}},
+			Target:    &v1alpha1.Target{Service: v1alpha1.ServiceTarget{Name: serviceName, Port: intstr.FromInt32(servicePort), Path: "/in"}},
 		},
 	}
 	for _, change := range changes {

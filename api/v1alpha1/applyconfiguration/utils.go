@@ -22,6 +22,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BodyDigestApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CertificateSource"):
 		return &apiv1alpha1.CertificateSourceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyReference"):
+		return &apiv1alpha1.ConfigMapKeyReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Confirmation"):
 		return &apiv1alpha1.ConfirmationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeduplicationSpec"):
@@ -30,6 +32,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DeliverySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventIdentity"):
 		return &apiv1alpha1.EventIdentityApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EventMatch"):
+		return &apiv1alpha1.EventMatchApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EventRoute"):
+		return &apiv1alpha1.EventRouteApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExampleHeader"):
 		return &apiv1alpha1.ExampleHeaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExampleRequest"):

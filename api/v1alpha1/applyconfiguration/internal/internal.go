@@ -61,6 +61,16 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: hostPattern
       type:
         scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.ConfigMapKeyReference
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+      default: ca.crt
+    - name: name
+      type:
+        scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.Confirmation
   map:
     fields:
@@ -95,6 +105,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.DeliveryMode
       default: Async
+    - name: rateLimit
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.RateLimitSpec
     - name: retry
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.RetrySpec
@@ -117,6 +130,30 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: dev.sallyport.sallyport.api.v1alpha1.IdentityTemplate
           elementRelationship: atomic
+- name: dev.sallyport.sallyport.api.v1alpha1.EventMatch
+  map:
+    fields:
+    - name: expression
+      type:
+        scalar: string
+    - name: types
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: dev.sallyport.sallyport.api.v1alpha1.EventRoute
+  map:
+    fields:
+    - name: match
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.EventMatch
+    - name: name
+      type:
+        scalar: string
+    - name: target
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.Target
 - name: dev.sallyport.sallyport.api.v1alpha1.ExampleHeader
   map:
     fields:
@@ -559,6 +596,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.ServiceTarget
   map:
     fields:
+    - name: caRef
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.ConfigMapKeyReference
     - name: name
       type:
         scalar: string
@@ -757,6 +797,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: service
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.ServiceTarget
+    - name: signingSecretRef
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.SecretKeyReference
 - name: dev.sallyport.sallyport.api.v1alpha1.TimestampUnit
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.URLForm
@@ -802,9 +845,20 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: path
       type:
         scalar: string
+    - name: paused
+      type:
+        scalar: boolean
     - name: provider
       type:
         scalar: string
+    - name: routes
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.EventRoute
+          elementRelationship: associative
+          keys:
+          - name
     - name: secretRef
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SecretKeyReference

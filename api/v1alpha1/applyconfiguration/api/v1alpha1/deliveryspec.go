@@ -12,14 +12,20 @@ import (
 //
 // DeliverySpec bounds how events are handed to the target.
 type DeliverySpecApplyConfiguration struct {
-	// mode says when the sender gets its answer. Async, the default: once the event
-	// is stored.
+	// mode says what the sender gets for an answer. Async, the default: a 2xx as soon
+	// as the event is stored. Sync: the answer of the target, for senders that show or
+	// use it, such as Slack's interactions. There is one attempt then, within timeout;
+	// if it fails, the sender gets 502 or 504 and the event is forgotten, so that the
+	// sender's own repetition counts.
 	Mode *apiv1alpha1.DeliveryMode `json:"mode,omitempty"`
-	// timeout of one attempt, from 100ms to 5m; 10s by default.
+	// timeout of one attempt, from 100ms to 5m; 10s by default. In mode Sync at most
+	// 30s; set it below the time for which the sender waits, 3 seconds for many.
 	Timeout *v1.Duration `json:"timeout,omitempty"`
 	// maxInFlight bounds the concurrent attempts per receiver and target, from 1 to
 	// 1000; 32 by default.
 	MaxInFlight *int32 `json:"maxInFlight,omitempty"`
+	// rateLimit of attempts, per receiver and target. What is beyond it waits.
+	RateLimit *RateLimitSpecApplyConfiguration `json:"rateLimit,omitempty"`
 	// retry says when a failed attempt is made again.
 	Retry *RetrySpecApplyConfiguration `json:"retry,omitempty"`
 }
@@ -51,6 +57,14 @@ func (b *DeliverySpecApplyConfiguration) WithTimeout(value v1.Duration) *Deliver
 // If called multiple times, the MaxInFlight field is set to the value of the last call.
 func (b *DeliverySpecApplyConfiguration) WithMaxInFlight(value int32) *DeliverySpecApplyConfiguration {
 	b.MaxInFlight = &value
+	return b
+}
+
+// WithRateLimit sets the RateLimit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RateLimit field is set to the value of the last call.
+func (b *DeliverySpecApplyConfiguration) WithRateLimit(value *RateLimitSpecApplyConfiguration) *DeliverySpecApplyConfiguration {
+	b.RateLimit = value
 	return b
 }
 

@@ -17,8 +17,13 @@ type ServiceTargetApplyConfiguration struct {
 	Port *intstr.IntOrString `json:"port,omitempty"`
 	// path of the request to the Service, for example /webhooks; / by default.
 	Path *string `json:"path,omitempty"`
-	// scheme of the request to the Service.
+	// scheme of the request to the Service: http, the default, or https. The certificate
+	// must be of <service>.<namespace>.svc.
 	Scheme *string `json:"scheme,omitempty"`
+	// caRef names the ConfigMap, in the namespace of the endpoint, with the certificates
+	// of the authorities that the Service's certificate may come from, in PEM. Without it
+	// they are those that the receivers' image comes with.
+	CARef *ConfigMapKeyReferenceApplyConfiguration `json:"caRef,omitempty"`
 }
 
 // ServiceTargetApplyConfiguration constructs a declarative configuration of the ServiceTarget type for use with
@@ -56,5 +61,13 @@ func (b *ServiceTargetApplyConfiguration) WithPath(value string) *ServiceTargetA
 // If called multiple times, the Scheme field is set to the value of the last call.
 func (b *ServiceTargetApplyConfiguration) WithScheme(value string) *ServiceTargetApplyConfiguration {
 	b.Scheme = &value
+	return b
+}
+
+// WithCARef sets the CARef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CARef field is set to the value of the last call.
+func (b *ServiceTargetApplyConfiguration) WithCARef(value *ConfigMapKeyReferenceApplyConfiguration) *ServiceTargetApplyConfiguration {
+	b.CARef = value
 	return b
 }

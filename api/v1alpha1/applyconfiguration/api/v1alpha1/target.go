@@ -9,6 +9,11 @@ package v1alpha1
 type TargetApplyConfiguration struct {
 	// service is a Service in the namespace of the endpoint.
 	Service *ServiceTargetApplyConfiguration `json:"service,omitempty"`
+	// signingSecretRef names the Secret, in the namespace of the endpoint, with which
+	// everything is signed that this target gets, by Standard Webhooks: so the target
+	// can tell it from what others send. The value is "whsec_" and base64, or any other
+	// text, which is taken as it is. One newline at the end is not part of it.
+	SigningSecretRef *SecretKeyReferenceApplyConfiguration `json:"signingSecretRef,omitempty"`
 }
 
 // TargetApplyConfiguration constructs a declarative configuration of the Target type for use with
@@ -22,5 +27,13 @@ func Target() *TargetApplyConfiguration {
 // If called multiple times, the Service field is set to the value of the last call.
 func (b *TargetApplyConfiguration) WithService(value *ServiceTargetApplyConfiguration) *TargetApplyConfiguration {
 	b.Service = value
+	return b
+}
+
+// WithSigningSecretRef sets the SigningSecretRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SigningSecretRef field is set to the value of the last call.
+func (b *TargetApplyConfiguration) WithSigningSecretRef(value *SecretKeyReferenceApplyConfiguration) *TargetApplyConfiguration {
+	b.SigningSecretRef = value
 	return b
 }

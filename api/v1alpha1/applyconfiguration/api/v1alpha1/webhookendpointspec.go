@@ -28,14 +28,23 @@ type WebhookEndpointSpecApplyConfiguration struct {
 	// /<namespace><path>. It defaults to /<name of the endpoint>. If two endpoints of
 	// a namespace claim one path, the oldest has it.
 	Path *string `json:"path,omitempty"`
-	// target gets the events.
+	// target gets the events that no route matches, which are all of them where there
+	// are no routes. Without a target, an event that no route matches is acknowledged
+	// and not kept.
 	Target *TargetApplyConfiguration `json:"target,omitempty"`
+	// routes lead events to other targets by their type and content. An event goes to
+	// every route that matches it, each with its own retries and dead letters.
+	Routes []EventRouteApplyConfiguration `json:"routes,omitempty"`
 	// delivery bounds how events are handed to the target.
 	Delivery *DeliverySpecApplyConfiguration `json:"delivery,omitempty"`
 	// deduplication says how events are recognized again.
 	Deduplication *DeduplicationSpecApplyConfiguration `json:"deduplication,omitempty"`
 	// limits bound what a sender may do.
 	Limits *LimitsSpecApplyConfiguration `json:"limits,omitempty"`
+	// paused holds all deliveries: events are accepted and stored, and delivered when
+	// it is false again. That spends no attempts, and an event grows no older by it.
+	// In mode Sync, where nothing is stored, the sender gets 503 instead.
+	Paused *bool `json:"paused,omitempty"`
 }
 
 // WebhookEndpointSpecApplyConfiguration constructs a declarative configuration of the WebhookEndpointSpec type for use with
@@ -97,6 +106,19 @@ func (b *WebhookEndpointSpecApplyConfiguration) WithTarget(value *TargetApplyCon
 	return b
 }
 
+// WithRoutes adds the given value to the Routes field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Routes field.
+func (b *WebhookEndpointSpecApplyConfiguration) WithRoutes(values ...*EventRouteApplyConfiguration) *WebhookEndpointSpecApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithRoutes")
+		}
+		b.Routes = append(b.Routes, *values[i])
+	}
+	return b
+}
+
 // WithDelivery sets the Delivery field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Delivery field is set to the value of the last call.
@@ -118,5 +140,13 @@ func (b *WebhookEndpointSpecApplyConfiguration) WithDeduplication(value *Dedupli
 // If called multiple times, the Limits field is set to the value of the last call.
 func (b *WebhookEndpointSpecApplyConfiguration) WithLimits(value *LimitsSpecApplyConfiguration) *WebhookEndpointSpecApplyConfiguration {
 	b.Limits = value
+	return b
+}
+
+// WithPaused sets the Paused field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Paused field is set to the value of the last call.
+func (b *WebhookEndpointSpecApplyConfiguration) WithPaused(value bool) *WebhookEndpointSpecApplyConfiguration {
+	b.Paused = &value
 	return b
 }

@@ -1,0 +1,337 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
+)
+
+// switching answers with a status that can be changed, 0: 200, and counts.
+type switching struct {
+	status atomic.Int32
+	asked  atomic.Int64
+}
+
+func (s *switching) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	s.asked.Add(1)
+	if status := int(s.status.Load()); status != 0 {
+		w.WriteHeader(status)
+	}
+}
+
+// slowRetries keeps retries out of a test: what fails is not due again.
+func slowRetries(r *route.Route) {
+	r.Delivery.Retry.MinBackoff, r.Delivery.Retry.MaxBackoff = route.Duration(time.Hour), route.Duration(time.Hour)
+}
+
+// trip lets a target fail until its circuit opens, and returns how many events
+// that took.
+func (w *world) trip(d *Dispatcher, endpoint string) int {
+	w.t.Helper()
+	for i := range tripPoints {
+		w.offer(d, endpoint, fmt.Sprint("trip-", i))
+		w.want(audit.RetryScheduled, 1)
+	}
+	if d.openBecause(laneKey{endpoint, ""}) == "" {
+		w.t.Fatal("the circuit is still closed")
+	}
+	return tripPoints
+}
+
+func (w *world) wantParked(want int64) {
+	w.t.Helper()
+	w.eventually(fmt.Sprintf("%d deliveries are parked", want), func() bool {
+		stats, err := w.store.Stats(w.t.Context())
+		return err == nil && stats.Parked == want
+	})
+}
+
+// eventually waits for what has no event in the audit: what happens in Redis in
+// the background.
+func (w *world) eventually(what string, condition func() bool) {
+	w.t.Helper()
+	deadline := time.Now().Add(patienceOfTests)
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for !condition() {
+		if time.Now().After(deadline) {
+			w.t.Fatalf("waited in vain: %s", what)
+		}
+		<-ticker.C
+	}
+}
+
+func TestAFailingTargetIsParkedAndDrainsWhenItReturns(t *testing.T) {
+	w := newWorld(t)
+	target := &switching{}
+	target.status.Store(500)
+	endpoint := w.target("api", target.ServeHTTP)
+	w.setRoute(endpoint, slowRetries)
+	d := w.run()
+	tripped := w.trip(d, endpoint)
+	asked := target.asked.Load()
+	const n = 100
+	for i := range n {
+		w.offer(d, endpoint, fmt.Sprint(i))
+	}
+	w.wantParked(n)
+	if more := target.asked.Load() - asked; more > 1 {
+		t.Errorf("%d attempts were made while the circuit was open, want one probe at most", more)
+	}
+	if got := testutil.ToFloat64(d.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
+		t.Errorf("the metric of the open circuit is %v, want 1", got)
+	}
+	target.status.Store(0)
+	w.advance(2 * maxProbe)
+	seen := map[string]bool{}
+	for len(seen) < n {
+		if r := await(t, w.records, "a delivery"); r.Status == audit.Delivered {
+			seen[r.EventID] = true
+		}
+	}
+	w.wantStored(int64(tripped), 0) // those wait for their retry
+	if got := testutil.CollectAndCount(d.metrics.circuitOpen); got != 0 {
+		t.Errorf("the metric of open circuits has %d series, want none", got)
+	}
+}
+
+// Whoever parks a delivery need not be who delivers it: the backlog is in the log.
+func TestAnotherReceiverDrainsWhatOneParked(t *testing.T) {
+	w := newWorld(t)
+	target := &switching{}
+	target.status.Store(500)
+	endpoint := w.target("api", target.ServeHTTP)
+	w.setRoute(endpoint, slowRetries)
+	ctx, cancel := context.WithCancel(t.Context())
+	first := w.dispatcher()
+	ended := make(chan struct{})
+	go func() { first.Run(ctx); close(ended) }()
+	w.trip(first, endpoint)
+	const n = 20
+	for i := range n {
+		w.offer(first, endpoint, fmt.Sprint(i))
+	}
+	w.wantParked(n)
+	cancel() // the first one ends
+	await(t, ended, "the end of the first receiver")
+	target.status.Store(0)
+	w.run()
+	for range n {
+		w.want(audit.Delivered, 1)
+	}
+}
+
+// Retries that become due for a target whose circuit is open are parked in Redis,
+// and those of others are claimed as if they were not there.
+func TestADueBacklogDelaysNobody(t *testing.T) {
+	w := newWorld(t)
+	target := &switching{}
+	target.status.Store(500)
+	dead := w.target("dead", target.ServeHTTP)
+	healthy := w.target("healthy", answering(200))
+	w.setRoute(dead, slowRetries)
+	d := w.dispatcher()
+	tripped := w.trip(d, dead)
+	const n = 500
+	for i := range n {
+		w.release(dead, fmt.Sprint("dead-", i))
+	}
+	w.release(healthy, "healthy")
+	if _, err := d.claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.want(audit.Delivered, 1); r.Endpoint != healthy {
+		t.Errorf("%s was delivered, want the healthy one", r.EventID)
+	}
+	for range n/parkedPerClaim + 1 {
+		if _, err := d.claim(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stats, err := w.store.Stats(t.Context())
+	if err != nil || stats.Parked != n || stats.Pending != int64(n+tripped) {
+		t.Errorf("stored is %+v, %v, want %d parked", stats, err, n)
+	}
+	if d.jobs != 0 {
+		t.Errorf("%d jobs are held, want none", d.jobs)
+	}
+}
+
+// parkedPerClaim is less than one claim parks in all partitions.
+const parkedPerClaim = 250
+
+// release stores an event that is due at once.
+func (w *world) release(endpoint, id string) {
+	w.t.Helper()
+	_, lease := w.accept(endpoint, id)
+	if err := w.store.Release(w.t.Context(), lease); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestWhatIsParkedTooLongIsADeadLetter(t *testing.T) {
+	w := newWorld(t)
+	target := &switching{}
+	target.status.Store(503)
+	endpoint := w.target("api", target.ServeHTTP)
+	w.setRoute(endpoint, func(r *route.Route) {
+		r.Delivery.Retry = route.Retry{MaxAttempts: 100, MinBackoff: route.Duration(1000 * time.Hour),
+			MaxBackoff: route.Duration(1000 * time.Hour), MaxAge: route.Duration(2000 * time.Hour)}
+	})
+	d := w.run()
+	tripped := w.trip(d, endpoint)
+	const n = drainJobs + 50 // more than are looked at in one go
+	for i := range n {
+		w.offer(d, endpoint, fmt.Sprint(i))
+	}
+	w.wantParked(n)
+	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Retry.MaxAge = route.Duration(time.Hour) })
+	w.advance(2 * time.Hour)
+	dead := 0
+	for dead < n {
+		if r := await(t, w.records, "a dead letter"); r.Status == audit.DeadLettered {
+			dead++
+			if r.ErrorMessage == "" {
+				t.Errorf("%s is a dead letter for no reason", r.EventID)
+			}
+		}
+	}
+	w.wantStored(int64(tripped), n)
+}
+
+// A target that is slow holds what it can; the rest waits in its backlog and is
+// not claimed over and over.
+func TestASlowTargetIsNotClaimedOverAndOver(t *testing.T) {
+	w := newWorld(t)
+	hang := newHanging()
+	endpoint := w.target("api", hang.ServeHTTP)
+	d := w.run()
+	const n = 900 // more than a lane holds
+	for i := range n {
+		w.release(endpoint, fmt.Sprint(i))
+	}
+	w.eventually("all that there is no room for is parked", func() bool {
+		stats, err := w.store.Stats(t.Context())
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return err == nil && stats.Parked+int64(d.jobs) >= n && d.jobs <= maxJobs/laneShare+drainJobs
+	})
+	before := testutil.ToFloat64(d.metrics.parked)
+	for range 10 { // passes of the drain loop
+		if err := d.drainOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if more := testutil.ToFloat64(d.metrics.parked) - before; more > 2 {
+		t.Errorf("%v deliveries were parked again", more)
+	}
+	close(hang.answer)
+	for range n {
+		w.want(audit.Delivered, 1)
+	}
+	w.wantStored(0, 0)
+}
+
+// What is parked of several targets drains in turns.
+func TestBacklogsDrainInTurns(t *testing.T) {
+	w := newWorld(t)
+	const targets, each = 4, 60
+	var endpoints []string
+	for i := range targets {
+		endpoint := w.target(fmt.Sprint("api-", i), answering(200))
+		endpoints = append(endpoints, endpoint)
+		for n := range each {
+			_, lease := w.accept(endpoint, fmt.Sprint(n))
+			if err := w.store.Park(t.Context(), lease, endpoint, w.now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.run()
+	done := map[string]int{}
+	for range targets * each {
+		done[w.want(audit.Delivered, 1).Endpoint]++
+		if done[endpoints[0]] == each {
+			break
+		}
+	}
+	for _, endpoint := range endpoints {
+		if done[endpoint] < each/4 {
+			t.Errorf("%d of %s were delivered when another target had got all of its %d", done[endpoint], endpoint, each)
+		}
+	}
+}
+
+// A backlog never takes all of the attempts that a target may get at a time.
+func TestLiveEventsHaveRoomBesideABacklog(t *testing.T) {
+	w := newWorld(t)
+	hang := newHanging()
+	endpoint := w.target("api", func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sallyport-Event-Id") != "live" {
+			hang.ServeHTTP(rw, r)
+		}
+	})
+	for i := range 50 {
+		w.release(endpoint, fmt.Sprint(i))
+	}
+	d := w.run()
+	for range backlogShare(4) {
+		await(t, hang.arrived, "an attempt of the backlog")
+	}
+	w.offer(d, endpoint, "live")
+	if r := w.want(audit.Delivered, 1); r.EventID != "live" {
+		t.Errorf("%s was delivered, want the live event", r.EventID)
+	}
+	close(hang.answer)
+	for range 50 {
+		w.want(audit.Delivered, 1)
+	}
+}
+
+// A Service that appears gets what was held for it within a second or so.
+func TestAResolvedTargetIsProbedSoon(t *testing.T) {
+	w := newWorld(t)
+	endpoint := w.target("api", answering(200))
+	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "the Service does not exist" })
+	d := w.run()
+	w.offer(d, endpoint, "1")
+	w.wantParked(1)
+	d.mu.Lock()
+	d.circuits[laneKey{endpoint, ""}].until = w.now().Add(time.Hour)
+	d.mu.Unlock()
+	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "" })
+	w.want(audit.Delivered, 1)
+}
+
+// A dead letter that a duplicate revives while its target is down waits with the
+// others.
+func TestARevivedDeadLetterIsParked(t *testing.T) {
+	w := newWorld(t)
+	target := &switching{}
+	target.status.Store(500)
+	endpoint := w.target("api", target.ServeHTTP)
+	w.setRoute(endpoint, slowRetries)
+	d := w.dispatcher()
+	event, lease := w.accept(endpoint, "1")
+	if err := w.store.Dead(t.Context(), lease, store.Failure{Attempts: 12}); err != nil {
+		t.Fatal(err)
+	}
+	w.trip(d, endpoint)
+	outcome, _, err := w.store.Accept(t.Context(), event, store.AcceptOptions{Window: time.Hour, Lease: Lease})
+	if err != nil || outcome != store.Revived {
+		t.Fatalf("Accept = %s, %v, want it revived", outcome, err)
+	}
+	if _, err := d.claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantParked(1)
+}

@@ -1,0 +1,87 @@
+package route
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"sallyport.dev/sallyport/receiver/match"
+)
+
+// entryOf is the entry of a route with those event routes.
+func entryOf(t *testing.T, hasTarget bool, routes ...EventRoute) *Entry {
+	t.Helper()
+	r := testRoute("stripe")
+	for i := range routes {
+		routes[i].Target = r.Target
+	}
+	r.Routes = routes
+	if !hasTarget {
+		r.Target = Target{}
+	}
+	live := NewLive("cluster.local")
+	live.Replace([]Object{testObject(t, r)})
+	return live.Table().Endpoint(r.Endpoint.String())
+}
+
+func TestChoose(t *testing.T) {
+	routes := []EventRoute{
+		{Name: "invoices", Match: match.Rule{Types: []string{"invoice.*"}}},
+		{Name: "live", Match: match.Rule{Expression: "event.body.livemode"}},
+	}
+	for _, test := range []struct {
+		hasTarget       bool
+		routes          []EventRoute
+		eventType, body string
+		want            []string
+	}{
+		{true, nil, "invoice.paid", `{}`, []string{""}},
+		{true, routes, "invoice.paid", `{"livemode":true}`, []string{"invoices", "live"}},
+		{true, routes, "invoice.paid", `{}`, []string{"invoices"}},
+		{true, routes, "charge.failed", `{"livemode":true}`, []string{"live"}},
+		{true, routes, "charge.failed", `{}`, []string{""}},
+		{false, routes, "charge.failed", `{}`, nil},
+		{false, routes, "invoice.paid", `{}`, []string{"invoices"}},
+	} {
+		entry := entryOf(t, test.hasTarget, test.routes...)
+		got, err := entry.Choose(&match.Event{Type: test.eventType, Body: []byte(test.body)})
+		if err != nil || !slices.Equal(got, test.want) {
+			t.Errorf("%s %s goes to %q, %v, want %q", test.eventType, test.body, got, err, test.want)
+		}
+	}
+}
+
+func TestChooseNamesTheRouteThatCostsTooMuch(t *testing.T) {
+	entry := entryOf(t, true,
+		EventRoute{Name: "cheap", Match: match.Rule{Types: []string{"a"}}},
+		EventRoute{Name: "dear", Match: match.Rule{Expression: "event.body.all(a, event.body.all(b, event.body.all(c, a == b || a == c)))"}})
+	_, err := entry.Choose(&match.Event{Type: "a", Body: []byte("[" + strings.Repeat("1,", 999) + "1]")})
+	if !errors.Is(err, match.ErrCost) || !strings.Contains(err.Error(), "routes[dear]") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestRouteThatCannotBeCompiledFailsClosed(t *testing.T) {
+	entry := entryOf(t, true, EventRoute{Name: "new", Match: match.Rule{Expression: "event.color == 'red'"}})
+	if entry.Invalid == nil || !strings.Contains(entry.Unavailable(), "routes[new].match.expression: 1:6:") {
+		t.Errorf("the entry is not available because of %q", entry.Unavailable())
+	}
+}
+
+func TestTargetOf(t *testing.T) {
+	r := fullRoute()
+	r.Routes[0].Target.Service = "invoicing"
+	for name, want := range map[string]string{"": "billing-api", "invoices": "invoicing", "all": "billing-api"} {
+		if target, ok := r.TargetOf(name); !ok || target.Service != want {
+			t.Errorf("the target of %q is %q, %v", name, target.Service, ok)
+		}
+	}
+	if target, ok := r.TargetOf("gone"); ok {
+		t.Errorf("a route that is gone leads to %q", target.Service)
+	}
+	r.Target = Target{}
+	if target, ok := r.TargetOf(""); ok {
+		t.Errorf("a target that is gone is %q", target.Service)
+	}
+}
