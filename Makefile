@@ -15,6 +15,8 @@ RACE_PACKAGES ?= ./receiver/... ./controllers/...
 TESTFLAGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
+# How many runs of random crashes; SALLYPORT_CRASH_SEED repeats one.
+CRASHES ?= 3
 # DEMO=once shows everything and stops; without it the demo stays up to play with.
 DEMO ?=
 
@@ -90,6 +92,11 @@ bench: ## Run the benchmarks.
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME.
 	hack/fuzz.sh $(FUZZTIME)
+
+.PHONY: crash
+crash: ## Kill receivers and Redis at random moments, CRASHES runs of it, and look for what was lost.
+	hack/redis.sh >&2
+	$(ASSETS); go test -tags crash -run AtRandomMoments -count=$(CRASHES) -v ./test/system
 
 .PHONY: demo
 demo: ## Start a control plane, Redis, manager and receiver here, and send signed webhooks through them.

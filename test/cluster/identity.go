@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,7 +27,17 @@ func (c *Cluster) identify(serviceAccount string) (kubeconfig string, err error)
 	return c.writeKubeconfig(serviceAccount+".kubeconfig", content)
 }
 
+// writeKubeconfig replaces the file as a whole: a program that is just starting
+// may be reading what was there before.
 func (c *Cluster) writeKubeconfig(name string, content []byte) (path string, err error) {
 	path = filepath.Join(c.Dir, name)
-	return path, os.WriteFile(path, content, 0o600)
+	file, err := os.CreateTemp(c.Dir, name+".*")
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(content)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return "", err
+	}
+	return path, os.Rename(file.Name(), path)
 }
