@@ -73,7 +73,7 @@ func (x *exchange) storedEvent() *store.Event {
 		TraceParent: x.traceParent,
 		ReceivedAt:  x.received,
 		Method:      x.r.Method,
-		Header:      storedHeader(x.r.Header, x.entry.CredentialHeaders),
+		Header:      x.storedHeader(),
 		Body:        x.body,
 	}
 }

@@ -18,7 +18,7 @@ func (h *Handler) choose(x *exchange) error {
 		Body:     x.body,
 	}
 	if len(x.entry.Route.Routes) > 0 {
-		event.Header = storedHeader(x.r.Header, x.entry.CredentialHeaders)
+		event.Header = x.storedHeader()
 	}
 	targets, err := x.entry.Choose(event)
 	if err != nil {

@@ -41,7 +41,7 @@ func (r *receiver) run(ctx context.Context) error {
 	rest.run(r.watcher.Run)
 	rest.run(r.ready.redis.run)
 	rest.run(r.events.Run)
-	delivery.run(r.dispatcher.Run)
+	delivery.run(r.deliver)
 	lease.run(r.lease.run)
 	r.admin.serve()
 	r.webhooks.serve()
@@ -73,7 +73,7 @@ func (r *receiver) run(ctx context.Context) error {
 func (r *receiver) drain(lease, delivery, rest *background) error {
 	ctx, cancel := context.WithTimeout(context.Background(), r.options.ShutdownGrace)
 	defer cancel()
-	r.options.Log.Info("receiver drains", "grace", r.options.ShutdownGrace)
+	r.options.Log.Info("receiver drains", "grace", r.options.ShutdownGrace.String())
 	r.ready.draining.Store(true)
 	return errors.Join(
 		r.finishRequests(ctx),

@@ -94,7 +94,8 @@ type exchange struct {
 	verified bool
 	greeting *verify.Answer // to a handshake; nil: it is none
 	event    verify.Identification
-	targets  []string // of the deliveries; none: nothing wants the event
+	stored   http.Header // see storedHeader
+	targets  []string    // of the deliveries; none: nothing wants the event
 
 	called  *deliver.Answer // by the target, while the sender waits; nil: it was not asked
 	status  int             // of the HTTP answer

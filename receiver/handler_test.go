@@ -251,6 +251,27 @@ func TestInClusterHostLeadsToItsEndpoint(t *testing.T) {
 	}
 }
 
+// Until all routes are there, a missing one says nothing: a sender that gets a
+// 404 may give the event up, or the whole webhook.
+func TestNothingIsNotFoundWhileTheRoutesAreNotLoaded(t *testing.T) {
+	g := newGate(t, nil)
+	loading := route.NewLive("cluster.local")
+	g.handler.routes = loading
+	post := func() answered {
+		return g.send(http.MethodPost, testPath, signed("evt_1", []byte("{}")), strings.NewReader("{}"))
+	}
+	if got := post(); got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
+		t.Errorf("before: %d, Retry-After %q", got.StatusCode, got.Header.Get("Retry-After"))
+	}
+	if r := <-g.journal; r.Status != audit.Unavailable || r.ErrorMessage == "" {
+		t.Errorf("before: the audit says %+v", r)
+	}
+	loading.Replace(nil)
+	if got := post(); got.StatusCode != http.StatusNotFound {
+		t.Errorf("there are no routes: %d", got.StatusCode)
+	}
+}
+
 func TestPanicIsOneRequestsFailure(t *testing.T) {
 	g := newGate(t, nil)
 	g.onEvent = func() { panic("a bug") }

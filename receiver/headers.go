@@ -15,6 +15,15 @@ func isOwn(name string) bool {
 	return len(name) >= len(ownPrefix) && strings.EqualFold(strings.ReplaceAll(name[:len(ownPrefix)], "_", "-"), ownPrefix)
 }
 
+// storedHeader is what of the headers is stored and shown to the target. It is
+// made once.
+func (x *exchange) storedHeader() http.Header {
+	if x.stored == nil {
+		x.stored = storedHeader(x.r.Header, x.entry.CredentialHeaders)
+	}
+	return x.stored
+}
+
 // storedHeader returns what of a request's headers is stored and shown to the
 // target: all but our own and those that hold the sender's secret itself. The
 // values are shared with header.

@@ -92,6 +92,16 @@ func assemble(o Options) (*receiver, error) {
 	return r, nil
 }
 
+// deliver delivers until ctx ends. It begins when the routes are there: before,
+// every target would look as if it were gone.
+func (r *receiver) deliver(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-r.watcher.Synced():
+		r.dispatcher.Run(ctx)
+	}
+}
+
 // limitless leaves it to the API server's priority and fairness to bound us: a
 // client-side limit would hold up the Lease behind Events.
 func limitless(config *rest.Config) *rest.Config {

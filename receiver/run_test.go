@@ -250,6 +250,53 @@ func TestRequestInFlightIsAnsweredWhenTheReceiverEnds(t *testing.T) {
 	g.stop()
 }
 
+// unroutedDispatcher reports whether the routes were there when it began.
+type unroutedDispatcher struct {
+	dispatcher
+	routes *route.Watcher
+	routed chan bool
+}
+
+func (d unroutedDispatcher) Run(context.Context) {
+	select {
+	case <-d.routes.Synced():
+		d.routed <- true
+	default:
+		d.routed <- false
+	}
+}
+
+// What is due must not be taken before the routes are there: its targets would
+// count as gone.
+func TestDeliveriesBeginWhenTheRoutesAreThere(t *testing.T) {
+	namespace, _ := leases(t)
+	watcher := route.NewWatcher(route.NewLive("cluster.local"), api(t), namespace, slog.New(slog.DiscardHandler))
+	d := unroutedDispatcher{routes: watcher, routed: make(chan bool, 2)}
+	r := &receiver{watcher: watcher, dispatcher: d}
+
+	ended, end := context.WithCancel(t.Context())
+	end()
+	r.deliver(ended) // returns, though no routes ever came
+	if len(d.routed) > 0 {
+		t.Fatal("deliveries began without routes")
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	defer cancel()
+	parts.Go(func() { r.deliver(ctx) })
+	parts.Go(func() { watcher.Run(ctx) })
+	select {
+	case routed := <-d.routed:
+		if !routed {
+			t.Error("deliveries began before the routes were there")
+		}
+	case <-time.After(patience):
+		t.Error("deliveries don't begin")
+	}
+}
+
 func TestReceiverThatCannotStartSaysWhy(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -106,7 +106,7 @@ func (d *Dispatcher) failed(j *job, note func(*circuit, time.Time) bool) {
 	}
 	d.metrics.circuitOpen.WithLabelValues(key.endpoint, key.target).Set(1)
 	d.o.Log.Warn("a target takes no deliveries: its circuit opens, and they are parked",
-		"endpoint", key.endpoint, "target", key.target, "reason", reason, "nextProbe", wait)
+		"endpoint", key.endpoint, "target", key.target, "reason", reason, "nextProbe", wait.String())
 	for _, j := range left {
 		d.park(j)
 	}

@@ -14,13 +14,14 @@ type Live struct {
 
 	mu      sync.Mutex        // one writer at a time
 	entries map[string]*Entry // by the name of the Secret; replaced, never changed
+	listed  bool              // see Table.Listed
 }
 
 // NewLive returns a Live with an empty table. clusterDomain is the DNS domain
 // of the cluster, for example "cluster.local".
 func NewLive(clusterDomain string) *Live {
 	l := &Live{clusterDomain: clusterDomain}
-	l.table.Store(newTable(nil, clusterDomain))
+	l.swap(nil)
 	return l
 }
 
@@ -28,7 +29,7 @@ func NewLive(clusterDomain string) *Live {
 func (l *Live) Table() *Table { return l.table.Load() }
 
 // Replace makes objects the whole content of the table. It reports whether that
-// changed anything.
+// changed any route; that there is none is news, too, when it is the first list.
 func (l *Live) Replace(objects []Object) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -37,11 +38,12 @@ func (l *Live) Replace(objects []Object) bool {
 	for _, o := range objects {
 		changed = l.put(next, o) || changed
 	}
-	if !changed && len(next) == len(l.entries) {
-		return false
+	changed = changed || len(next) != len(l.entries)
+	if changed || !l.listed {
+		l.listed = true
+		l.swap(next)
 	}
-	l.swap(next)
-	return true
+	return changed
 }
 
 // Apply sets the given objects by their names; a nil object removes its name.
@@ -88,5 +90,7 @@ func (l *Live) put(next map[string]*Entry, o Object) (changed bool) {
 
 func (l *Live) swap(next map[string]*Entry) {
 	l.entries = next
-	l.table.Store(newTable(next, l.clusterDomain))
+	table := newTable(next, l.clusterDomain)
+	table.listed = l.listed
+	l.table.Store(table)
 }

@@ -46,6 +46,28 @@ func TestOnlyWhatChangesIsCompiledAgain(t *testing.T) {
 	}
 }
 
+// A cluster without routes is one whose routes are known, too.
+func TestTableSaysWhenItHoldsAllRoutes(t *testing.T) {
+	live := NewLive("cluster.local")
+	object := testObjects(t, 1)[0]
+	live.Apply(map[string]*Object{object.Name: &object})
+	if live.Table().Listed() {
+		t.Error("single changes are not a list")
+	}
+	live.Apply(map[string]*Object{object.Name: nil})
+	if live.Replace(nil) || !live.Table().Listed() {
+		t.Error("an empty list is not known to be one")
+	}
+	table := live.Table()
+	if live.Replace(nil) || live.Table() != table {
+		t.Error("the same list has made another table")
+	}
+	live.Apply(map[string]*Object{object.Name: &object})
+	if !live.Table().Listed() {
+		t.Error("a change makes the table forget that it was listed")
+	}
+}
+
 func TestRemovedRouteIsGone(t *testing.T) {
 	live := NewLive("cluster.local")
 	live.Replace(testObjects(t, 3))

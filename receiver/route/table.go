@@ -8,6 +8,7 @@ type Table struct {
 	byEndpoint    map[string]*Entry
 	clusterDomain string
 	invalid       int
+	listed        bool
 	rotating      []*Entry // those with a key that ends
 }
 
@@ -66,6 +67,10 @@ func (t *Table) Lookup(path, host string) *Entry {
 
 // Endpoint finds the entry of an endpoint by "namespace/name"; nil if it has none.
 func (t *Table) Endpoint(name string) *Entry { return t.byEndpoint[name] }
+
+// Listed reports whether the table holds all routes that there are. Until it
+// does, at the start, nothing follows from an entry that is missing.
+func (t *Table) Listed() bool { return t.listed }
 
 // Len returns the number of endpoints in the table, those that fail closed included.
 func (t *Table) Len() int { return len(t.byEndpoint) }

@@ -78,7 +78,7 @@ type matrix struct {
 
 	mu       sync.Mutex
 	urls     [matrixReceivers]string // where senders send
-	sent     map[string]bool         // by id: whether a 2xx came
+	sent     map[string]bool         // by id: those that were sent
 	statuses map[int]int             // how often senders got which answer; 0: none
 }
 
