@@ -28,9 +28,12 @@ func (s *switching) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// slowRetries keeps retries out of a test: what fails is not due again.
+// slowRetries keeps retries out of a test: what fails is not due again. Full
+// jitter chooses any time up to the backoff, and tests advance the clock by
+// minutes, so the backoff is years.
 func slowRetries(r *route.Route) {
-	r.Delivery.Retry.MinBackoff, r.Delivery.Retry.MaxBackoff = route.Duration(time.Hour), route.Duration(time.Hour)
+	const years = route.Duration(10 * 365 * 24 * time.Hour)
+	r.Delivery.Retry.MinBackoff, r.Delivery.Retry.MaxBackoff, r.Delivery.Retry.MaxAge = years, years, 10*years
 }
 
 // trip lets a target fail until its circuit opens, and returns how many events
