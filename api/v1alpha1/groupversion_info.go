@@ -1,6 +1,6 @@
 // Package v1alpha1 is the API of Sallyport, group hooks.sallyport.dev.
 //
-// It holds the resources that people write (WebhookEndpoint, WebhookProvider)
+// It holds the resources that people write (WebhookEndpoint, WebhookProvider, WebhookReplay)
 // and the vocabulary of their conditions. It assumes nothing of the programs
 // that serve them and imports none of them. What the API server can refuse it
 // refuses by the bounds and CEL rules declared here, in sentences for people.
@@ -24,6 +24,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(SchemeGroupVersion,
 		&WebhookEndpoint{}, &WebhookEndpointList{},
 		&WebhookProvider{}, &WebhookProviderList{},
+		&WebhookReplay{}, &WebhookReplayList{},
 	)
 	metav1.AddToGroupVersion(s, SchemeGroupVersion)
 	return nil

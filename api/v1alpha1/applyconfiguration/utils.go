@@ -30,6 +30,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DeduplicationSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DeliverySpec"):
 		return &apiv1alpha1.DeliverySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EndpointReference"):
+		return &apiv1alpha1.EndpointReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventIdentity"):
 		return &apiv1alpha1.EventIdentityApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("EventMatch"):
@@ -72,6 +74,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.PublicKeySourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimitSpec"):
 		return &apiv1alpha1.RateLimitSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplaySelector"):
+		return &apiv1alpha1.ReplaySelectorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequestCondition"):
 		return &apiv1alpha1.RequestConditionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequestLocation"):
@@ -116,6 +120,12 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.WebhookProviderSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WebhookProviderStatus"):
 		return &apiv1alpha1.WebhookProviderStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookReplay"):
+		return &apiv1alpha1.WebhookReplayApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookReplaySpec"):
+		return &apiv1alpha1.WebhookReplaySpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebhookReplayStatus"):
+		return &apiv1alpha1.WebhookReplayStatusApplyConfiguration{}
 
 	}
 	return nil

@@ -115,6 +115,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
       default: 10s
+- name: dev.sallyport.sallyport.api.v1alpha1.EndpointReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.EventIdentity
   map:
     fields:
@@ -496,6 +502,36 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.RejectionReason
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.ReplayProtection
+  scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.ReplaySelector
+  map:
+    fields:
+    - name: eventIDs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: limit
+      type:
+        scalar: numeric
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: state
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.ReplayState
+      default: DeadLettered
+    - name: types
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.sallyport.sallyport.api.v1alpha1.ReplayState
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.RequestCondition
   map:
@@ -979,6 +1015,65 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+- name: dev.sallyport.sallyport.api.v1alpha1.WebhookReplay
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+    - name: spec
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.WebhookReplaySpec
+    - name: status
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.WebhookReplayStatus
+- name: dev.sallyport.sallyport.api.v1alpha1.WebhookReplaySpec
+  map:
+    fields:
+    - name: endpointRef
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.EndpointReference
+    - name: selector
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.ReplaySelector
+- name: dev.sallyport.sallyport.api.v1alpha1.WebhookReplayStatus
+  map:
+    fields:
+    - name: completedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: cursor
+      type:
+        scalar: string
+    - name: failed
+      type:
+        scalar: numeric
+    - name: matched
+      type:
+        scalar: numeric
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: replayed
+      type:
+        scalar: numeric
+    - name: startedAt
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:
