@@ -27,6 +27,7 @@ type compiled struct {
 	from       []place
 	signature  Signature
 	decode     func(string) ([]byte, error)
+	named      Algorithm
 	algorithm  parser
 	credential bool
 	keySteps   []step

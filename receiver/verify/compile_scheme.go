@@ -10,7 +10,7 @@ import (
 
 // scheme compiles one scheme.
 func (c *compiler) scheme(field string, s *Scheme) compiled {
-	k := compiled{name: s.Name, mediaType: s.MediaType, signature: s.Signature, credential: s.Algorithm.credential(), urlForms: s.URLForms}
+	k := compiled{name: s.Name, mediaType: s.MediaType, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
 	c.fail(field+".name", text("name", s.Name))
 	c.mediaType(field+".mediaType", s.MediaType)
 	k.when = c.conditions(field+".when", s.When, false)

@@ -19,6 +19,14 @@
 //	answer.go     answer it, if it is a handshake that the sender signs
 //	identify.go   only then: which event is it? (decode.go, xml.go)
 //
+// Verifier.Sign goes the same way in the other direction, for test webhooks:
+//
+//	sign.go       the steps, and a last one that verifies what came of them
+//	sign_key.go   what signs: a secret or a private key
+//	sign_event.go give the event its id and its type
+//	sign_token.go write a token
+//	sign_place.go write into headers, query, form and JSON
+//
 // It assumes that Request.Body holds the bytes as they came, that the header
 // was parsed by net/http (canonical names), and that the caller bounded the
 // size of both. It reads no clock, no network and no log: what it needs to know

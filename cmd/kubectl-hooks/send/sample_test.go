@@ -1,0 +1,91 @@
+package send_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/send"
+	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// unnumbered are the presets whose samples are the same event each time: their
+// senders number nothing, at least not in the examples.
+var unnumbered = []string{
+	"airtable", "alertmanager", "alertmanager-basic", "asana", "braintree", "buildkite", "calendly", "discord", "docker-hub",
+	"docusign", "dropbox", "figma", "flux", "grafana", "grafana-timestamped", "harbor", "lemonsqueezy", "mailchimp",
+	"meta", "netlify", "onfido", "plaid", "postmark", "pusher", "x-twitter", "xero",
+}
+
+// TestSamplesOfPresets: a sample of each preset can be sent, and sent again as
+// another event.
+func TestSamplesOfPresets(t *testing.T) {
+	for _, name := range presetNames(t) {
+		t.Run(name, func(t *testing.T) {
+			provider := preset(t, name)
+			first, err := sendSample(t, provider)
+			if errors.Is(err, verify.ErrSenderOnly) && unsignable[name+"/"+provider.Spec.Verify[0].Name] != "" {
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := sendSample(t, provider)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if same := first.EventID == second.EventID; same != slices.Contains(unnumbered, name) {
+				t.Errorf("the ids are %s and %s", first.EventID, second.EventID)
+			}
+		})
+	}
+}
+
+// sendSample builds a request of a sample, with the secret and the parameters of
+// the provider's first example.
+func sendSample(t *testing.T, provider *v1alpha1.WebhookProvider) (send.Request, error) {
+	t.Helper()
+	body, header, eventType, ok := send.Sample(provider)
+	if !ok {
+		t.Fatal("there is no sample")
+	}
+	example := &provider.Spec.Tests[0]
+	o := send.Options{
+		Provider: provider, Endpoint: &v1alpha1.WebhookEndpoint{Spec: v1alpha1.WebhookEndpointSpec{Parameters: example.Parameters}},
+		URL: "http://127.0.0.1/", PublicURL: "https://hooks.example.com/a/b", Body: body, Headers: header, EventType: eventType, Now: times[0],
+		Secret: secret.New([]byte(example.Secret)),
+	}
+	for _, scheme := range provider.Spec.Verify {
+		if generate := privateKeys[provider.Name+"/"+scheme.Name]; generate != nil {
+			o.PrivateKey, o.Secret = generate(t), secret.Value{}
+		}
+	}
+	return send.Build(o)
+}
+
+// TestSampleShowsNoSignature: what is in a sample is shown to people, and a
+// signature that is not of the sample's body would mislead them.
+func TestSampleShowsNoSignature(t *testing.T) {
+	body, header, eventType, ok := send.Sample(preset(t, "github"))
+	if !ok || len(body) == 0 || eventType != "ping" || header.Get("X-GitHub-Event") != "ping" {
+		t.Fatalf("the sample is %s %v %s", body, header, eventType)
+	}
+	if header.Get("X-Hub-Signature-256") != "" || header.Get("X-GitHub-Delivery") == "" {
+		t.Errorf("the header is %v", header)
+	}
+}
+
+// TestSampleOfNothing: a provider without an example that is an event has no sample.
+func TestSampleOfNothing(t *testing.T) {
+	provider := preset(t, "github")
+	provider.Spec.Tests = slices.DeleteFunc(provider.Spec.Tests, func(test v1alpha1.ProviderTest) bool { return test.Expect.ID != "" })
+	if _, _, _, ok := send.Sample(provider); ok {
+		t.Error("there is a sample")
+	}
+	provider.Spec.Verify[0].Content = "{nothing}"
+	if _, _, _, ok := send.Sample(provider); ok {
+		t.Error("a provider that is not valid has a sample")
+	}
+}

@@ -1,0 +1,401 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/secret"
+)
+
+// SignOptions say how to sign a request.
+type SignOptions struct {
+	// Scheme is the name of the scheme to sign with; empty: the first one that can be
+	// signed with what there is, those first whose signature is in the request.
+	Scheme string
+	// PrivateKey is a private key in PEM (PKCS #8, PKCS #1 or SEC 1), for schemes whose
+	// secrets are public keys. Others sign with Material.Secrets.
+	PrivateKey secret.Value
+	// Now is the time that the signature names, to the precision of the scheme.
+	Now time.Time
+	// EventID is put where the provider reads the event's id, in place of what is
+	// there. Where that is a number, and EventID is none, a number is made of it; of an
+	// id with several parts, the one that looks like an id changes. Empty: the
+	// request's own.
+	EventID string
+	// FreshID is for requests that have no id of their own: it is put there as EventID is.
+	FreshID string
+	// EventType is put where the provider reads the event's type; empty: the
+	// request's own, if it has one.
+	EventType string
+}
+
+// Signed is what a receiver will say of a request that was signed.
+type Signed struct {
+	// Scheme is the name of the scheme that it was signed with.
+	Scheme string
+	// Event is the event that it is.
+	Event Identification
+}
+
+// What keeps a request from being signed. The text of an error that Sign returns
+// says why, for each scheme, and what to do instead.
+var (
+	// ErrCannotSign is what every error of Sign is.
+	ErrCannotSign = errors.New("the request can't be signed")
+	// ErrNeedsSecret is for schemes that sign with a secret of which there is none
+	// that fits.
+	ErrNeedsSecret = fmt.Errorf("%w without the secret", ErrCannotSign)
+	// ErrNeedsPrivateKey is for schemes that sign with a private key that the sender
+	// keeps to itself.
+	ErrNeedsPrivateKey = fmt.Errorf("%w without a private key", ErrCannotSign)
+	// ErrSenderOnly is for schemes that verify with what the sender publishes.
+	ErrSenderOnly = fmt.Errorf("%w by others than the sender", ErrCannotSign)
+	// ErrNeedsURL is for schemes that sign the URL, which is not known.
+	ErrNeedsURL = fmt.Errorf("%w without the public URL", ErrCannotSign)
+)
+
+// signError is a sentence about one scheme or several.
+type signError struct {
+	text   string
+	causes []error
+}
+
+func (e *signError) Error() string   { return e.text }
+func (e *signError) Unwrap() []error { return e.causes }
+
+// cannot makes an error of a sentence. Its arguments come from the provider's
+// data, never from the request or a secret.
+func cannot(kind error, format string, args ...any) error {
+	return &signError{text: fmt.Sprintf(format, args...), causes: []error{kind}}
+}
+
+// Sign makes a request authentic, as the provider would have signed it at
+// o.Now: it writes signature, timestamp and the rest of what the scheme needs
+// into header, query and body of r, in place of what stands there. What the
+// scheme requires of a request and what has one possible value is filled in,
+// too. On an error r is unchanged; it is an ErrCannotSign.
+//
+// It is the inverse of Verify: what it made, Verify and Identify accept with m,
+// or, where m has no secrets and o a private key, with what PublicSecret returns.
+// It is deterministic: ECDSA signs as in RFC 6979.
+func (v *Verifier) Sign(r *Request, m *Material, o SignOptions) (Signed, error) {
+	var errs []error
+	for _, s := range v.candidates(r, o.Scheme) {
+		w := draft{v: v, s: s, r: r.clone(), m: m, o: o}
+		signed, err := w.sign()
+		if err == nil {
+			*r = *w.r
+			return signed, nil
+		}
+		errs = append(errs, err)
+	}
+	if len(errs) == 0 {
+		return Signed{}, cannot(ErrCannotSign, "there is no scheme %q: there are %s", o.Scheme, strings.Join(v.names(), ", "))
+	}
+	return Signed{}, &signError{text: join(errs, "; "), causes: errs}
+}
+
+// candidates are the schemes to sign with, in the order in which they are tried.
+func (v *Verifier) candidates(r *Request, name string) []*compiled {
+	var present, others []*compiled
+	for i := range v.schemes {
+		s := &v.schemes[i]
+		switch _, found, _ := s.find(r); {
+		case name != "" && s.name != name:
+		case found:
+			present = append(present, s)
+		default:
+			others = append(others, s)
+		}
+	}
+	return append(present, others...)
+}
+
+// names are those of the schemes.
+func (v *Verifier) names() []string {
+	names := make([]string, len(v.schemes))
+	for i := range v.schemes {
+		names[i] = v.schemes[i].name
+	}
+	return names
+}
+
+// draft is a request on its way to be signed by one scheme.
+type draft struct {
+	v *Verifier
+	s *compiled
+	r *Request
+	m *Material
+	o SignOptions
+
+	pen           pen
+	id, timestamp string // what {id} and {timestamp} stand for
+}
+
+// sign takes the steps in an order in which none changes what an earlier one has
+// signed: first the body, then what is made of it.
+func (w *draft) sign() (Signed, error) {
+	w.clear()
+	steps := [...]func() error{
+		w.findPen,
+		w.setMediaType,
+		w.fulfil,
+		w.setKeyID,
+		w.setID,
+		w.setTimestamp,
+		w.claim,
+		w.label,
+		w.setBodyDigest,
+		w.setURLDigests,
+		w.setSignedHeaders,
+		w.write,
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return Signed{}, err
+		}
+	}
+	return w.check()
+}
+
+// cannot makes an error of a sentence about the scheme.
+func (w *draft) cannot(format string, args ...any) error {
+	return w.cannotFor(ErrCannotSign, format, args...)
+}
+
+func (w *draft) cannotFor(kind error, format string, args ...any) error {
+	return cannot(kind, "the scheme %s %s", w.s.name, fmt.Sprintf(format, args...))
+}
+
+// refused makes an error of a rejection. Its detail is written for senders.
+func (w *draft) refused(rejection *Rejection) error {
+	if rejection.Reason == NoPublicURL {
+		return w.cannotFor(ErrNeedsURL, "signs the URL: give the public URL, as the sender has it")
+	}
+	return w.cannot("would refuse the request: %s", rejection.Detail)
+}
+
+// clear takes away signatures that stand in the request, of whatever scheme: the
+// first that is there judges. Those in the body stay; see check.
+func (w *draft) clear() {
+	for i := range w.v.schemes {
+		for _, at := range w.v.schemes[i].from {
+			if at.kind == inHeader || at.kind == inQuery {
+				w.r.drop(at)
+			}
+		}
+	}
+}
+
+// setMediaType declares the body as what the scheme is for.
+func (w *draft) setMediaType() error {
+	switch wanted := w.s.mediaType; {
+	case wanted == "" || w.r.mediaType() == wanted:
+		return nil
+	case len(w.r.Header["Content-Type"]) > 0:
+		return w.cannot("is for bodies of the type %s: give such a body and its content type", wanted)
+	default:
+		w.r.Header["Content-Type"] = []string{wanted}
+		return nil
+	}
+}
+
+// fulfil fills in what the conditions of the scheme leave no choice about. A
+// request that says it is of another scheme is left alone.
+func (w *draft) fulfil() error {
+	for i := range w.s.when {
+		if err := w.fulfilOne(&w.s.when[i], false); err != nil {
+			return err
+		}
+	}
+	for i := range w.s.require {
+		if err := w.fulfilOne(&w.s.require[i], true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *draft) fulfilOne(c *condition, overwrite bool) error {
+	value, rejection := w.r.lookup(c.at)
+	if rejection != nil {
+		return w.refused(rejection)
+	}
+	if c.fulfilledBy(value, w.m.Parameters) || w.writes(c.at) {
+		return nil
+	}
+	wanted := c.equals
+	if values := w.m.Parameters[c.parameter]; len(values) > 0 {
+		wanted = string(values[0].Reveal())
+	}
+	if wanted == "" || value != "" && !overwrite {
+		demand := c.demand()
+		if c.pattern != nil {
+			demand = "must match the regular expression " + c.pattern.String()
+		}
+		return w.cannot("has a condition: %s %s: set it", c.at, demand)
+	}
+	return w.set(c.at, wanted)
+}
+
+// writes reports whether a later step writes that place.
+func (w *draft) writes(at place) bool {
+	s := w.s
+	switch {
+	case s.from[0].same(at),
+		s.id != nil && s.id.same(at),
+		s.keyID != nil && s.keyID.same(at),
+		s.bodyDigest != nil && s.bodyDigest.from.same(at),
+		s.headers != nil && s.headers.from.same(at),
+		s.timestamp != nil && !s.timestamp.inSignature && s.timestamp.from.same(at):
+		return true
+	}
+	return false
+}
+
+// setKeyID names the key.
+func (w *draft) setKeyID() error {
+	if w.s.keyID == nil {
+		return nil
+	}
+	return w.set(*w.s.keyID, w.pen.id)
+}
+
+// setID sees to it that there is an {id}, if the scheme has one.
+func (w *draft) setID() error {
+	if w.s.id == nil {
+		return nil
+	}
+	present, rejection := w.r.lookup(*w.s.id)
+	if rejection != nil {
+		return w.refused(rejection)
+	}
+	id := w.o.EventID
+	switch {
+	case id == "" && present != "":
+		w.id = present
+		return nil
+	case id == "":
+		id = w.o.FreshID
+	}
+	if id == "" {
+		return w.cannot("signs an id, which is missing in %s: give an event id", w.s.id)
+	}
+	w.id = id
+	return w.set(*w.s.id, id)
+}
+
+// setTimestamp writes the time.
+func (w *draft) setTimestamp() error {
+	t := w.s.timestamp
+	if t == nil {
+		return nil
+	}
+	w.timestamp = t.unit.format(w.o.Now)
+	if t.inSignature {
+		return nil
+	}
+	return w.set(t.from, w.timestamp)
+}
+
+// setBodyDigest writes the digest of the body. Where the sender can do without,
+// only one that is there is brought up to date.
+func (w *draft) setBodyDigest() error {
+	d := w.s.bodyDigest
+	if d == nil || d.absentWhenEmpty && len(w.r.Body) == 0 {
+		return nil
+	}
+	present, rejection := w.r.lookup(d.from)
+	if rejection != nil {
+		return w.refused(rejection)
+	}
+	if d.optional && present == "" {
+		return nil
+	}
+	digest := w.r.BodySHA256()
+	return w.set(d.from, d.encoding.encode(digest[:]))
+}
+
+// setSignedHeaders names the headers that are signed, if the request doesn't.
+func (w *draft) setSignedHeaders() error {
+	h := w.s.headers
+	if h == nil {
+		return nil
+	}
+	if _, rejection := h.text(w.r); rejection == nil {
+		return nil
+	}
+	return w.set(h.from, strings.Join(h.required, ","))
+}
+
+// write signs, and writes the signature into the first of its places.
+func (w *draft) write() error {
+	text, err := w.signature()
+	if err != nil {
+		return err
+	}
+	return w.set(w.s.from[0], text)
+}
+
+// signature is the value that holds the signature.
+func (w *draft) signature() (string, error) {
+	s := w.s
+	if s.token != nil {
+		token, err := w.token()
+		return s.signature.Prefix + token, err
+	}
+	m := message{}
+	if !s.credential {
+		sc, _, rejection := s.scope(w.r, found{timestamp: w.timestamp}, w.m.Parameters)
+		if rejection != nil {
+			return "", w.refused(rejection)
+		}
+		sc.url, sc.secret = s.urlForms[0].spell(sc.url), w.pen.material
+		if m, rejection = s.contents[0].message(nil, sc); rejection != nil {
+			return "", w.refused(rejection)
+		}
+	}
+	signature, err := w.pen.sign(m)
+	if err != nil {
+		return "", err
+	}
+	if s.named == Basic {
+		return "Basic " + Base64.encode(signature), nil
+	}
+	return s.signature.write(s.signature.Encoding.encode(signature), w.pen.id, w.timestamp), nil
+}
+
+// check judges the request as a receiver does. What it refuses, nobody could have
+// signed so: a signature in the place of what it signs, or one of an earlier
+// scheme in the body.
+func (w *draft) check() (Signed, error) {
+	verdict, err := w.v.Verify(w.r, w.judges(), w.o.Now)
+	if err != nil {
+		return Signed{}, w.notAccepted(err)
+	}
+	if verdict.Scheme != w.s.name {
+		return Signed{}, w.cannot("would not judge the request, but %s, whose signature is in the body: take it out, or sign with that scheme", verdict.Scheme)
+	}
+	event, err := w.v.Identify(w.r, verdict)
+	if rejection, ok := errors.AsType[*Rejection](err); ok {
+		return Signed{}, w.refused(rejection)
+	}
+	if w.o.EventType != "" && event.Type != w.o.EventType {
+		return Signed{}, w.cannot("leaves no choice of that event type: the provider makes it of %s; leave it out, or change the body", w.v.typePlaces())
+	}
+	return Signed{Scheme: w.s.name, Event: event}, nil
+}
+
+// notAccepted says why what was signed would be refused.
+func (w *draft) notAccepted(err error) error {
+	rejection, ok := errors.AsType[*Rejection](err)
+	switch {
+	case !ok:
+		return w.cannot("would refuse the request")
+	case w.pen.private != nil && (rejection.Reason == WrongSignature || rejection.Reason == NoUsableKey):
+		return w.cannotFor(ErrNeedsPrivateKey, "verifies with another public key: put that of the private key into the endpoint's Secret, or sign with the private key that belongs to it")
+	}
+	return w.refused(rejection)
+}

@@ -1,0 +1,149 @@
+package verify
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/asn1"
+	"encoding/json"
+	"math/big"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// tokenLifetime is how long a token is valid that is made here.
+const tokenLifetime = 5 * time.Minute
+
+// claim writes down the claims of the token, but for the digests, which are of
+// what the next steps change.
+func (w *draft) claim() error {
+	if w.s.token == nil {
+		return nil
+	}
+	w.r.claims = []byte("{}")
+	for i := range w.s.token.claims {
+		if c := &w.s.token.claims[i]; c.urlDigest == "" {
+			if err := w.setClaim(c); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range [...]struct {
+		name string
+		at   time.Time
+	}{{"iat", w.o.Now}, {"exp", w.o.Now.Add(tokenLifetime)}} {
+		claims, err := pointer{c.name}.put(w.r.claims, strconv.FormatInt(c.at.Unix(), 10), true)
+		if err != nil {
+			return w.cannot("has a claim %s that is no time", c.name)
+		}
+		w.r.claims = claims
+	}
+	return nil
+}
+
+// setClaim gives a claim the first value that is accepted.
+func (w *draft) setClaim(c *compiledClaim) error {
+	value := ""
+	if len(c.values) > 0 {
+		value = c.values[0]
+	} else {
+		first, rejection := w.m.Parameters.first(c.parameter)
+		if rejection != nil {
+			return w.cannot("needs the parameter %s: set it in the endpoint", c.parameter)
+		}
+		value = string(first)
+	}
+	return w.set(place{kind: inClaim, name: c.name, pointer: c.at}, value)
+}
+
+// setURLDigests claims the URL, where the token does that.
+func (w *draft) setURLDigests() error {
+	if !w.s.token.signsURL() {
+		return nil
+	}
+	if w.r.URL == "" {
+		return w.refused(&Rejection{Reason: NoPublicURL})
+	}
+	for i := range w.s.token.claims {
+		c := &w.s.token.claims[i]
+		if c.urlDigest == "" {
+			continue
+		}
+		digest := sha256.Sum256([]byte(w.r.URL))
+		if err := w.set(place{kind: inClaim, name: c.name, pointer: c.at}, c.urlDigest.encode(digest[:])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fixes reports whether a claim is not free to be chosen.
+func (t *compiledToken) fixes(at place) bool {
+	switch at.name {
+	case "/iat", "/exp", "/nbf":
+		return true
+	}
+	return slices.ContainsFunc(t.claims, func(c compiledClaim) bool { return slices.Equal(c.at, at.pointer) })
+}
+
+// token writes and signs the token (RFC 7515, compact).
+func (w *draft) token() (string, error) {
+	header := struct {
+		Algorithm jose.SignatureAlgorithm `json:"alg"`
+		Type      string                  `json:"typ"`
+		KeyID     string                  `json:"kid,omitempty"`
+	}{jose.HS256, "JWT", ""}
+	if w.pen.private != nil {
+		header.Algorithm, header.KeyID = algorithmOf(w.pen.private.Public()), w.tokenKeyID()
+	}
+	head, err := json.Marshal(header)
+	if err != nil {
+		return "", w.cannot("has an algorithm that can't be named")
+	}
+	text := Base64URL.encode(head) + "." + Base64URL.encode(w.r.claims)
+	signature, err := w.signToken([]byte(text))
+	if err != nil {
+		return "", err
+	}
+	return text + "." + Base64URL.encode(signature), nil
+}
+
+// tokenKeyID is the id that the endpoint's Secret gives to the public key.
+func (w *draft) tokenKeyID() string {
+	keys, _ := w.s.tokenKeys(w.m)
+	for _, k := range keys {
+		if samePublic(k.key, w.pen.private.Public()) {
+			return k.id
+		}
+	}
+	return ""
+}
+
+// signToken signs as in RFC 7518 §3: ES256 writes two numbers of 32 bytes, not
+// ASN.1.
+func (w *draft) signToken(text []byte) ([]byte, error) {
+	switch public := w.pen.private.(type) {
+	case nil:
+		return w.pen.sign(message{head: text})
+	case *rsa.PrivateKey:
+		return privateKey{public, rsaKey{&public.PublicKey, crypto.SHA256}}.sign(message{head: text})
+	case *ecdsa.PrivateKey:
+		der, err := privateKey{public, p256Key{&public.PublicKey}}.sign(message{head: text})
+		if err != nil {
+			return nil, err
+		}
+		var pair struct{ R, S *big.Int }
+		if _, err := asn1.Unmarshal(der, &pair); err != nil {
+			return nil, w.cannot("can't be signed with this private key: make another")
+		}
+		both := make([]byte, 64)
+		pair.R.FillBytes(both[:32])
+		pair.S.FillBytes(both[32:])
+		return both, nil
+	}
+	return nil, w.cannot("can't be signed with this private key: use RSA or P-256")
+}
