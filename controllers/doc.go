@@ -10,6 +10,9 @@
 //	receivers.go knows from the receivers' Leases what they serve
 //	status.go    says in conditions what came of it
 //
+// Dead letters are delivered again for WebhookReplays (webhookreplay_*.go), which
+// need Redis; nothing else here does.
+//
 // index.go maps what changes back to the endpoints that depend on it. catalog.go
 // finds providers; presets.go puts the built-in ones into the cluster.
 //

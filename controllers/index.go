@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -72,7 +73,8 @@ func (r *WebhookEndpointReconciler) endpointsBy(ctx context.Context, index, valu
 }
 
 // rivalsOfEndpoint maps an endpoint that comes, moves or goes to those that claim
-// its path, and to those that claim the path it had: one of them has it now.
+// its path, and to those that claim the path it had: one of them has it now. One
+// that goes leaves room for those beyond the quota, too.
 func (r *WebhookEndpointReconciler) rivalsOfEndpoint() handler.EventHandler {
 	enqueue := func(ctx context.Context, object client.Object, queue requestQueue) {
 		endpoint := object.(*v1alpha1.WebhookEndpoint)
@@ -81,6 +83,9 @@ func (r *WebhookEndpointReconciler) rivalsOfEndpoint() handler.EventHandler {
 				queue.Add(request)
 			}
 		}
+		for _, request := range r.beyondQuota(ctx, endpoint.Namespace) {
+			queue.Add(request)
+		}
 	}
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, q requestQueue) {
@@ -88,7 +93,7 @@ func (r *WebhookEndpointReconciler) rivalsOfEndpoint() handler.EventHandler {
 		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
 			before, after := e.ObjectOld.(*v1alpha1.WebhookEndpoint), e.ObjectNew.(*v1alpha1.WebhookEndpoint)
-			if compile.Path(before) != compile.Path(after) || isDeleted(before) != isDeleted(after) {
+			if compile.Path(before) != compile.Path(after) || r.serves(before) != r.serves(after) {
 				enqueue(ctx, before, q)
 				enqueue(ctx, after, q)
 			}
@@ -97,6 +102,36 @@ func (r *WebhookEndpointReconciler) rivalsOfEndpoint() handler.EventHandler {
 			enqueue(ctx, e.Object, q)
 		},
 	}
+}
+
+// beyondQuota are the endpoints of a namespace that wait for room.
+func (r *WebhookEndpointReconciler) beyondQuota(ctx context.Context, namespace string) (requests []reconcile.Request) {
+	list, err := r.served(ctx, namespace)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "Could not find the endpoints that are beyond their quota", "namespace", namespace)
+	}
+	for i := range list {
+		if c := meta.FindStatusCondition(list[i].Status.Conditions, v1alpha1.ConditionAccepted); c != nil && c.Reason == v1alpha1.ReasonQuotaExceeded {
+			requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list[i])})
+		}
+	}
+	return requests
+}
+
+// endpointsOfNamespace reconciles the endpoints of a namespace whose quota may have
+// changed.
+func (r *WebhookEndpointReconciler) endpointsOfNamespace() handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+		list, err := r.served(ctx, object.GetName())
+		if err != nil {
+			log.FromContext(ctx).Error(err, "Could not find the endpoints of a namespace", "namespace", object.GetName())
+		}
+		requests := make([]reconcile.Request, len(list))
+		for i := range list {
+			requests[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list[i])}
+		}
+		return requests
+	})
 }
 
 func (r *WebhookEndpointReconciler) endpointsOfProvider() handler.EventHandler {

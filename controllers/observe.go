@@ -23,12 +23,14 @@ type observation struct {
 	route *corev1.Secret
 }
 
-// observe reads all that an endpoint depends on; nil: there is no such endpoint,
-// or it is being deleted: then whatever is made for it would only hold the
-// deletion up. It writes nothing.
+// observe reads all that an endpoint depends on; nil: there is no such endpoint
+// for this manager. It writes nothing.
 func (r *WebhookEndpointReconciler) observe(ctx context.Context, name types.NamespacedName) (*observation, error) {
+	if len(r.Namespaces) > 0 && !slices.Contains(r.Namespaces, name.Namespace) {
+		return nil, nil //nolint:nilnil // a route of a namespace that was served before
+	}
 	endpoint, err := find(ctx, r.Client, name, &v1alpha1.WebhookEndpoint{})
-	if endpoint == nil || err != nil || isDeleted(endpoint) {
+	if endpoint == nil || err != nil || !r.serves(endpoint) {
 		return nil, err
 	}
 	seen := &observation{Input: compile.Input{Endpoint: endpoint, Settings: r.Settings, Now: r.Now()}}
@@ -36,6 +38,9 @@ func (r *WebhookEndpointReconciler) observe(ctx context.Context, name types.Name
 		return types.NamespacedName{Namespace: endpoint.Namespace, Name: name}
 	}
 	if seen.Rivals, err = r.rivals(ctx, endpoint); err != nil {
+		return nil, err
+	}
+	if err = r.observeQuota(ctx, &seen.Input); err != nil {
 		return nil, err
 	}
 	if seen.route, err = r.observeRoute(ctx, name); err != nil {
@@ -122,11 +127,48 @@ func (r *WebhookEndpointReconciler) rivals(ctx context.Context, endpoint *v1alph
 	}
 	rivals := list.Items[:0]
 	for _, other := range list.Items {
-		if other.Name != endpoint.Name && !isDeleted(&other) {
+		if other.Name != endpoint.Name && r.serves(&other) {
 			rivals = append(rivals, other)
 		}
 	}
 	return rivals, nil
+}
+
+// serves reports whether an endpoint is of this manager's class and to stay. What is
+// made for one that is being deleted would only hold the deletion up.
+func (r *WebhookEndpointReconciler) serves(endpoint *v1alpha1.WebhookEndpoint) bool {
+	return endpoint.Spec.ClassName == r.ClassName && !isDeleted(endpoint)
+}
+
+// observeQuota reads what is allowed in the namespace, and counts only if that
+// matters.
+func (r *WebhookEndpointReconciler) observeQuota(ctx context.Context, in *compile.Input) error {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	namespace, err := find(ctx, r.Client, types.NamespacedName{Name: in.Endpoint.Namespace}, namespace)
+	if err != nil {
+		return err
+	}
+	in.Quota = r.Quota
+	if namespace != nil {
+		in.Quota = compile.QuotaOf(namespace.Annotations, r.Quota)
+	}
+	if in.Quota.MaxEndpoints == 0 {
+		return nil
+	}
+	others, err := r.served(ctx, in.Endpoint.Namespace)
+	in.Older = compile.Precede(in.Endpoint, others)
+	return err
+}
+
+// served are the endpoints of a namespace that this manager serves.
+func (r *WebhookEndpointReconciler) served(ctx context.Context, namespace string) ([]v1alpha1.WebhookEndpoint, error) {
+	var list v1alpha1.WebhookEndpointList
+	// The items are only looked at.
+	if err := r.Client.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list.Items, func(e v1alpha1.WebhookEndpoint) bool { return !r.serves(&e) }), nil
 }
 
 // isDeleted reports whether an object is on its way out.

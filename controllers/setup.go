@@ -14,6 +14,7 @@ import (
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/controllers/keys"
+	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -21,12 +22,25 @@ import (
 type Options struct {
 	// RouteNamespace is where receivers read their routes and keep their Leases.
 	RouteNamespace string
+	// Namespaces are those whose endpoints are served; empty: all.
+	Namespaces []string
+	// ClassName is spec.className of the endpoints that are served.
+	ClassName string
 	// Settings go into every route.
 	Settings compile.Settings
+	// Quota holds in namespaces whose annotations don't say otherwise.
+	Quota compile.Quota
 	// Presets are the WebhookProviders that come with this build, see LoadPresets.
 	Presets []v1alpha1.WebhookProvider
 	// Keys fetches the keys that senders publish; nil: one with the defaults.
 	Keys *keys.Cache
+	// DeadLetters are those that WebhookReplays deliver again; nil: the manager was not
+	// told where Redis is.
+	DeadLetters DeadLetters
+	// Traffic tells what came and went, for the status of endpoints; nil: nothing does.
+	Traffic TrafficLog
+	// Audit takes a record of each delivery that is made again; nil: nobody does.
+	Audit audit.Sink
 	// Now is the clock by which Leases and previous secrets are judged; nil: time.Now.
 	Now func() time.Time
 }
@@ -39,6 +53,9 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	if o.Keys == nil {
 		o.Keys = keys.New(keys.Options{})
+	}
+	if o.Audit == nil {
+		o.Audit = audit.NewFanOut("", o.Now)
 	}
 	if err := mgr.Add(o.Keys); err != nil {
 		return err
@@ -53,7 +70,8 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	catalog := NewCatalog(mgr.GetClient(), o.Presets)
 	endpoints := &WebhookEndpointReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Routes: routes,
-		RouteNamespace: o.RouteNamespace, Settings: o.Settings, Catalog: catalog, Keys: o.Keys, Now: o.Now,
+		RouteNamespace: o.RouteNamespace, Namespaces: o.Namespaces, ClassName: o.ClassName, Settings: o.Settings, Quota: o.Quota,
+		Catalog: catalog, Keys: o.Keys, Now: o.Now,
 	}
 	if err := endpoints.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the endpoint controller: %w", err)
@@ -61,13 +79,33 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err := (&WebhookProviderReconciler{Client: mgr.GetClient(), Catalog: catalog}).SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the provider controller: %w", err)
 	}
+	replays := &WebhookReplayReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.DeadLetters, Audit: o.Audit,
+		Events: mgr.GetEventRecorder(reportingController), Now: o.Now, ClassName: o.ClassName,
+	}
+	if err := replays.SetupWithManager(mgr); err != nil {
+		return fmt.Errorf("set up the replay controller: %w", err)
+	}
+	if o.Traffic != nil {
+		if err := mgr.Add(&TrafficReporter{Client: mgr.GetClient(), Log: o.Traffic, ClassName: o.ClassName}); err != nil {
+			return err
+		}
+	}
 	return mgr.Add(&PresetInstaller{Client: mgr.GetClient(), Presets: o.Presets})
 }
 
 // CacheOptions are for the manager's own cache. It holds Secrets of users only
-// as metadata, because nothing asks for more; and no managed fields.
-func CacheOptions() cache.Options {
-	return cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
+// as metadata, because nothing asks for more; and no managed fields. Without
+// namespaces it holds what is in all of them.
+func CacheOptions(namespaces ...string) cache.Options {
+	o := cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
+	for _, namespace := range namespaces {
+		if o.DefaultNamespaces == nil {
+			o.DefaultNamespaces = map[string]cache.Config{}
+		}
+		o.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return o
 }
 
 // ClientOptions keep the manager's client from ever filling a cache with

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -16,6 +17,7 @@ import (
 	apply "sallyport.dev/sallyport/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 // facts are what the conditions of an endpoint are made of.
@@ -38,7 +40,7 @@ func (r *WebhookEndpointReconciler) writeStatus(ctx context.Context, endpoint *v
 	written := apply.WebhookEndpointStatus().
 		WithObservedGeneration(status.ObservedGeneration).
 		WithURL(status.URL).
-		WithConditions(conditionConfigs(status.Conditions)...)
+		WithConditions(conditionConfigs(slices.DeleteFunc(slices.Clone(status.Conditions), isOfTraffic))...)
 	written.SecretRotation = rotationConfig(status.SecretRotation)
 	config := apply.WebhookEndpoint(endpoint.Name, endpoint.Namespace).
 		WithResourceVersion(endpoint.ResourceVersion).
@@ -70,7 +72,13 @@ func judge(endpoint *v1alpha1.WebhookEndpoint, f facts) v1alpha1.WebhookEndpoint
 	status.SecretRotation = secretRotation(status.SecretRotation, f.result.Rotation, f.use)
 
 	conditions := []metav1.Condition{accepted(f.result), resolvedRefs(f.result), programmed(f)}
-	for _, condition := range append(conditions, ready(endpoint, conditions)) {
+	conditions, stuck := append(conditions, ready(endpoint, conditions)), stalled(conditions)
+	if stuck != nil {
+		conditions = append(conditions, *stuck)
+	} else {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionStalled)
+	}
+	for _, condition := range conditions {
 		condition.ObservedGeneration = endpoint.Generation
 		meta.SetStatusCondition(&status.Conditions, condition)
 	}
@@ -118,6 +126,40 @@ func ready(endpoint *v1alpha1.WebhookEndpoint, conditions []metav1.Condition) me
 		return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonReady, pausedMessage(endpoint))
 	}
 	return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "The next webhook is handled as this generation says.")
+}
+
+// goesOnByItself are the reasons that end without anybody doing anything.
+var goesOnByItself = []string{
+	v1alpha1.ReasonNotPublished, v1alpha1.ReasonNoReceivers, v1alpha1.ReasonPending, v1alpha1.ReasonKeysNotFetched,
+}
+
+// stalled says that the endpoint waits for somebody; nil: it doesn't. By this
+// condition kstatus tells an endpoint that failed from one that is not ready yet.
+func stalled(conditions []metav1.Condition) *metav1.Condition {
+	for _, c := range conditions {
+		if c.Status != metav1.ConditionTrue && !slices.Contains(goesOnByItself, c.Reason) {
+			return new(isTrue(v1alpha1.ConditionStalled, c.Reason, c.Message))
+		}
+	}
+	return nil
+}
+
+// isOfTraffic tells the condition that the TrafficReporter writes.
+func isOfTraffic(c metav1.Condition) bool { return c.Type == v1alpha1.ConditionDegraded }
+
+// degraded judges the traffic of an endpoint. It is no part of Ready: the endpoint
+// does what it should, and somebody ought to look at what it is given.
+func degraded(usage store.Usage, traffic store.Traffic) metav1.Condition {
+	const kind = v1alpha1.ConditionDegraded
+	switch {
+	case traffic.RejectedInRow >= rejectionsInARow:
+		return isTrue(kind, v1alpha1.ReasonSignaturesFail,
+			"The last requests were not authentic: compare the Secret with what the provider signs with. kubectl hooks tail shows each of them.")
+	case usage.Dead > 0:
+		return isTrue(kind, v1alpha1.ReasonDeadLetters,
+			"There are dead letters: kubectl hooks dead lists them, kubectl hooks replay delivers them again.")
+	}
+	return isFalse(kind, v1alpha1.ReasonAsExpected, "Nothing needs a look.")
 }
 
 func pausedMessage(endpoint *v1alpha1.WebhookEndpoint) string {

@@ -73,25 +73,26 @@ func TestJudge(t *testing.T) {
 				"Accepted=False PathConflict: The path is taken.",
 				"ResolvedRefs=False PathConflict: The references are looked at once the endpoint is accepted.",
 				"Programmed=False NotPublished: No receiver serves this endpoint: see the condition Accepted.",
-				"Ready=False PathConflict: The path is taken.",
+				"Ready=False PathConflict: The path is taken.", "Stalled=True PathConflict: The path is taken.",
 			},
 		},
 		"a route can't be read, and the references are looked at all the same": {
 			facts: allIsWell().but(func(f *facts) { f.result.Accepted = problem(v1alpha1.ReasonInvalidRoute, "Not CEL.") }),
-			want:  []string{"Accepted=False InvalidRoute: Not CEL.", resolvedLine, programmedLine, "Ready=False InvalidRoute: Not CEL."},
+			want:  []string{"Accepted=False InvalidRoute: Not CEL.", resolvedLine, programmedLine, "Ready=False InvalidRoute: Not CEL.", "Stalled=True InvalidRoute: Not CEL."},
 		},
 		"every reference that is wrong is told, the first one gives the reason": {
 			facts: allIsWell().but(func(f *facts) {
 				f.result.ResolvedRefs = append(problem(v1alpha1.ReasonSecretNotFound, "No Secret."), problem(v1alpha1.ReasonTargetNotFound, "No Service.")...)
 			}),
 			want: []string{acceptedLine, "ResolvedRefs=False SecretNotFound: No Secret. No Service.", programmedLine,
-				"Ready=False SecretNotFound: No Secret. No Service."},
+				"Ready=False SecretNotFound: No Secret. No Service.", "Stalled=True SecretNotFound: No Secret. No Service."},
 		},
 		"the name of the Service is another's": {
 			facts: allIsWell().but(func(f *facts) {
 				f.result.Programmed = problem(v1alpha1.ReasonServiceConflict, "Left alone.")
 			}),
-			want: []string{acceptedLine, resolvedLine, "Programmed=False ServiceConflict: Left alone.", "Ready=False ServiceConflict: Left alone."},
+			want: []string{acceptedLine, resolvedLine, "Programmed=False ServiceConflict: Left alone.", "Ready=False ServiceConflict: Left alone.",
+				"Stalled=True ServiceConflict: Left alone."},
 		},
 		"nobody receives": {
 			facts: allIsWell().but(func(f *facts) { f.serving = serving{} }),

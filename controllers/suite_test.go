@@ -59,6 +59,8 @@ var (
 	clock fakeClock
 	// publisher is where senders publish their keys.
 	publisher *website
+	// graves are the dead letters that managers know of.
+	graves *graveyard
 )
 
 // fakeClock goes as the real one does, and can be put forward.
@@ -87,6 +89,7 @@ var _ = BeforeSuite(func() {
 	create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: routeNamespace}})
 
 	publisher = openWebsite()
+	graves = openGraveyard()
 	manager = startManager()
 	DeferCleanup(func() { manager.stop() })
 })
@@ -109,8 +112,20 @@ type controlPlane struct {
 }
 
 // startManager runs a manager, made as cmd/manager makes it, until it is stopped.
-func startManager() *controlPlane {
+func startManager(changes ...func(*controllers.Options)) *controlPlane {
 	GinkgoHelper()
+	options := controllers.Options{
+		RouteNamespace: routeNamespace,
+		Settings:       compile.Settings{PublicURL: "https://hooks.example.com", ReceiverHost: receiverHost},
+		Presets:        []v1alpha1.WebhookProvider{*aProvider("till")},
+		Now:            clock.now,
+		Keys:           keys.New(keys.Options{Client: publisher.server.Client(), Pace: briskPace}),
+		DeadLetters:    graves,
+		Audit:          &graves.records,
+	}
+	for _, change := range changes {
+		change(&options)
+	}
 	sent := &recorder{}
 	config := rest.CopyConfig(apiServer)
 	config.QPS = -1
@@ -124,13 +139,7 @@ func startManager() *controlPlane {
 		Controller: skipNameValidation,
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controllers.Setup(mgr, controllers.Options{
-		RouteNamespace: routeNamespace,
-		Settings:       compile.Settings{PublicURL: "https://hooks.example.com", ReceiverHost: receiverHost},
-		Presets:        []v1alpha1.WebhookProvider{*aProvider("till")},
-		Now:            clock.now,
-		Keys:           keys.New(keys.Options{Client: publisher.server.Client(), Pace: briskPace}),
-	})).To(Succeed())
+	Expect(controllers.Setup(mgr, options)).To(Succeed())
 
 	running, cancel := context.WithCancel(ctx)
 	stopped := make(chan error, 1)
@@ -150,11 +159,15 @@ type recorder struct {
 	mu       sync.Mutex
 	requests []*http.Request
 	meddling func(*http.Request) (answered func(*http.Response))
+	refusing func(*http.Request) bool
 }
 
 func (r *recorder) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		answered := r.record(request)
+		if r.refuses(request) {
+			return &http.Response{StatusCode: http.StatusForbidden, Body: http.NoBody, Request: request}, nil
+		}
 		response, err := next.RoundTrip(request)
 		if answered != nil && err == nil {
 			answered(response)
@@ -192,6 +205,19 @@ func (r *recorder) beforeNext(path string, do func()) <-chan int {
 		return answered
 	}
 	return code
+}
+
+// refuse answers some requests with 403 from now on, and never sends them.
+func (r *recorder) refuse(some func(*http.Request) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refusing = some
+}
+
+func (r *recorder) refuses(request *http.Request) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refusing != nil && r.refusing(request)
 }
 
 // that returns the requests with a property, as "PATCH /api/v1/...".

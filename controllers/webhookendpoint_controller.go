@@ -40,8 +40,14 @@ type WebhookEndpointReconciler struct {
 	Routes cache.Cache
 	// RouteNamespace is where the receivers read their routes.
 	RouteNamespace string
+	// Namespaces are those whose endpoints are served here; empty: all.
+	Namespaces []string
+	// ClassName is spec.className of the endpoints that are served here.
+	ClassName string
 	// Settings go into every route.
 	Settings compile.Settings
+	// Quota holds in namespaces whose annotations don't say otherwise.
+	Quota compile.Quota
 	// Catalog finds providers.
 	Catalog *Catalog
 	// Keys fetches the keys that senders publish.
@@ -56,6 +62,7 @@ type WebhookEndpointReconciler struct {
 // +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints,verbs=get;list;watch
 // +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints/status,verbs=patch
 // +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints/finalizers,verbs=update
+// +kubebuilder:rbac:groups=core,resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=core,resources=services,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=core,resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups=core,resources=secrets,verbs=get;list;watch
@@ -124,6 +131,7 @@ func (r *WebhookEndpointReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&v1alpha1.WebhookEndpoint{}, r.rivalsOfEndpoint()).
 		Watches(&v1alpha1.WebhookProvider{}, r.endpointsOfProvider(), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Service{}, r.endpointsOfService()).
+		WatchesMetadata(&corev1.Namespace{}, r.endpointsOfNamespace(), builder.WithPredicates(predicate.AnnotationChangedPredicate{})).
 		WatchesMetadata(&corev1.Secret{}, r.endpointsOfSecret()).
 		WatchesMetadata(&corev1.ConfigMap{}, r.endpointsOfConfigMap()).
 		WatchesRawSource(source.Kind[client.Object](r.Routes, &corev1.Secret{}, r.endpointOfRoute())).

@@ -53,7 +53,7 @@ func (h *Handler) accept(x *exchange) error {
 
 func (h *Handler) acceptOptions(x *exchange) store.AcceptOptions {
 	dedupe := x.entry.Route.Deduplication
-	o := store.AcceptOptions{Window: time.Duration(dedupe.Window), Lease: h.lease, Targets: x.targets}
+	o := store.AcceptOptions{Window: time.Duration(dedupe.Window), Lease: h.lease, Targets: x.targets, MaxQueuedBytes: h.maxQueuedBytes}
 	if dedupe.RememberContent {
 		o.Content = &x.verdict.ContentSHA256
 	}

@@ -25,12 +25,13 @@ func (f routeFinder) Route(endpoint string) (r route.Route, ok bool) {
 
 func newDispatcher(o Options, live *route.Live, events *store.Store, sink audit.Sink, registry prometheus.Registerer) (dispatcher, error) {
 	return deliver.New(deliver.Options{
-		Store:         events,
-		Routes:        routeFinder{live},
-		ClusterDomain: o.ClusterDomain,
-		ConnectTo:     o.ConnectTo,
-		Audit:         sink,
-		Registry:      registry,
-		Log:           o.Log,
+		Store:               events,
+		Routes:              routeFinder{live},
+		ClusterDomain:       o.ClusterDomain,
+		ConnectTo:           o.ConnectTo,
+		DeadLetterRetention: o.DeadLetterRetention,
+		Audit:               sink,
+		Registry:            registry,
+		Log:                 o.Log,
 	})
 }

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // background are goroutines that end together.
@@ -49,6 +52,7 @@ func (r *receiver) run(ctx context.Context) error {
 	var failed error
 	select {
 	case <-ctx.Done():
+		r.linger()
 	case failed = <-r.webhooks.failed:
 	case failed = <-r.admin.failed:
 	}
@@ -58,15 +62,14 @@ func (r *receiver) run(ctx context.Context) error {
 // drain takes the receiver apart within the grace, in the one order in which
 // nothing is used after it has ended:
 //
-//  1. /readyz fails, so that no new senders are sent here. The pod's preStop
-//     hook has to wait until proxies have noticed: requests are still taken.
+//  1. /readyz fails, so that no new senders are sent here; see linger.
 //  2. The server for webhooks takes no more; requests in flight are answered.
 //     They get half of the grace, because deliveries need some, too.
 //  3. The Lease goes, since nothing is served any more.
 //  4. The dispatcher ends its attempts and hands its leases back, so that other
 //     receivers deliver at once what was accepted here.
-//  5. Watches, probes of Redis and Events end; the audit log is written to its
-//     end: nothing records any more.
+//  5. Watches, probes of Redis and Events end; the audit log and the journal are
+//     written to their ends: nothing records any more.
 //  6. Redis and the admin server are let go.
 //
 // A step that fails does not keep the others from being taken.
@@ -82,9 +85,33 @@ func (r *receiver) drain(lease, delivery, rest *background) error {
 		delivery.stop(ctx),
 		rest.stop(ctx),
 		r.auditLog.Close(ctx),
+		r.journal.Close(ctx),
 		r.store.Close(),
 		r.admin.shutdown(ctx),
 	)
+}
+
+// linger says farewell for the delay: /readyz fails, requests are still taken,
+// and each answer ends its connection, so that a proxy that keeps connections
+// opens the next one to another receiver. Without that, a request on its way
+// over a kept connection meets its end, and the sender gets no answer.
+func (r *receiver) linger() {
+	r.ready.draining.Store(true)
+	time.Sleep(r.options.ShutdownDelay)
+}
+
+// parting has answers end their connections while the receiver drains.
+type parting struct {
+	next     http.Handler
+	draining *atomic.Bool
+}
+
+// ServeHTTP implements http.Handler.
+func (p parting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p.draining.Load() {
+		w.Header().Set("Connection", "close")
+	}
+	p.next.ServeHTTP(w, r)
 }
 
 func (r *receiver) finishRequests(ctx context.Context) error {

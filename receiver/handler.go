@@ -30,10 +30,12 @@ type HandlerOptions struct {
 	Marks  Marker
 	Caller Caller
 	// Lease is for how long an accepted event is ours to deliver.
-	Lease   time.Duration
-	Audit   audit.Sink
-	Metrics *Metrics
-	Proxies TrustedProxies
+	Lease time.Duration
+	// MaxQueuedBytes is as in store.AcceptOptions.
+	MaxQueuedBytes int64
+	Audit          audit.Sink
+	Metrics        *Metrics
+	Proxies        TrustedProxies
 	// Senders requests certificates and confirmations from senders; nil:
 	// egress.New.
 	Senders *egress.Client
@@ -56,9 +58,10 @@ type Handler struct {
 	log        *slog.Logger
 	now        func() time.Time
 
-	certificates  *certificate.Cache
-	bodyTimeout   time.Duration
-	bytesInFlight atomic.Int64
+	certificates   *certificate.Cache
+	maxQueuedBytes int64
+	bodyTimeout    time.Duration
+	bytesInFlight  atomic.Int64
 }
 
 // NewHandler returns a Handler.
@@ -67,7 +70,7 @@ func NewHandler(o HandlerOptions) *Handler {
 		o.Senders = egress.New()
 	}
 	return &Handler{
-		routes: o.Routes, accepter: o.Accepter, dispatcher: o.Dispatcher, marks: o.Marks, caller: o.Caller, lease: o.Lease,
+		routes: o.Routes, accepter: o.Accepter, dispatcher: o.Dispatcher, marks: o.Marks, caller: o.Caller, lease: o.Lease, maxQueuedBytes: o.MaxQueuedBytes,
 		audit: o.Audit, metrics: o.Metrics, proxies: o.Proxies, senders: o.Senders, log: o.Log, now: o.Now,
 		certificates: certificate.NewCache(o.Senders, o.Now), bodyTimeout: bodyTimeout,
 	}
@@ -189,7 +192,7 @@ func (x *exchange) record(ended time.Time) audit.Record {
 		r.ErrorMessage = x.err.Error()
 	}
 	if x.called != nil {
-		r.Attempt, r.Target, r.StatusCode = 1, x.called.Target, cmp.Or(x.called.Status, x.status)
+		r.Relayed, r.Attempt, r.Target, r.StatusCode = true, 1, x.called.Target, cmp.Or(x.called.Status, x.status)
 	}
 	if x.body != nil {
 		digest := x.signed.BodySHA256() // the verification may have it already

@@ -130,6 +130,7 @@ func TestRefusals(t *testing.T) {
 		"no id":                  {header: header(func(h http.Header) { h.Del("X-Id") }), want: 400, verified: true},
 		"Redis is away":          {err: store.ErrUnavailable, header: authentic, want: 503, retry: "10", verified: true},
 		"Redis is full":          {err: fmt.Errorf("accept: %w", store.ErrFull), header: authentic, want: 503, retry: "10", verified: true},
+		"the queue is full":      {err: fmt.Errorf("accept: %w", store.ErrQueueFull), header: authentic, want: 503, retry: "30", says: "not delivered yet", verified: true},
 		"a copy is being stored": {err: store.ErrBusy, header: authentic, want: 503, retry: "2", verified: true},
 		"an unexpected error":    {err: errors.New("a private detail"), header: authentic, want: 503, retry: "10", verified: true},
 	} {

@@ -50,6 +50,9 @@ const (
 	retryRoute = 30 * time.Second
 	// retryStore: Redis is away or full, failovers take some seconds.
 	retryStore = 10 * time.Second
+	// retryQueue: the target has to take some of what is stored, or somebody to purge
+	// dead letters.
+	retryQueue = 30 * time.Second
 	// retryFetch: a host of the sender did not answer, and is asked again after
 	// half a minute.
 	retryFetch = 30 * time.Second

@@ -16,7 +16,7 @@ import (
 var ErrOptions = errors.New("the receiver's options are wrong")
 
 // Options say what a receiver works with. All fields but RedisTLS, RedisWait,
-// TrustedProxies and ConnectTo are needed.
+// JournalRecords, MaxQueuedBytes, DeadLetterRetention, TrustedProxies, ConnectTo and ShutdownDelay are needed.
 type Options struct {
 	// Listen is the address that senders post to, AdminListen that of /metrics,
 	// /healthz and /readyz; both host:port.
@@ -26,6 +26,14 @@ type Options struct {
 	RedisURL  string
 	RedisTLS  store.TLSFiles
 	RedisWait store.Wait
+	// JournalRecords is how many audit records of each endpoint are kept in Redis, for
+	// people to look at; 0: none.
+	JournalRecords int
+	// MaxQueuedBytes bounds what is stored of each endpoint, see store.AcceptOptions;
+	// 0: there is no bound.
+	MaxQueuedBytes int64
+	// DeadLetterRetention is for how long dead letters are kept; 0: for ever.
+	DeadLetterRetention time.Duration
 	// RouteNamespace holds the Secrets with the routes, and this receiver's Lease.
 	RouteNamespace string
 	// ClusterDomain is the DNS domain of the cluster.
@@ -34,7 +42,10 @@ type Options struct {
 	TrustedProxies TrustedProxies
 	// ConnectTo maps "namespace/service:port" to "host:port", instead of DNS.
 	ConnectTo map[string]string
-	// ShutdownGrace bounds the shutdown as a whole.
+	// ShutdownDelay is how long requests are still taken after the end was asked
+	// for, while proxies notice that this receiver goes; 0: not at all.
+	ShutdownDelay time.Duration
+	// ShutdownGrace bounds the shutdown as a whole, once the delay is over.
 	ShutdownGrace time.Duration
 	// Identity names this receiver among all.
 	Identity string

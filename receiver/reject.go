@@ -103,6 +103,8 @@ func rejectStore(err error) *reject {
 		return unavailable("a copy of this event is being stored, please send again", retryBusy, err)
 	case errors.Is(err, store.ErrUnconfirmed):
 		return unavailable("the event is not stored safely enough yet, please send again", retryStore, err)
+	case errors.Is(err, store.ErrQueueFull):
+		return unavailable("the endpoint has too many events that are not delivered yet, please send again later", retryQueue, err)
 	case errors.Is(err, store.ErrFull):
 		return unavailable("the event could not be stored for lack of room, please send again later", retryStore, err)
 	default:

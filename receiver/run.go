@@ -26,6 +26,7 @@ type receiver struct {
 	store      *store.Store
 	dispatcher dispatcher
 	auditLog   *audit.Log
+	journal    *audit.Journal
 	events     *audit.Events
 	ready      *readiness
 
@@ -65,7 +66,7 @@ func assemble(o Options) (*receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
-	events, err := store.Open(context.Background(), store.Options{URL: o.RedisURL, TLS: o.RedisTLS, Wait: o.RedisWait})
+	events, err := store.Open(context.Background(), store.Options{URL: o.RedisURL, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
@@ -80,10 +81,10 @@ func assemble(o Options) (*receiver, error) {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())
 	}
 	handler := NewHandler(HandlerOptions{
-		Routes: live, Accepter: events, Dispatcher: r.dispatcher, Marks: events, Caller: r.dispatcher, Lease: deliver.Lease, Audit: sink,
+		Routes: live, Accepter: events, Dispatcher: r.dispatcher, Marks: events, Caller: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes, Audit: sink,
 		Metrics: metrics, Proxies: o.TrustedProxies, Log: o.Log, Now: time.Now,
 	})
-	if r.webhooks, err = listen(o.Listen, webhookServer(handler), o.Log); err != nil {
+	if r.webhooks, err = listen(o.Listen, webhookServer(parting{next: handler, draining: &r.ready.draining}), o.Log); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
 	if r.admin, err = listen(o.AdminListen, adminServer(r.ready, registry), o.Log); err != nil {
@@ -115,5 +116,6 @@ func limitless(config *rest.Config) *rest.Config {
 func (r *receiver) openAudit(client kubernetes.Interface, metrics *audit.Metrics) audit.Sink {
 	r.auditLog = audit.NewLog(r.options.AuditLog, metrics)
 	r.events = audit.NewEvents(client, r.options.Identity, time.Now, r.options.Log, metrics)
-	return audit.NewFanOut(r.options.Identity, time.Now, r.auditLog, r.events)
+	r.journal = audit.NewJournal(audit.JournalOptions{Store: r.store, TrafficOnly: r.options.JournalRecords == 0, Metrics: metrics, Log: r.options.Log})
+	return audit.NewFanOut(r.options.Identity, time.Now, r.auditLog, r.events, r.journal)
 }

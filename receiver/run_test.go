@@ -224,7 +224,7 @@ func TestRequestInFlightIsAnsweredWhenTheReceiverEnds(t *testing.T) {
 	if _, err := io.WriteString(sender, "{"); err != nil {
 		t.Fatal(err)
 	}
-	handler := g.webhooks.http.Handler.(*Handler)
+	handler := g.webhooks.http.Handler.(parting).next.(*Handler)
 	for handler.bytesInFlight.Load() == 0 { // until the handler has begun to read
 		runtime.Gosched()
 	}

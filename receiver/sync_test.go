@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,7 +106,7 @@ func TestTheTargetsAnswerIsTheAnswer(t *testing.T) {
 		t.Errorf("headers that are not for the sender: %v", h)
 	}
 	record := g.record()
-	if record.Status != audit.Delivered || record.Attempt != 1 || record.Target != "billing/billing-api:8080" || record.StatusCode != 202 || !record.SignatureVerified {
+	if record.Status != audit.Delivered || record.Attempt != 1 || record.Target != "billing/billing-api:8080" || record.StatusCode != 202 || !record.SignatureVerified || !record.Relayed {
 		t.Errorf("the record is %+v", record)
 	}
 
@@ -286,6 +287,36 @@ func TestSyncWaitsForNobody(t *testing.T) {
 	<-first
 	g.record()
 	g.want("evt-2", http.StatusOK, audit.Delivered)
+}
+
+// A target that fails is not asked for a while: its senders are told at once to come
+// again, and what they sent is forgotten.
+func TestSyncSparesATargetThatFails(t *testing.T) {
+	var asked, mended atomic.Int64
+	g := newSyncGate(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1); mended.Load() == 0 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}), nil)
+	for i := range 10 {
+		g.want(fmt.Sprint("evt-", i), http.StatusBadGateway, audit.Unavailable)
+	}
+	mended.Store(1)
+	response, record := g.want("evt-late", http.StatusServiceUnavailable, audit.Unavailable)
+	if response.Header.Get("Retry-After") == "" || record.Attempt != 0 || record.Relayed || !strings.Contains(record.ErrorMessage, "circuit") {
+		t.Errorf("Retry-After is %q, the record %+v", response.Header.Get("Retry-After"), record)
+	}
+	if n := asked.Load(); n != 10 {
+		t.Errorf("the target was asked %d times, want 10", n)
+	}
+	redistest.Await(t, 30*time.Second, "the probe is let through", func() error {
+		response, _ := g.interact("evt-late") // a copy, which nothing is known of
+		if g.record(); response.StatusCode != http.StatusOK {
+			return fmt.Errorf("it is answered %d", response.StatusCode)
+		}
+		return nil
+	})
+	g.want("evt-last", http.StatusOK, audit.Delivered)
 }
 
 func TestSyncWhileNothingCanBeDelivered(t *testing.T) {

@@ -11,6 +11,28 @@ const (
 	// ConditionReady: all of the above, so the next webhook is handled by this
 	// generation on whichever receiver it lands.
 	ConditionReady = "Ready"
+	// ConditionDegraded: the endpoint is served, and something needs a look. It is
+	// there as soon as anything came.
+	ConditionDegraded = "Degraded"
+)
+
+// The annotations of a Namespace by which a platform team limits what its endpoints
+// may take. Whoever may only edit what is in the namespace can't change them.
+const (
+	// AnnotationMaxEndpoints is how many endpoints are served, the oldest first.
+	AnnotationMaxEndpoints = "hooks.sallyport.dev/max-endpoints"
+	// AnnotationMaxBodyBytes is the size of the largest body, for example 5Mi.
+	AnnotationMaxBodyBytes = "hooks.sallyport.dev/max-body-bytes"
+)
+
+// Reasons of Degraded.
+const (
+	// ReasonAsExpected: nothing needs a look.
+	ReasonAsExpected = "AsExpected"
+	// ReasonSignaturesFail: several requests in a row were not authentic.
+	ReasonSignaturesFail = "SignaturesFail"
+	// ReasonDeadLetters: deliveries were given up and wait for somebody.
+	ReasonDeadLetters = "DeadLetters"
 )
 
 // ConditionVerified is the condition of a WebhookProvider: its own examples
@@ -25,6 +47,8 @@ const (
 	ReasonPathConflict = "PathConflict"
 	// ReasonInvalidRoute: what a route matches can't be read, an expression for example.
 	ReasonInvalidRoute = "InvalidRoute"
+	// ReasonQuotaExceeded: the platform team allows less in this namespace.
+	ReasonQuotaExceeded = "QuotaExceeded"
 )
 
 // Reasons of ResolvedRefs.
@@ -97,4 +121,31 @@ const (
 	ReasonExampleFailed = "ExampleFailed"
 	// ReasonInvalidScheme: the provider can't be compiled.
 	ReasonInvalidScheme = "InvalidScheme"
+)
+
+// The conditions of a WebhookReplay. Reconciling and Stalled are there only while
+// they are true, as kstatus reads them; an endpoint has Stalled, too.
+const (
+	// ConditionComplete: all that was meant is handed to the receivers again.
+	ConditionComplete = "Complete"
+	// ConditionReconciling: it is not over yet, and goes on by itself.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled: it goes on when somebody has done something.
+	ConditionStalled = "Stalled"
+)
+
+// Reasons of Complete. Reconciling and Stalled have the same reason as Complete.
+const (
+	// ReasonReplayed: all that was meant is handed over.
+	ReasonReplayed = "Replayed"
+	// ReasonReplayedPartially: it is over, and some could not be handed over.
+	ReasonReplayedPartially = "ReplayedPartially"
+	// ReasonReplaying: dead letters are looked for and handed over.
+	ReasonReplaying = "Replaying"
+	// ReasonEndpointNotFound: there is no such WebhookEndpoint.
+	ReasonEndpointNotFound = "EndpointNotFound"
+	// ReasonRedisUnavailable: Redis does not answer; it is asked again.
+	ReasonRedisUnavailable = "RedisUnavailable"
+	// ReasonRedisNotConfigured: the manager was not told where Redis is.
+	ReasonRedisNotConfigured = "RedisNotConfigured"
 )

@@ -17,7 +17,12 @@ import (
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="Paused",type=boolean,JSONPath=`.spec.paused`
+// +kubebuilder:printcolumn:name="Pending",type=integer,JSONPath=`.status.traffic.pending`
+// +kubebuilder:printcolumn:name="Dead",type=integer,JSONPath=`.status.traffic.deadLettered`
+// +kubebuilder:printcolumn:name="Last Received",type=date,JSONPath=`.status.traffic.lastReceivedTime`
 // +kubebuilder:printcolumn:name="Target",type=string,priority=1,JSONPath=`.spec.target.service.name`
+// +kubebuilder:printcolumn:name="Last Delivered",type=date,priority=1,JSONPath=`.status.traffic.lastDeliveredTime`
+// +kubebuilder:printcolumn:name="Degraded",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Degraded")].reason`
 // +kubebuilder:printcolumn:name="New Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.currentFirstUsed`
 // +kubebuilder:printcolumn:name="Old Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.previousLastUsed`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
@@ -42,6 +47,15 @@ type WebhookEndpoint struct {
 // +kubebuilder:validation:XValidation:rule="has(self.target) || has(self.routes)",message="spec needs a target, or routes, or both: target gets the events that no route matches"
 // +kubebuilder:validation:XValidation:rule="!has(self.routes) || !has(self.delivery) || !has(self.delivery.mode) || self.delivery.mode != 'Sync'",message="routes need delivery.mode Async: with Sync, the answer of one target is the answer to the sender"
 type WebhookEndpointSpec struct {
+	// className names the Sallyport that serves the endpoint, in a cluster that has
+	// several: the one whose manager was started with this --class-name. Without it, the
+	// endpoint is served by the one that serves endpoints without a class, which is the
+	// usual one.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="className must consist of lower case letters, digits and '-', and start and end with a letter or digit, for example internal"
+	ClassName string `json:"className,omitempty"`
+
 	// provider names who sends: a built-in preset (github, stripe, slack, ...) or
 	// a WebhookProvider of this cluster. `kubectl get webhookproviders` lists them.
 	// +required
@@ -444,9 +458,16 @@ type WebhookEndpointStatus struct {
 	// from the change of the Secret until the previous secret is no longer valid.
 	// +optional
 	SecretRotation *SecretRotationStatus `json:"secretRotation,omitempty"`
+	// traffic is what came and went. It is brought up to date from time to time, and
+	// only if it has changed; kubectl hooks stats has it as it is now.
+	// +optional
+	Traffic *TrafficStatus `json:"traffic,omitempty"`
 	// conditions: Accepted (the spec is valid and has its path), ResolvedRefs
 	// (provider, secret and target exist and fit), Programmed (every live receiver
-	// serves this generation), Ready (all of it).
+	// serves this generation), Ready (all of it). Degraded is there while something
+	// needs a look although the endpoint is ready: signatures fail in a row, or there
+	// are dead letters. Stalled is there while the endpoint can't become ready before
+	// somebody changes something.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge
@@ -472,6 +493,22 @@ type SecretRotationStatus struct {
 	// secret, to the minute.
 	// +optional
 	PreviousLastUsed *metav1.Time `json:"previousLastUsed,omitempty"`
+}
+
+// TrafficStatus is what came and went, over all receivers.
+type TrafficStatus struct {
+	// lastReceivedTime is when an event was last accepted, to the minute.
+	// +optional
+	LastReceivedTime *metav1.Time `json:"lastReceivedTime,omitempty"`
+	// lastDeliveredTime is when the target last took an event, to the minute.
+	// +optional
+	LastDeliveredTime *metav1.Time `json:"lastDeliveredTime,omitempty"`
+	// pending counts deliveries that are neither done nor given up.
+	// +optional
+	Pending int64 `json:"pending"`
+	// deadLettered counts deliveries that were given up and are kept.
+	// +optional
+	DeadLettered int64 `json:"deadLettered"`
 }
 
 // WebhookEndpointList is a list of WebhookEndpoint.

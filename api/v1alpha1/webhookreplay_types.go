@@ -26,8 +26,10 @@ type WebhookReplay struct {
 	// spec says what to deliver again. It can't be changed.
 	// +required
 	Spec WebhookReplaySpec `json:"spec"`
-	// status is how far it has come.
+	// status is how far it has come. Until the manager has seen the replay, its
+	// observedGeneration is -1, so that kstatus does not take it for complete.
 	// +optional
+	// +kubebuilder:default={"observedGeneration":-1}
 	Status WebhookReplayStatus `json:"status,omitzero"`
 }
 
@@ -39,7 +41,8 @@ type WebhookReplaySpec struct {
 	// +required
 	EndpointRef EndpointReference `json:"endpointRef"`
 	// selector says which events are meant; without it, all dead letters of the
-	// endpoint. What becomes a dead letter after the replay was created is not meant.
+	// endpoint. What becomes a dead letter after the replay has started is not meant, so
+	// that nothing is delivered again twice.
 	// +optional
 	Selector *ReplaySelector `json:"selector,omitempty"`
 }
@@ -85,6 +88,7 @@ type ReplaySelector struct {
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=256
+	// +kubebuilder:validation:items:XValidation:rule="size(bytes(self)) <= 256",message="selector.types must not be longer than 256 bytes"
 	Types []string `json:"types,omitempty"`
 	// eventIDs are the ids of the events, as the provider gave them.
 	// +optional
@@ -94,7 +98,8 @@ type ReplaySelector struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
 	EventIDs []string `json:"eventIDs,omitempty"`
-	// limit is the most deliveries to make again; no limit by default.
+	// limit is the most deliveries to make again; no limit by default. The oldest dead
+	// letters don't necessarily come first.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Limit *int64 `json:"limit,omitempty"`
@@ -105,13 +110,14 @@ type WebhookReplayStatus struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// startedAt is when the first deliveries were looked for.
+	// startedAt is when the first dead letters were looked for, by the clock of Redis.
 	// +optional
 	StartedAt *metav1.Time `json:"startedAt,omitempty"`
-	// completedAt is when the replay was over.
+	// completedAt is when the replay was over. From then on it does nothing any more.
 	// +optional
 	CompletedAt *metav1.Time `json:"completedAt,omitempty"`
-	// matched counts the dead letters that the selector meant, so far.
+	// matched counts the dead letters that the selector meant, so far. What a manager
+	// did in its last second before a crash is missing here and in the other counts.
 	// +optional
 	Matched int64 `json:"matched"`
 	// replayed counts those that were handed to the receivers again. What their
@@ -119,7 +125,7 @@ type WebhookReplayStatus struct {
 	// +optional
 	Replayed int64 `json:"replayed"`
 	// failed counts those that could not be: their record can't be read, or somebody
-	// else was faster.
+	// else revived or removed them meanwhile.
 	// +optional
 	Failed int64 `json:"failed"`
 	// cursor is where an interrupted replay goes on; it means nothing to others.

@@ -1,20 +1,29 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/cmd/internal/cli"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 // options are the flags, checked.
 type options struct {
 	settings       compile.Settings
+	className      string
+	namespaces     []string // empty: all
+	quota          compile.Quota
 	routeNamespace string
+	redis          store.Options // without a URL: there is no Redis to work with
 	leaderElect    bool
 	metricsAddress string
 	healthAddress  string
@@ -28,9 +37,18 @@ func parseFlags(env cli.Env) (options, error) {
 	receiverService := flags.String("receiver-service", "sallyport-receiver", "the receivers' Service: a `name` in the route namespace, or namespace/name")
 	clusterDomain := flags.String("cluster-domain", "cluster.local", "DNS `domain` of the cluster")
 	allowExternalName := flags.Bool("allow-external-name-targets", false, "let endpoints target Services of type ExternalName, which may lead out of the cluster")
+	className := flags.String("class-name", "", "spec.className of the endpoints to serve, in a cluster with several Sallyports; by default those without one")
+	var namespaces []string
+	flags.List("namespaces", "`namespaces` whose endpoints are served; repeatable; by default all", func(namespace string) error {
+		namespaces = append(namespaces, namespace)
+		return nil
+	})
+	quota := quotaFlags(flags)
 	leaderElect := flags.Bool("leader-elect", false, "work only while holding the manager's Lease, so that several managers can stand by")
 	metricsAddress := flags.String("metrics-bind-address", ":8080", "`address` of the metrics; 0 turns them off")
 	healthAddress := flags.String("health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
+	var redis store.Options
+	flags.Redis(&redis.URL, &redis.TLS, "; without it, dead letters can't be replayed")
 	routeNamespace, kubeconfig, logLevel := flags.RouteNamespace(), flags.Kubeconfig(), flags.LogLevel()
 	if err := flags.Read(); err != nil {
 		return options{}, err
@@ -38,6 +56,12 @@ func parseFlags(env cli.Env) (options, error) {
 
 	if *routeNamespace == "" {
 		return options{}, cli.Usagef("--route-namespace is not set and this is not a pod: name the namespace in which the receivers read their routes")
+	}
+	if err := checkRedis(redis); err != nil {
+		return options{}, err
+	}
+	if quota.MaxEndpoints < 0 {
+		return options{}, cli.Usagef("--max-endpoints-per-namespace=%d must not be negative; 0 means any number", quota.MaxEndpoints)
 	}
 	base, err := publicBase(*publicURL)
 	if err != nil {
@@ -54,13 +78,41 @@ func parseFlags(env cli.Env) (options, error) {
 	}
 	return options{
 		settings:       compile.Settings{PublicURL: base, ReceiverHost: host, AllowExternalName: *allowExternalName},
+		className:      *className,
+		namespaces:     namespaces,
+		quota:          *quota,
 		routeNamespace: *routeNamespace,
+		redis:          redis,
 		leaderElect:    *leaderElect,
 		metricsAddress: *metricsAddress,
 		healthAddress:  *healthAddress,
 		kubeconfig:     *kubeconfig,
 		logLevel:       logLevel,
 	}, nil
+}
+
+// quotaFlags define what holds in namespaces without annotations.
+func quotaFlags(flags *cli.Flags) *compile.Quota {
+	quota := &compile.Quota{}
+	flags.IntVar(&quota.MaxEndpoints, "max-endpoints-per-namespace", 0, "`number` of endpoints that are served in a namespace without the annotation "+v1alpha1.AnnotationMaxEndpoints+"; 0: any")
+	flags.Func("max-body-bytes", "`size` of the largest body, for example 5Mi, in a namespace without the annotation "+v1alpha1.AnnotationMaxBodyBytes+"; by default what the API allows", func(text string) error {
+		size, err := resource.ParseQuantity(text)
+		n, whole := size.AsInt64()
+		if err != nil || !whole || n < 0 {
+			return errors.New("it is a whole number of bytes, for example 5Mi")
+		}
+		quota.MaxBodyBytes = n
+		return nil
+	})
+	return quota
+}
+
+// checkRedis lets Redis be left out, as a whole.
+func checkRedis(o store.Options) error {
+	if o.URL == "" && o.TLS == (store.TLSFiles{}) {
+		return nil
+	}
+	return cli.CheckRedisURL(o.URL)
 }
 
 // publicBase drops the slash at the end, because paths begin with one.

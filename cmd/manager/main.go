@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"sallyport.dev/sallyport/cmd/internal/cli"
@@ -21,9 +22,14 @@ func run(ctx context.Context, env cli.Env) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(o, config, env.Logger(o.logLevel)) //nolint:contextcheck // indexes are registered before there is anything to cancel
+	log := env.Logger(o.logLevel)
+	events, err := openEvents(ctx, o, env, log)
 	if err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	mgr, err := newManager(o, config, events, log) //nolint:contextcheck // indexes are registered before there is anything to cancel
+	if err == nil {
+		err = mgr.Start(ctx)
+	}
+	return errors.Join(err, events.close())
 }

@@ -21,7 +21,7 @@ import (
 const leaderElectionID = "sallyport-manager"
 
 // newManager puts the control plane together; starting it is left to the caller.
-func newManager(o options, config *rest.Config, logger *slog.Logger) (ctrl.Manager, error) {
+func newManager(o options, config *rest.Config, events *events, logger *slog.Logger) (ctrl.Manager, error) {
 	log := logr.FromSlogHandler(logger.Handler())
 	ctrl.SetLogger(log)
 
@@ -41,7 +41,7 @@ func newManager(o options, config *rest.Config, logger *slog.Logger) (ctrl.Manag
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(),
+		Cache:                         controllers.CacheOptions(o.namespaces...),
 		Client:                        controllers.ClientOptions(),
 		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:        o.healthAddress,
@@ -53,7 +53,14 @@ func newManager(o options, config *rest.Config, logger *slog.Logger) (ctrl.Manag
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
-	if err := controllers.Setup(mgr, controllers.Options{RouteNamespace: o.routeNamespace, Settings: o.settings, Presets: presets}); err != nil {
+	setup := controllers.Options{
+		RouteNamespace: o.routeNamespace, Namespaces: o.namespaces, ClassName: o.className,
+		Settings: o.settings, Quota: o.quota, Presets: presets, Audit: events.audit,
+	}
+	if events.store != nil {
+		setup.DeadLetters, setup.Traffic = events.store, events.store
+	}
+	if err := controllers.Setup(mgr, setup); err != nil {
 		return nil, err
 	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {

@@ -4,11 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"sallyport.dev/sallyport/cmd/internal/cli"
 	"sallyport.dev/sallyport/receiver"
@@ -19,6 +20,13 @@ import (
 // seconds to spare.
 const defaultGrace = 30 * time.Second
 
+const (
+	// defaultMaxQueuedBytes of each endpoint is half a million events of 2 KiB.
+	defaultMaxQueuedBytes = 1 << 30
+	// defaultRetention of dead letters leaves people a month to mend a target.
+	defaultRetention = 30 * 24 * time.Hour
+)
+
 // parseFlags reads the flags and the environment, and says all that is wrong.
 func parseFlags(env cli.Env) (receiver.Options, error) {
 	o := receiver.Options{ConnectTo: map[string]string{}, AuditLog: env.Stdout}
@@ -26,9 +34,12 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	f := cli.NewFlags(env, "takes webhooks in, and delivers them to Services")
 	f.StringVar(&o.Listen, "listen", ":8080", "`address` that senders post to")
 	f.StringVar(&o.AdminListen, "admin-listen", ":9090", "`address` of /metrics, /healthz and /readyz")
-	f.StringVar(&o.RedisURL, "redis-url", "", "`URL` of the Redis that keeps events: redis://, rediss:// or unix://")
-	redisFlags(f, &o)
+	f.Redis(&o.RedisURL, &o.RedisTLS, "")
+	redisWaitFlags(f, &o.RedisWait)
+	f.IntVar(&o.JournalRecords, "journal-records", store.DefaultJournalRecords, "`number` of audit records of each endpoint that are kept in Redis, for kubectl hooks events and tail; 0: none")
+	keepFlags(f, &o)
 	f.StringVar(&o.ClusterDomain, "cluster-domain", "cluster.local", "DNS `domain` of the cluster")
+	f.DurationVar(&o.ShutdownDelay, "shutdown-delay", 0, "how long requests are still taken on shutdown, while proxies notice that this receiver goes")
 	f.DurationVar(&o.ShutdownGrace, "shutdown-grace", defaultGrace, "how long requests and deliveries in flight may take on shutdown")
 	f.List("trusted-proxies", "`networks` of the proxies in front, whose X-Forwarded-For is believed, in CIDR notation; repeatable", func(network string) error {
 		proxies = append(proxies, network)
@@ -58,43 +69,55 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	return o, err
 }
 
-// redisFlags defines what there is to say about Redis besides its URL. Whether
-// the values make sense together is up to the store.
-func redisFlags(f *cli.Flags, o *receiver.Options) {
-	f.StringVar(&o.RedisTLS.CA, "redis-ca-file", "", "PEM `file` of the CA that signed the certificate of Redis; by default the system's CAs")
-	f.StringVar(&o.RedisTLS.Cert, "redis-cert-file", "", "PEM `file` of the certificate to show to Redis")
-	f.StringVar(&o.RedisTLS.Key, "redis-key-file", "", "PEM `file` of the key of --redis-cert-file")
-	f.IntVar(&o.RedisWait.Replicas, "redis-wait-replicas", 0, "`number` of replicas that must have an event before its sender gets a 2xx (WAIT)")
+// redisWaitFlags defines on how many servers an event must be before its sender is
+// told so.
+func redisWaitFlags(f *cli.Flags, wait *store.Wait) {
+	f.IntVar(&wait.Replicas, "redis-wait-replicas", 0, "`number` of replicas that must have an event before its sender gets a 2xx (WAIT)")
 	f.Func("redis-wait-aof", "`local,replicas`: in the append-only files of how many servers an event must be before its sender gets a 2xx (WAITAOF): 0 or 1 of the server itself, and any number of its replicas", func(text string) error {
 		local, replicas, _ := strings.Cut(text, ",")
 		var errs [2]error
-		o.RedisWait.LocalAOF, errs[0] = strconv.Atoi(local)
-		o.RedisWait.ReplicaAOF, errs[1] = strconv.Atoi(replicas)
+		wait.LocalAOF, errs[0] = strconv.Atoi(local)
+		wait.ReplicaAOF, errs[1] = strconv.Atoi(replicas)
 		if errors.Join(errs[:]...) != nil {
 			return errors.New("it is two numbers, for example 1,1")
 		}
 		return nil
 	})
-	f.DurationVar(&o.RedisWait.Timeout, "redis-wait-timeout", store.DefaultWaitTimeout, "how long servers have for what --redis-wait-replicas and --redis-wait-aof ask for; then the sender gets 503")
+	f.DurationVar(&wait.Timeout, "redis-wait-timeout", store.DefaultWaitTimeout, "how long servers have for what --redis-wait-replicas and --redis-wait-aof ask for; then the sender gets 503")
+}
+
+// keepFlags define how much is kept of what can't be delivered, and for how long.
+func keepFlags(f *cli.Flags, o *receiver.Options) {
+	o.MaxQueuedBytes = defaultMaxQueuedBytes
+	f.Func("max-queued-bytes", "`size` of what is stored of each endpoint, dead letters included, for example 1Gi, which is the default; beyond it senders get 503. It is counted in 64 parts, so that it is exceeded by at most one event in each, and met somewhat early; 0: any", func(text string) error {
+		size, err := resource.ParseQuantity(text)
+		n, whole := size.AsInt64()
+		if err != nil || !whole || n < 0 {
+			return errors.New("it is a whole number of bytes, for example 1Gi")
+		}
+		o.MaxQueuedBytes = n
+		return nil
+	})
+	f.DurationVar(&o.DeadLetterRetention, "dead-letter-retention", defaultRetention, "how long dead letters are kept; each that is removed is in the audit log as expired; 0: for ever")
 }
 
 func checkOptions(o receiver.Options) error {
+	if err := cli.CheckRedisURL(o.RedisURL); err != nil {
+		return err
+	}
 	switch {
-	case !isRedisURL(o.RedisURL):
-		return cli.Usagef("--redis-url must be a URL that begins with redis://, rediss:// or unix://, for example redis://sallyport-redis:6379/0")
 	case o.RouteNamespace == "":
 		return cli.Usagef("--route-namespace is not set and this is not a pod: name the namespace that the manager keeps the routes in")
+	case o.JournalRecords < 0:
+		return cli.Usagef("--journal-records=%d must not be negative; 0 keeps none", o.JournalRecords)
+	case o.DeadLetterRetention < 0:
+		return cli.Usagef("--dead-letter-retention=%v must not be negative; 0 keeps dead letters for ever", o.DeadLetterRetention)
+	case o.ShutdownDelay < 0:
+		return cli.Usagef("--shutdown-delay=%v must not be negative; 0 takes no more requests at once", o.ShutdownDelay)
 	case o.ShutdownGrace <= 0:
 		return cli.Usagef("--shutdown-grace=%v must be longer than nothing, for example %v", o.ShutdownGrace, defaultGrace)
 	}
 	return nil
-}
-
-// isRedisURL says nothing about why not: an error of net/url would quote the
-// URL, password included.
-func isRedisURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "redis" || u.Scheme == "rediss" || u.Scheme == "unix")
 }
 
 // parseConnectTo reads "namespace/service:port=host:port". Ports are numbers:

@@ -78,6 +78,26 @@ func TestRedisFlags(t *testing.T) {
 	}
 }
 
+func TestWhatIsKept(t *testing.T) {
+	for name, test := range map[string]struct {
+		variables map[string]string
+		args      []string
+		bytes     int64
+		retention time.Duration
+	}{
+		"by default":     {bytes: 1 << 30, retention: 720 * time.Hour},
+		"a quantity":     {args: []string{"--max-queued-bytes=5Mi", "--dead-letter-retention=1h"}, bytes: 5 << 20, retention: time.Hour},
+		"bytes":          {args: []string{"--max-queued-bytes=12345"}, bytes: 12345, retention: 720 * time.Hour},
+		"no bounds":      {args: []string{"--max-queued-bytes=0", "--dead-letter-retention=0"}},
+		"by environment": {variables: map[string]string{"SALLYPORT_MAX_QUEUED_BYTES": "2G", "SALLYPORT_DEAD_LETTER_RETENTION": "24h"}, bytes: 2e9, retention: 24 * time.Hour},
+	} {
+		o, err := parse(t, test.variables, test.args...)
+		if err != nil || o.MaxQueuedBytes != test.bytes || o.DeadLetterRetention != test.retention {
+			t.Errorf("%s: %d bytes, %s, %v, want %d and %s", name, o.MaxQueuedBytes, o.DeadLetterRetention, err, test.bytes, test.retention)
+		}
+	}
+}
+
 func TestMistakesAreUsageErrorsThatNameTheFlag(t *testing.T) {
 	const password = "hunter2"
 	for name, test := range map[string]struct{ arg, says string }{
@@ -87,7 +107,12 @@ func TestMistakesAreUsageErrorsThatNameTheFlag(t *testing.T) {
 		"half a wait":            {"--redis-wait-aof=1", "redis-wait-aof"},
 		"not a wait":             {"--redis-wait-aof=1,all", "redis-wait-aof"},
 		"no namespace":           {"--route-namespace=", "--route-namespace"},
+		"not a size":             {"--max-queued-bytes=many", "max-queued-bytes"},
+		"half a byte":            {"--max-queued-bytes=500m", "max-queued-bytes"},
+		"a negative size":        {"--max-queued-bytes=-1", "max-queued-bytes"},
+		"a negative retention":   {"--dead-letter-retention=-1h", "--dead-letter-retention"},
 		"no grace":               {"--shutdown-grace=0s", "--shutdown-grace"},
+		"negative delay":         {"--shutdown-delay=-1s", "--shutdown-delay"},
 		"not a network":          {"--trusted-proxies=10.0.0.0/33", "--trusted-proxies"},
 		"no port":                {"--connect-to=a/b=c", "connect-to"},
 		"a named port":           {"--connect-to=a/b:http=c:80", "connect-to"},

@@ -2,10 +2,15 @@ package compile
 
 import (
 	"slices"
+	"time"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/route"
 )
+
+// quotaRecheck is how soon room is noticed that an endpoint left while the status
+// of this one was being written; otherwise it is noticed at once.
+const quotaRecheck = time.Minute
 
 // Endpoint compiles an endpoint. Equal inputs give equal results.
 func Endpoint(in Input) Result {
@@ -23,9 +28,10 @@ func Endpoint(in Input) Result {
 	targets := resolveTargets(in)
 	keys := routeKeys(in, sender, secrets)
 	result.Rotation, result.Recheck = rotation(keys), firstEnd(keys)
-	result.Notes = slices.Concat(secrets.notes, parameters.notes, targets.notes)
+	result.Notes = slices.Concat(secrets.notes, parameters.notes, targets.notes, in.Quota.Ignored)
 	heavy := slices.Concat(senderProblems, secrets.problems, parameters.problems, fetchProblems)
-	result.Accepted = targets.invalid
+	beyond := overQuota(in)
+	result.Accepted = slices.Concat(beyond, targets.invalid)
 	result.ResolvedRefs = slices.Concat(heavy, targets.problems)
 
 	result.Route = &route.Route{
@@ -39,11 +45,12 @@ func Endpoint(in Input) Result {
 		},
 		Path:      Path(endpoint),
 		PublicURL: publicURL(in.Settings.PublicURL, endpoint),
-		// A route that nobody can read makes the whole endpoint wait, as a wrong secret
+		// What is beyond the quota waits, too: senders come again when there is room. A
+		// route that nobody can read makes the whole endpoint wait, as a wrong secret
 		// does. To go on without it would hand its events to the target that gets the
 		// rest, or acknowledge and drop them; to go on with what it said before would
 		// serve what is written nowhere any more, and not after a restart.
-		Unavailable:   unavailable(slices.Concat(targets.invalid, heavy)),
+		Unavailable:   unavailable(slices.Concat(result.Accepted, heavy)),
 		Provider:      sender.Provider,
 		Keys:          keys,
 		Fetched:       fetched,
@@ -53,9 +60,12 @@ func Endpoint(in Input) Result {
 		Routes:        targets.routes,
 		Delivery:      delivery(endpoint.Spec.Delivery),
 		Deduplication: deduplication(endpoint.Spec.Deduplication, sender),
-		Limits:        limits(endpoint.Spec.Limits, sender),
+		Limits:        limits(endpoint.Spec.Limits, sender, in.Quota),
 	}
 	pause(&result.Route.Delivery, in)
+	if len(beyond) > 0 {
+		result.recheck(in.Now.Add(quotaRecheck))
+	}
 	return result
 }
 

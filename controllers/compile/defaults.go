@@ -75,16 +75,13 @@ func rememberContent(setting v1alpha1.ReplayProtection, sender *Sender) bool {
 	}
 }
 
-func limits(spec *v1alpha1.LimitsSpec, sender *Sender) route.Limits {
-	result := route.Limits{MaxBodyBytes: sender.MaxBodyBytes}
-	if result.MaxBodyBytes == 0 {
-		result.MaxBodyBytes = defaultMaxBodyBytes
-	}
+func limits(spec *v1alpha1.LimitsSpec, sender *Sender, quota Quota) route.Limits {
 	if spec == nil {
-		return result
+		spec = &v1alpha1.LimitsSpec{}
 	}
-	if spec.MaxBodyBytes != nil {
-		result.MaxBodyBytes = spec.MaxBodyBytes.Value()
+	result := route.Limits{MaxBodyBytes: maxBodyBytes(spec, sender)}
+	if quota.MaxBodyBytes > 0 {
+		result.MaxBodyBytes = min(result.MaxBodyBytes, quota.MaxBodyBytes)
 	}
 	for _, text := range spec.SourceRanges {
 		// The API server admits only CIDRs; one that isn't would have to shut
@@ -97,6 +94,17 @@ func limits(spec *v1alpha1.LimitsSpec, sender *Sender) route.Limits {
 	}
 	result.RateLimit = rateLimit(spec.RateLimit)
 	return result
+}
+
+func maxBodyBytes(spec *v1alpha1.LimitsSpec, sender *Sender) int64 {
+	switch {
+	case spec.MaxBodyBytes != nil:
+		return spec.MaxBodyBytes.Value()
+	case sender.MaxBodyBytes != 0:
+		return sender.MaxBodyBytes
+	default:
+		return defaultMaxBodyBytes
+	}
 }
 
 func rateLimit(spec *v1alpha1.RateLimitSpec) *route.RateLimit {

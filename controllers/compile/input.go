@@ -16,6 +16,10 @@ type Input struct {
 	Endpoint *v1alpha1.WebhookEndpoint
 	// Rivals are the other endpoints of the namespace that claim the same path.
 	Rivals []v1alpha1.WebhookEndpoint
+	// Quota is what is allowed in the namespace, and Older how many of its endpoints
+	// precede this one.
+	Quota Quota
+	Older int
 	// Sender is the provider that the endpoint names; nil: there is none.
 	Sender *Sender
 	// Secret is what secretRef leads to; empty if there is no secretRef.

@@ -27,9 +27,16 @@ type Result struct {
 	Notes []string
 	// Rotation is the change to a new secret that is under way; nil: none is.
 	Rotation *Rotation
-	// Recheck is when the result changes although nothing else does, because a
+	// Recheck is when the result may change although nothing else does, because a
 	// previous secret stops being valid; zero: never.
 	Recheck time.Time
+}
+
+// recheck makes Recheck no later than at.
+func (r *Result) recheck(at time.Time) {
+	if r.Recheck.IsZero() || at.Before(r.Recheck) {
+		r.Recheck = at
+	}
 }
 
 // Rotation is the change to a new secret.

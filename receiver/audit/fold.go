@@ -98,7 +98,7 @@ func (s Status) reason() string {
 // warns reports whether the outcome asks for somebody's attention.
 func (s Status) warns() bool {
 	switch s {
-	case Rejected, Unavailable, RetryScheduled, DeadLettered:
+	case Rejected, Unavailable, RetryScheduled, DeadLettered, Expired:
 		return true
 	default:
 		return false

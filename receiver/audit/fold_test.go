@@ -74,7 +74,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("the reason of %q is %q, want %q", status, got, want)
 		}
 	}
-	for status, want := range map[Status]bool{Rejected: true, Unavailable: true, DeadLettered: true, RetryScheduled: true, Accepted: false, Delivered: false, Duplicate: false} {
+	for status, want := range map[Status]bool{Rejected: true, Unavailable: true, DeadLettered: true, RetryScheduled: true, Expired: true, Purged: false, Accepted: false, Delivered: false, Duplicate: false} {
 		if status.warns() != want {
 			t.Errorf("%q warns: %v", status, !want)
 		}

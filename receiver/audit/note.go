@@ -54,6 +54,10 @@ func words(s Status) string {
 		return "not delivered, a retry is scheduled"
 	case DeadLettered:
 		return "not delivered and is now a dead letter"
+	case Purged:
+		return "a dead letter and has been purged"
+	case Expired:
+		return "a dead letter for too long and has been removed"
 	default:
 		return string(s)
 	}

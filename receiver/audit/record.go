@@ -17,6 +17,8 @@ const (
 	RetryScheduled Status = "retry_scheduled" // an attempt failed, another will be made
 	DeadLettered   Status = "dead_lettered"   // out of attempts; kept
 	Replayed       Status = "replayed"        // a dead letter or a delivered event is delivered again
+	Purged         Status = "purged"          // a person removed a dead letter
+	Expired        Status = "expired"         // a dead letter was removed because of its age
 )
 
 // Record is one line of the audit log: one outcome of one request or delivery.
@@ -41,6 +43,10 @@ type Record struct {
 	StatusCode        int       `json:"status_code"` // answered to the sender, or by the target
 	DurationMS        float64   `json:"duration_ms"`
 	Receiver          string    `json:"receiver"`
+
+	// Relayed: the request was handed to the target while its sender waited, so that
+	// this is the outcome of both.
+	Relayed bool `json:"-"`
 }
 
 // Sink takes records. Record never blocks and never fails: what can't be

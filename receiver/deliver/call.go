@@ -29,7 +29,8 @@ type Answer struct {
 // no answer, one that is no 2xx, or one that is too long. After each of them the
 // event is to be forgotten, so that the sender's repetition counts.
 var (
-	// ErrNotNow: there is nobody to ask now, for a reason of our own side.
+	// ErrNotNow: there is nobody to ask now, for a reason of our own side, or because
+	// the circuit of the target is open.
 	ErrNotNow = errors.New("nothing can be delivered now")
 	// ErrCrowded: as many events are with the target as may be at a time.
 	ErrCrowded = errors.New("as many events are with the target as may be at a time")
@@ -55,6 +56,11 @@ func (d *Dispatcher) Call(ctx context.Context, event *store.Event) (Answer, erro
 		return answer, ErrCrowded
 	}
 	defer d.leave(key)
+	j := &job{event: event} // in no lane: it stands for the call before the circuit
+	if reason := d.refusal(j); reason != "" {
+		return answer, fmt.Errorf("%w: the target's circuit is open: %s", ErrNotNow, reason)
+	}
+	defer d.abandoned(j)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.ctx, cancel)()
@@ -64,6 +70,7 @@ func (d *Dispatcher) Call(ctx context.Context, event *store.Event) (Answer, erro
 	answer.Status = result.status
 	ended := d.o.Store.Now()
 	d.metrics.attempted(result, ended.Sub(started))
+	d.learnCall(j, result)
 	switch result.verdict {
 	case delivered:
 		d.metrics.delivered(ended.Sub(event.ReceivedAt))
@@ -72,6 +79,26 @@ func (d *Dispatcher) Call(ctx context.Context, event *store.Event) (Answer, erro
 		return answer, fmt.Errorf("%w: %w", ErrNotNow, result.err)
 	}
 	return answer, result.err
+}
+
+// refusal says why the circuit of a target doesn't let a call through; "": it does.
+func (d *Dispatcher) refusal(j *job) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.admits(j.lane(), j) {
+		return ""
+	}
+	return d.circuits[j.lane()].reason
+}
+
+// learnCall tells the circuit of a target what came of a call, as of an attempt.
+func (d *Dispatcher) learnCall(j *job, result outcome) {
+	switch {
+	case result.verdict != held:
+		d.learn(j, result)
+	case d.ctx.Err() == nil:
+		d.learnHeld(j, result.err.Error(), false)
+	}
 }
 
 // read takes over what is passed on of a 2xx.

@@ -109,13 +109,15 @@ func TestWhatSpeaksAgainstATarget(t *testing.T) {
 		result outcome
 		want   int
 	}{
-		"200":       {outcome{verdict: delivered, status: 200}, 0},
-		"410":       {outcome{verdict: refused, status: 410, err: broken}, 0},
-		"400":       {outcome{verdict: failed, status: 400, err: broken}, 0},
-		"302":       {outcome{verdict: failed, status: 302, err: broken}, 0},
-		"429":       {outcome{verdict: failed, status: 429, err: broken}, pointsAnswer},
-		"500":       {outcome{verdict: failed, status: 500, err: broken}, pointsAnswer},
-		"no answer": {outcome{verdict: failed, err: broken}, pointsNoAnswer},
+		"200":        {outcome{verdict: delivered, status: 200}, 0},
+		"410":        {outcome{verdict: refused, status: 410, err: broken}, 0},
+		"400":        {outcome{verdict: failed, status: 400, err: broken}, 0},
+		"302":        {outcome{verdict: failed, status: 302, err: broken}, 0},
+		"429":        {outcome{verdict: failed, status: 429, err: broken}, pointsAnswer},
+		"500":        {outcome{verdict: failed, status: 500, err: broken}, pointsAnswer},
+		"no answer":  {outcome{verdict: failed, err: broken}, pointsNoAnswer},
+		"breaks off": {outcome{verdict: failed, status: 200, err: broken}, pointsNoAnswer},
+		"too long":   {outcome{verdict: failed, status: 200, err: errTooLong}, 0},
 	} {
 		if got := pointsOf(test.result); got != test.want {
 			t.Errorf("%s: %d points, want %d", name, got, test.want)

@@ -29,6 +29,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	var helpers sync.WaitGroup
 	helpers.Go(func() { d.count(ctx) })
 	helpers.Go(func() { d.drain(ctx) })
+	helpers.Go(func() { d.retain(ctx) })
 	for range parkWriters {
 		helpers.Go(func() { d.writeParked(ctx) })
 	}

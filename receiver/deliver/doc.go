@@ -15,6 +15,7 @@
 //	gate.go        asks the circuits, and tells them what came of an attempt
 //	park.go        moves to the backlog of its target what can't be delivered now
 //	drain.go       feeds the lanes from the backlogs, in a limited share
+//	retention.go   removes dead letters that are too old, and mends what is counted
 //	shutdown.go    hands everything back when the receiver ends
 //
 // It assumes that the log fences: whoever lost his lease can't write. It

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -105,7 +106,7 @@ func (d *Dispatcher) failed(j *job, note func(*circuit, time.Time) bool) {
 		return
 	}
 	d.metrics.circuitOpen.WithLabelValues(key.endpoint, key.target).Set(1)
-	d.o.Log.Warn("a target takes no deliveries: its circuit opens, and they are parked",
+	d.o.Log.Warn("a target takes no deliveries: its circuit opens, what is stored is parked, and senders that wait for it get 503",
 		"endpoint", key.endpoint, "target", key.target, "reason", reason, "nextProbe", wait.String())
 	for _, j := range left {
 		d.park(j)
@@ -116,9 +117,9 @@ func (d *Dispatcher) failed(j *job, note func(*circuit, time.Time) bool) {
 // one event: any answer but 5xx and 429 shows that it works.
 func pointsOf(result outcome) int {
 	switch {
-	case result.verdict != failed:
+	case result.verdict != failed, errors.Is(result.err, errTooLong):
 		return 0
-	case result.status == 0:
+	case result.status < 300: // none, or a 2xx that breaks off
 		return pointsNoAnswer
 	case result.status >= 500 || result.status == http.StatusTooManyRequests:
 		return pointsAnswer

@@ -24,6 +24,7 @@ type metrics struct {
 	delayed     prometheus.Gauge
 	dead        prometheus.Gauge
 	oldest      prometheus.Gauge
+	expired     prometheus.Counter
 	redisErrors prometheus.Counter
 	fenced      prometheus.Counter
 	parked      prometheus.Counter
@@ -53,6 +54,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		delayed:     gauge("events_delayed", "Pending deliveries that have failed at least once, of all receivers."),
 		dead:        gauge("dead_letters", "Deliveries that were given up and are kept, of all receivers."),
 		oldest:      gauge("oldest_pending_seconds", "Age of the oldest pending delivery; 0: none is pending."),
+		expired:     counter("dead_letters_expired_total", "Dead letters removed by this receiver because they were older than they may be."),
 		redisErrors: counter("redis_errors_total", "Failed operations on Redis of deliveries; each is tried again."),
 		fenced:      counter("deliveries_fenced_total", "Deliveries let go of because another receiver has them."),
 		parked:      counter("deliveries_parked_total", "Deliveries moved to the backlog of their target: it takes nothing now, or there was no room in memory for them."),
@@ -60,7 +62,7 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		circuitOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sallyport_circuit_open",
 			Help: "1 while this receiver parks the deliveries of a target: it fails, or there is no route or Service for it."}, []string{"endpoint", "target"}),
 	}
-	registry.MustRegister(m.deliveries, m.attempts, m.duration, m.endToEnd, m.pending, m.delayed, m.dead, m.oldest,
+	registry.MustRegister(m.deliveries, m.attempts, m.duration, m.endToEnd, m.pending, m.delayed, m.dead, m.oldest, m.expired,
 		m.redisErrors, m.fenced, m.parked, m.waiting, m.circuitOpen)
 	return m
 }

@@ -33,6 +33,9 @@ type Log interface {
 	Skip(context.Context, []store.Backlog) error
 	Release(context.Context, store.Lease) error
 	Stats(context.Context) (store.Stats, error)
+	Recount(context.Context) (store.Recounted, error)
+	ExpiredDeadLetters(ctx context.Context, before time.Time, most int) ([]store.DeadLetter, error)
+	Purge(context.Context, store.DeadLetter) error
 }
 
 // Routes finds the route of an endpoint, "namespace/name".
@@ -50,6 +53,8 @@ type Options struct {
 	ClusterDomain string
 	// ConnectTo maps "namespace/service:port" to host:port, instead of DNS.
 	ConnectTo Connections
+	// DeadLetterRetention is for how long dead letters are kept; 0: for ever.
+	DeadLetterRetention time.Duration
 	// Audit gets a record per outcome.
 	Audit audit.Sink
 	// Registry gets the metrics.
@@ -57,6 +62,9 @@ type Options struct {
 	// Log gets what went wrong on our own side.
 	Log *slog.Logger
 
+	// RetentionEvery replaces the time between two looks for what has to go, for tests;
+	// 0: a minute.
+	RetentionEvery time.Duration
 	// Lease replaces the constant Lease, for tests; 0: Lease.
 	Lease time.Duration
 	// Transport replaces NewTransport, for tests; nil: that.
@@ -69,6 +77,9 @@ func (o *Options) setDefaults() error {
 	}
 	if o.Lease <= 0 {
 		o.Lease = Lease
+	}
+	if o.RetentionEvery <= 0 {
+		o.RetentionEvery = retentionEvery
 	}
 	if o.Transport == nil {
 		o.Transport = NewTransport(o.ClusterDomain, o.ConnectTo)

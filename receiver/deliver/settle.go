@@ -18,12 +18,15 @@ const (
 	leaseMargin = 5 * time.Second
 	// orphanAge is how long events are kept of an endpoint that is gone.
 	orphanAge = 72 * time.Hour
-	// settleTries and settleBackoff bound how often an outcome is written again
-	// while the log is away. After that the lease ends, and the delivery is made
-	// again: at least once.
-	settleTries   = 5
-	settleBackoff = 200 * time.Millisecond
+	// settleBackoff and maxSettleBackoff bound the pause before an outcome is
+	// written again while the log is away: until the lease ends, since before that
+	// nobody else makes the delivery again.
+	settleBackoff    = 200 * time.Millisecond
+	maxSettleBackoff = 2 * time.Second
 )
+
+// errNotNoted is for the audit: whoever claims the delivery next makes it again.
+var errNotNoted = errors.New("the target took it, but that could not be noted: it is delivered again")
 
 // keepLease renews a lease that might end during the attempt; false: the
 // delivery is somebody else's, or nobody can know.
@@ -56,10 +59,13 @@ func (d *Dispatcher) settle(j *job, r route.Route, result outcome, started time.
 	number := j.number()
 	j.failure.Attempts = number
 	if result.verdict == delivered {
-		if d.write(j, "record a delivery", func(ctx context.Context) error { return d.o.Store.Delivered(ctx, j.lease) }) {
-			d.metrics.delivered(now.Sub(j.event.ReceivedAt))
-			d.record(j, r, audit.Delivered, result, now.Sub(started))
+		if !d.write(j, "record a delivery", func(ctx context.Context) error { return d.o.Store.Delivered(ctx, j.lease) }) {
+			result.err = errNotNoted
+			d.record(j, r, audit.RetryScheduled, result, now.Sub(started))
+			return
 		}
+		d.metrics.delivered(now.Sub(j.event.ReceivedAt))
+		d.record(j, r, audit.Delivered, result, now.Sub(started))
 		return
 	}
 	j.failure.Error = result.err.Error()
@@ -131,23 +137,21 @@ func ageLimit(r route.Route) time.Duration {
 	return orphanAge
 }
 
-// write writes an outcome, again while the log is away. It goes on during a
-// shutdown: what was done has to be known.
+// write writes an outcome, again while the log is away, until the lease ends. It
+// goes on during a shutdown: what was done has to be known.
 func (d *Dispatcher) write(j *job, doing string, do func(context.Context) error) bool {
-	pause := settleBackoff
-	for try := 1; ; try++ {
+	for pause := settleBackoff; ; pause = min(2*pause, maxSettleBackoff) {
 		err := do(context.WithoutCancel(d.ctx))
 		if err == nil {
 			return true
 		}
-		if errors.Is(err, store.ErrFenced) || try == settleTries {
+		if errors.Is(err, store.ErrFenced) || !d.o.Store.Now().Before(j.lease.Until) {
 			d.lost(err, doing, j)
 			return false
 		}
 		d.metrics.redisErrors.Inc()
 		select {
 		case <-time.After(pause):
-			pause *= 2
 		case <-d.ctx.Done():
 			d.lost(err, doing, j)
 			return false
@@ -179,7 +183,7 @@ func (d *Dispatcher) record(j *job, r route.Route, status audit.Status, result o
 		Status:            status,
 		SourceIP:          j.event.SourceIP,
 		BodyBytes:         int64(len(j.event.Body)),
-		BodySHA256:        sha256Hex(j.event.Body),
+		BodySHA256:        j.bodySHA256(),
 		Attempt:           j.failure.Attempts,
 		Target:            targetName(r.Target),
 		StatusCode:        result.status,
@@ -191,7 +195,11 @@ func (d *Dispatcher) record(j *job, r route.Route, status audit.Status, result o
 	d.o.Audit.Record(record)
 }
 
-func sha256Hex(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
+// bodySHA256 is in hexadecimal. It is computed once.
+func (j *job) bodySHA256() string {
+	if j.digest == "" {
+		sum := sha256.Sum256(j.event.Body)
+		j.digest = hex.EncodeToString(sum[:])
+	}
+	return j.digest
 }

@@ -2,7 +2,6 @@ package match
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
@@ -24,7 +23,7 @@ type Rule struct {
 
 // Matcher is a Rule, made ready. It is immutable and safe for concurrent use.
 type Matcher struct {
-	types   []pattern
+	types   Types
 	program cel.Program // nil: no expression
 	body    bool        // the expression may look at the body
 }
@@ -32,17 +31,11 @@ type Matcher struct {
 // Compile checks a rule and makes it ready. The error names the part that is
 // wrong, and for an expression the line and column.
 func Compile(r Rule) (*Matcher, error) {
-	if len(r.Types) > maxTypes {
-		return nil, fmt.Errorf("types: there may be at most %d", maxTypes)
+	types, err := ParseTypes(r.Types)
+	if err != nil {
+		return nil, err
 	}
-	m := &Matcher{}
-	for i, text := range r.Types {
-		p, err := parsePattern(text)
-		if err != nil {
-			return nil, fmt.Errorf("types[%d]: %w", i, err)
-		}
-		m.types = append(m.types, p)
-	}
+	m := &Matcher{types: types}
 	if r.Expression == "" {
 		return m, nil
 	}
@@ -58,7 +51,7 @@ func Compile(r Rule) (*Matcher, error) {
 // Match reports whether an event is meant. The error is ErrCost: nothing can be
 // said of the event.
 func (m *Matcher) Match(e *Event) (bool, error) {
-	if len(m.types) > 0 && !slices.ContainsFunc(m.types, func(p pattern) bool { return p.match(e.Type) }) {
+	if !m.types.Match(e.Type) {
 		return false, nil
 	}
 	if m.program == nil {

@@ -3,12 +3,39 @@ package match
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // maxPattern is the length of the longest pattern, in bytes. It is that of the
 // longest event type.
 const maxPattern = 256
+
+// Types are patterns of the event type, made ready. They are immutable and safe for
+// concurrent use.
+type Types []pattern
+
+// ParseTypes reads patterns such as "invoice.*". The error names the one that is
+// wrong.
+func ParseTypes(patterns []string) (Types, error) {
+	if len(patterns) > maxTypes {
+		return nil, fmt.Errorf("types: there may be at most %d", maxTypes)
+	}
+	var types Types
+	for i, text := range patterns {
+		p, err := parsePattern(text)
+		if err != nil {
+			return nil, fmt.Errorf("types[%d]: %w", i, err)
+		}
+		types = append(types, p)
+	}
+	return types, nil
+}
+
+// Match reports whether one of the patterns fits, or there is none.
+func (t Types) Match(eventType string) bool {
+	return len(t) == 0 || slices.ContainsFunc(t, func(p pattern) bool { return p.match(eventType) })
+}
 
 // pattern is an event type in which "*" stands for any characters, none
 // included. It is kept as the texts between the stars.

@@ -49,13 +49,20 @@ type AcceptOptions struct {
 	Content *[32]byte
 	// Targets names the deliveries, each name once; nil: one, named "".
 	Targets []string
+	// MaxQueuedBytes bounds what is stored of the event's endpoint, dead letters
+	// included; 0: there is no bound. It holds for each partition by itself, with its
+	// share: a new event is refused if there is something of the endpoint in its
+	// partition already and the two together exceed the share. So there is room for
+	// an event of any size, the total is at most the bound and one event for each of
+	// the 64 partitions, and the first refusals come somewhat before the bound.
+	MaxQueuedBytes int64
 }
 
 // Accept stores e and the marks that make duplicates known, in one atomic step.
 //
 // The leases are those of the deliveries that the caller owns now, one for each
 // target after Accepted and none otherwise. An error is ErrUnavailable, ErrFull,
-// ErrUnconfirmed, ErrBusy or ErrInFlight, or about options that can't be right; the sender
+// ErrQueueFull, ErrUnconfirmed, ErrBusy or ErrInFlight, or about options that can't be right; the sender
 // gets 503 and may send again. After ErrUnavailable the event may be stored all
 // the same, after ErrUnconfirmed it is; it is delivered then, when its lease
 // ends, and the second copy is a Duplicate.
@@ -65,7 +72,7 @@ func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome,
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
-	r := &record{event: e, facts: facts{targets: o.Targets, window: s.Now().Add(o.Window), received: e.ReceivedAt}}
+	r := &record{event: e, facts: facts{endpoint: e.Endpoint, targets: o.Targets, window: s.Now().Add(o.Window), received: e.ReceivedAt}}
 	if len(r.targets) == 0 {
 		r.targets = []string{""}
 	}
@@ -77,7 +84,7 @@ func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome,
 			return ContentReplayed, nil, err
 		}
 	}
-	return s.acceptRecord(ctx, id, r, o.Lease)
+	return s.acceptRecord(ctx, id, r, o)
 }
 
 func (o AcceptOptions) validate() error {
@@ -86,21 +93,31 @@ func (o AcceptOptions) validate() error {
 		return errors.New("accept an event: the deduplication window must be positive")
 	case o.Lease <= 0:
 		return errors.New("accept an event: the lease must be positive")
+	case o.MaxQueuedBytes < 0:
+		return errors.New("accept an event: the bound of what is stored must not be negative")
 	default:
 		return nil
 	}
 }
 
-func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, lease time.Duration) (Outcome, []Lease, error) {
+// share is the part of MaxQueuedBytes that a partition may hold; 0: any.
+func (o AcceptOptions) share() int64 {
+	if o.MaxQueuedBytes == 0 {
+		return 0
+	}
+	return max(o.MaxQueuedBytes/partitions, 1)
+}
+
+func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOptions) (Outcome, []Lease, error) {
 	const doing = "store an event"
 	now := s.Now()
-	end := s.leaseEnd(now, lease)
-	args := make([]any, 0, 5+len(r.targets))
-	args = append(args, r.encode(), end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag())
+	end := s.leaseEnd(now, o.Lease)
+	args := make([]any, 0, 7+len(r.targets))
+	args = append(args, r.encode(), end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag(), r.endpoint, o.share())
 	for _, target := range r.targets {
 		args = append(args, member(id, target))
 	}
-	reply, err := s.runConfirmed(ctx, acceptScript, deliveryKeys(id), args...)
+	reply, err := s.runConfirmed(ctx, acceptScript, deliveryKeys(id, r.endpoint), args...)
 	if err != nil {
 		return 0, nil, classify(doing, err)
 	}
@@ -113,6 +130,8 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, lease time.
 		return Revived, nil, nil
 	case "busy":
 		return 0, nil, ErrInFlight
+	case "full":
+		return 0, nil, fmt.Errorf("%s: %w", doing, ErrQueueFull)
 	default:
 		return 0, nil, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}

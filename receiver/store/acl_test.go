@@ -81,7 +81,7 @@ func TestTheDocumentedUserIsEnough(t *testing.T) {
 		"flushall", "flushdb", "keys *", "scan 0", "config set maxmemory 1", "config rewrite", "acl list", "acl setuser x", "shutdown",
 		"get other", "set other 1", "eval return(redis.call('get','other')) 0", "eval return(redis.call('keys','*')) 0",
 		"script flush", "replicaof no one", "monitor", "client list", "module list", "publish a b", "subscribe a", "save",
-		"info", "dbsize", "rename sallyport:a sallyport:b", "expire sallyport:a 1", "unlink sallyport:a",
+		"info", "dbsize", "rename sallyport:a sallyport:b", "persist sallyport:a", "unlink sallyport:a",
 	} {
 		args := []any{}
 		for word := range strings.FieldsSeq(command) {

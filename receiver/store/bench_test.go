@@ -34,7 +34,7 @@ func BenchmarkAccept(b *testing.B) {
 		store func(id ref, r *record, end int64) error
 	}{
 		{"script", func(id ref, r *record, end int64) error {
-			return s.client.EvalSha(ctx, acceptScript.sha, deliveryKeys(id), acceptArgs(id, r, end)...).Err()
+			return s.client.EvalSha(ctx, acceptScript.sha, deliveryKeys(id, r.event.Endpoint), acceptArgs(id, r, end)...).Err()
 		}},
 		{"native", func(id ref, r *record, end int64) error {
 			_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -53,7 +53,7 @@ func BenchmarkAccept(b *testing.B) {
 			return due.Err()
 		}},
 		{"scriptGrouped", func(id ref, r *record, end int64) error {
-			_, err := s.run(ctx, acceptScript, deliveryKeys(id), acceptArgs(id, r, end)...)
+			_, err := s.run(ctx, acceptScript, deliveryKeys(id, r.event.Endpoint), acceptArgs(id, r, end)...)
 			return err
 		}},
 	}
@@ -72,7 +72,7 @@ func BenchmarkAccept(b *testing.B) {
 }
 
 func acceptArgs(id ref, r *record, end int64) []any {
-	return []any{r.encode(), end, end, "{}", 0, member(id, "")}
+	return []any{r.encode(), end, end, "{}", 0, r.event.Endpoint, int64(1) << 24, member(id, "")}
 }
 
 // BenchmarkLife accepts and delivers, the two steps of an event without trouble.

@@ -132,7 +132,7 @@ func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end in
 			args = append(args, t.name())
 		}
 	}
-	reply, err := s.run(ctx, claimScript, []string{dueKey(p), attemptsKey(p), delayedKey(p), parkedKey(p), backlogsKey(p)}, args...)
+	reply, err := s.run(ctx, claimScript, []string{dueKey(p), attemptsKey(p), delayedKey(p), parkedKey(p), backlogsKey(p), usageKey(p)}, args...)
 	if err != nil {
 		return taken{}, err
 	}

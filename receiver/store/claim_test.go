@@ -84,6 +84,7 @@ func TestClaimDropsTheIndexOfADeletedEvent(t *testing.T) {
 	must(t, s.Retry(t.Context(), lease, clock.Now(), Failure{Attempts: 1}))
 	must(t, s.client.Del(t.Context(), eventKey(lease.ref)).Err())
 	claim(t, s, 0)
+	mended(t, s, 1)
 	if keys := s.client.DBSize(t.Context()).Val(); keys != 0 {
 		t.Errorf("%d keys are left, want none", keys)
 	}

@@ -16,6 +16,8 @@
 //	sallyport:{p}:backlogs       sorted set: name of a backlog → when it last had its turn (us)
 //	sallyport:{p}:dead           sorted set: delivery → when it was given up (ms)
 //	sallyport:{p}:content:<ref>  "<ref of the event>|<ms>", for replay protection (expires)
+//	sallyport:{p}:journal:<endpoint> stream: the last audit records; p is that of the endpoint's name (expires)
+//	sallyport:{p}:traffic:<endpoint> sorted set: what last came and went → when (ms), and a count (expires)
 //
 // A delivery is "<ref>/<target>". While it exists it is in one of due, parked and
 // dead, never in two and never in none: that is what "stored" means. A parked one

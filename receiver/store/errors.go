@@ -17,6 +17,9 @@ var (
 	ErrUnavailable = errors.New("redis is unavailable")
 	// ErrFull: Redis has reached its maxmemory and nothing was stored.
 	ErrFull = errors.New("redis is full: raise maxmemory or deliver and purge what it holds")
+	// ErrQueueFull: the endpoint has as much stored as AcceptOptions.MaxQueuedBytes
+	// allows, and nothing was stored.
+	ErrQueueFull = errors.New("the endpoint has too much stored: deliver or purge some of it, or raise the bound")
 	// ErrFenced: the delivery belongs to somebody else now, or is done; nothing
 	// was written. Let go of it.
 	ErrFenced = errors.New("the lease on the delivery was lost")
@@ -30,6 +33,12 @@ var (
 	// Options.Wait asks for. It is delivered; a copy of it is a Duplicate as soon
 	// as enough servers have it, and meets this error until then.
 	ErrUnconfirmed = errors.New("the event is stored, but too few servers have it for a promise")
+	// ErrNotFound: nothing of that name is stored, or its payload is gone.
+	ErrNotFound = errors.New("no such event is stored")
+	// ErrName: the name is not that of any event, see EventName.
+	ErrName = errors.New("an event's name is 48 hexadecimal digits in lower case")
+	// ErrContinue: the position in a list is not one that a page ended with.
+	ErrContinue = errors.New("the position in the list can't be read: begin at its start")
 	// ErrUnsupported: the server can't do what Options.Wait asks for.
 	ErrUnsupported = errors.New("redis can't confirm events as asked for")
 )

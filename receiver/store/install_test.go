@@ -29,6 +29,39 @@ func life(t *testing.T, s *Store, clock *fakeClock) {
 	renewed, err := s.Renew(t.Context(), d.Lease, time.Hour)
 	must(t, err)
 	must(t, s.Delivered(t.Context(), renewed))
+	afterlife(t, s)
+}
+
+// afterlife finds dead letters, has one delivered and removes another. 19 are left.
+func afterlife(t *testing.T, s *Store) {
+	t.Helper()
+	must(t, s.Dead(t.Context(), owned(t, s, "purged"), Failure{}))
+	all := deadLetters(t, s, DeadQuery{Limit: 6}, 20)
+	for _, l := range all {
+		switch l.Event.ID {
+		case "purged":
+			must(t, s.Purge(t.Context(), l))
+		case "7":
+			must(t, s.Revive(t.Context(), l))
+			must(t, s.Dead(t.Context(), unpark(t, s, 1)[0].Lease, Failure{Attempts: 1}))
+		}
+	}
+	deadLetters(t, s, DeadQuery{IDs: []string{"1", "2", "purged"}}, 2)
+	if expired, err := s.ExpiredDeadLetters(t.Context(), s.Now(), 100); err != nil || len(expired) != 19 {
+		t.Errorf("found %d dead letters, %v, want 19", len(expired), err)
+	}
+	if d := lookup(t, s, 1, "7", "purged")[0].Deliveries; len(d) != 1 || d[0].State != DeadLettered {
+		t.Errorf("the deliveries are %+v", d)
+	}
+	if _, err := s.Payload(t.Context(), EventName(hooks.Endpoint, "7")); err != nil {
+		t.Errorf("read an event: %v", err)
+	}
+	u, err := s.Usage(t.Context(), []string{hooks.Endpoint})
+	if err != nil || u[0].Pending != 0 || u[0].Dead != 19 {
+		t.Errorf("stored are %+v, %v", u, err)
+	}
+	must(t, s.client.HSet(t.Context(), usageKey(5), hooks.Endpoint, "9 0 0 0").Err())
+	mended(t, s, 1)
 }
 
 func TestUnixSocket(t *testing.T) {

@@ -65,25 +65,41 @@ var partitionKeys = func() (keys [partitions]string) {
 }()
 
 // Each key exists once per partition, event and content keys once per event,
-// backlog keys once per target that has one.
+// backlog keys once per target that has one, and those of dead letters, beside the
+// one of all, once per endpoint that has any.
 func dueKey(p int) string      { return partitionKeys[p] + "due" }
 func attemptsKey(p int) string { return partitionKeys[p] + "attempts" }
 func delayedKey(p int) string  { return partitionKeys[p] + "delayed" }
 func deadKey(p int) string     { return partitionKeys[p] + "dead" }
 func parkedKey(p int) string   { return partitionKeys[p] + "parked" }
+func usageKey(p int) string    { return partitionKeys[p] + "usage" }
 func backlogsKey(p int) string { return partitionKeys[p] + "backlogs" }
 func eventPrefix(p int) string { return partitionKeys[p] + "event:" }
 
 func backlogKey(p int, t Target) string { return partitionKeys[p] + "backlog:" + t.name() }
 
+func deadOfKey(p int, endpoint string) string { return partitionKeys[p] + "dead:" + endpoint }
+
+// The records and times of an endpoint are in the partition of its name.
+func journalKey(endpoint string) string {
+	return partitionKeys[endpointPartition(endpoint)] + "journal:" + endpoint
+}
+func trafficKey(endpoint string) string {
+	return partitionKeys[endpointPartition(endpoint)] + "traffic:" + endpoint
+}
+func endpointPartition(endpoint string) int { return eventRef(endpoint, "").partition() }
+
 func eventKey(r ref) string   { return eventPrefix(r.partition()) + string(r) }
 func contentKey(r ref) string { return partitionKeys[r.partition()] + "content:" + string(r) }
 
-// deliveryKeys are the keys that every transition of a delivery declares, in
-// the order in which the scripts expect them.
-func deliveryKeys(r ref) []string {
+func purgedKey(l DeadLetter) string { return partitionKeys[l.ref.partition()] + "purged:" + l.member() }
+
+// deliveryKeys are the keys that the transitions of a delivery declare which may
+// begin or end an event, in the order in which the scripts expect them.
+func deliveryKeys(r ref, endpoint string) []string {
 	p := r.partition()
-	return []string{eventPrefix(p) + string(r), dueKey(p), attemptsKey(p), delayedKey(p), deadKey(p), parkedKey(p)}
+	return []string{eventPrefix(p) + string(r), dueKey(p), attemptsKey(p), delayedKey(p), deadKey(p), parkedKey(p),
+		usageKey(p), deadOfKey(p, endpoint)}
 }
 
 // member names one delivery in the indexes of its partition.

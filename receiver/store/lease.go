@@ -94,13 +94,13 @@ func fromMilli(ms int64) time.Time {
 // ErrFenced: the delivery is somebody else's or over.
 func (s *Store) Delivered(ctx context.Context, l Lease) error {
 	rest := max(l.facts.window.Sub(s.Now()).Milliseconds(), 0)
-	args := []any{l.member(), l.fence, l.facts.marker(), rest}
+	args := []any{l.member(), l.fence, l.facts.marker(), rest, l.facts.endpoint}
 	for _, target := range l.facts.targets {
 		if target != l.Target {
 			args = append(args, member(l.ref, target))
 		}
 	}
-	return s.runFenced(ctx, "mark a delivery as done", deliveredScript, deliveryKeys(l.ref), args...)
+	return s.runFenced(ctx, "mark a delivery as done", deliveredScript, deliveryKeys(l.ref, l.facts.endpoint), args...)
 }
 
 // Retry gives the delivery back after a failed attempt: from at on, any receiver
@@ -112,13 +112,13 @@ func (s *Store) Retry(ctx context.Context, l Lease, at time.Time, f Failure) err
 		l.member(), l.fence, at.UnixMicro(), f.encode(), l.facts.received.UnixMilli())
 }
 
-// Dead gives the delivery up. Its payload is kept until a duplicate of the
-// event revives it. ErrFenced: nothing was written.
+// Dead gives the delivery up. Its payload is kept until it is revived or purged.
+// ErrFenced: nothing was written.
 func (s *Store) Dead(ctx context.Context, l Lease, f Failure) error {
 	p := l.ref.partition()
 	return s.runFenced(ctx, "dead-letter a delivery", deadScript,
-		[]string{dueKey(p), attemptsKey(p), delayedKey(p), deadKey(p)},
-		l.member(), l.fence, s.Now().UnixMilli(), f.encode())
+		[]string{dueKey(p), attemptsKey(p), delayedKey(p), deadKey(p), deadOfKey(p, l.facts.endpoint), usageKey(p)},
+		l.member(), l.fence, s.Now().UnixMilli(), f.encode(), l.facts.endpoint)
 }
 
 // Renew moves the end of the lease to d from now and returns the new lease; the

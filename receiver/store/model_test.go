@@ -14,10 +14,12 @@ import (
 
 // modelDelivery is what a delivery should be in, by plain bookkeeping.
 type modelDelivery struct {
-	dead   bool
-	parked bool
-	since  time.Time // when its age began
-	due    time.Time // when it may be claimed
+	dead    bool
+	parked  bool
+	since   time.Time // when its age began
+	due     time.Time // when it may be claimed
+	givenUp time.Time // when it died
+	bytes   int64     // of its event
 }
 
 // waits says whether a claim would take it.
@@ -38,12 +40,13 @@ func modelEndpoint(id string) string {
 // bookkeeping. A lease is kept after it was used or lost, so that late owners
 // are among the steps.
 type model struct {
-	t      *testing.T
-	s      *Store
-	clock  *fakeClock
-	random *rand.Rand
-	events map[string]*modelDelivery // nil: delivered
-	leases []modelLease
+	t       *testing.T
+	s       *Store
+	clock   *fakeClock
+	random  *rand.Rand
+	events  map[string]*modelDelivery // nil: delivered
+	leases  []modelLease
+	letters []DeadLetter // as they were found, those that are gone included
 }
 
 type modelLease struct {
@@ -59,19 +62,29 @@ func TestRandomSteps(t *testing.T) {
 		random: rand.New(rand.NewPCG(seed, 0)), events: map[string]*modelDelivery{}}
 	for range 2000 {
 		m.step()
+		m.check()
+	}
+	if got, err := m.s.Recount(t.Context()); err != nil || got != (Recounted{}) {
+		t.Errorf("Recount = %+v, %v, want that all is counted right", got, err)
 	}
 	m.drain()
 }
 
 func (m *model) step() {
 	m.clock.Advance(time.Duration(m.random.IntN(3000)+1) * time.Millisecond)
-	switch m.random.IntN(6) {
+	switch m.random.IntN(9) {
 	case 0:
 		m.accept(fmt.Sprint(m.random.IntN(40)))
 	case 1:
 		m.claim(m.random.IntN(4))
 	case 2:
 		m.unpark(m.random.IntN(4))
+	case 3:
+		m.list()
+	case 4:
+		if len(m.letters) > 0 {
+			m.reviveOrPurge(m.letters[m.random.IntN(len(m.letters))])
+		}
 	default:
 		if len(m.leases) > 0 {
 			m.transition(m.leases[m.random.IntN(len(m.leases))])
@@ -96,10 +109,11 @@ func (m *model) accept(id string) {
 	}
 	switch want {
 	case Accepted:
-		m.events[id] = &modelDelivery{since: e.ReceivedAt, due: leases[0].Until}
+		size := m.s.client.StrLen(m.t.Context(), eventKey(leases[0].ref)).Val()
+		m.events[id] = &modelDelivery{since: e.ReceivedAt, due: leases[0].Until, bytes: size}
 		m.leases = append(m.leases, modelLease{id, leases[0]})
 	case Revived:
-		*d = modelDelivery{since: m.clock.Now(), due: m.clock.Now()}
+		*d = modelDelivery{since: m.clock.Now(), due: m.clock.Now(), bytes: d.bytes}
 	}
 }
 
@@ -215,7 +229,7 @@ func (m *model) transition(l modelLease) {
 		change = func() { d.due = later }
 	case 2:
 		err = m.s.Dead(m.t.Context(), l.lease, f)
-		change = func() { d.dead = true }
+		change = func() { d.dead, d.givenUp = true, m.clock.Now() }
 	case 3:
 		err = m.s.Release(m.t.Context(), l.lease)
 		change = func() { d.due = m.clock.Now() }
@@ -249,6 +263,88 @@ func (m *model) since(d *modelDelivery) time.Time {
 	return d.since
 }
 
+// list finds the dead letters of one target, all of them and no others.
+func (m *model) list() {
+	endpoint := fmt.Sprint("team/hooks-", m.random.IntN(modelTargets))
+	q := DeadQuery{Endpoint: endpoint, Limit: 1 + m.random.IntN(5)}
+	want := map[string]bool{}
+	for id, d := range m.events {
+		if d != nil && d.dead && modelEndpoint(id) == endpoint {
+			want[id] = true
+		}
+	}
+	for {
+		page, err := m.s.DeadLetters(m.t.Context(), q)
+		must(m.t, err)
+		for _, l := range page.Letters {
+			if d := m.events[l.Event.ID]; !want[l.Event.ID] || !l.GivenUpAt.Equal(d.givenUp.Truncate(time.Millisecond)) {
+				m.t.Fatalf("found the dead letter %s, which is %+v", l.Event.ID, d)
+			}
+			delete(want, l.Event.ID)
+			m.letters = append(m.letters, l)
+		}
+		if q.Continue = page.Continue; q.Continue == "" {
+			break
+		}
+	}
+	if len(want) > 0 {
+		m.t.Fatalf("%v are dead and were not found", want)
+	}
+}
+
+// reviveOrPurge does one of them with a dead letter that was found some time ago.
+func (m *model) reviveOrPurge(l DeadLetter) {
+	id := l.Event.ID
+	d := m.events[id]
+	valid := d != nil && d.dead && d.givenUp.UnixMilli() == l.GivenUpAt.UnixMilli()
+	var err error
+	var change func()
+	if m.random.IntN(2) == 0 {
+		err = m.s.Revive(m.t.Context(), l)
+		change = func() { *d = modelDelivery{parked: true, since: m.clock.Now(), bytes: d.bytes} }
+	} else {
+		err = m.s.Purge(m.t.Context(), l)
+		change = func() { delete(m.events, id) }
+	}
+	if valid != (err == nil) || err != nil && !errors.Is(err, ErrFenced) {
+		m.t.Fatalf("a dead letter %s whose validity is %t: %v", id, valid, err)
+	}
+	if valid {
+		change()
+	}
+}
+
+// check compares what is counted of each endpoint.
+func (m *model) check() {
+	var want [modelTargets]Usage
+	var endpoints []string
+	for i := range want {
+		endpoints = append(endpoints, modelEndpoint(fmt.Sprint(i)))
+		want[i].Endpoint = endpoints[i]
+	}
+	for id, d := range m.events {
+		if d == nil {
+			continue
+		}
+		n, _ := strconv.Atoi(id)
+		u := &want[n%modelTargets]
+		u.Bytes += d.bytes
+		switch {
+		case d.dead:
+			u.Dead++
+		case d.parked:
+			u.Held++
+			u.Pending++
+		default:
+			u.Pending++
+		}
+	}
+	got, err := m.s.Usage(m.t.Context(), endpoints)
+	if err != nil || !slices.Equal(got, want[:]) {
+		m.t.Fatalf("stored are %+v, %v, want %+v", got, err, want)
+	}
+}
+
 // drain delivers everything: nothing that was accepted may be missing.
 func (m *model) drain() {
 	for id, d := range m.events {
@@ -271,7 +367,7 @@ func (m *model) drain() {
 	}
 	wantStats(m.t, m.s, 0, 0, 0)
 	for p := range partitions {
-		if n := m.s.client.Exists(m.t.Context(), attemptsKey(p), delayedKey(p), parkedKey(p), backlogsKey(p)).Val(); n != 0 {
+		if n := m.s.client.Exists(m.t.Context(), attemptsKey(p), delayedKey(p), parkedKey(p), backlogsKey(p), deadKey(p), usageKey(p)).Val(); n != 0 {
 			m.t.Errorf("partition %d keeps something of deliveries that are done", p)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"runtime"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ type Options struct {
 	TLS TLSFiles
 	// Wait says how many servers must have an event before Accept vouches for it.
 	Wait Wait
+	// JournalRecords is how many audit records are kept of each endpoint, at the
+	// least; 0: DefaultJournalRecords.
+	JournalRecords int
 	// Timeout bounds one operation; 0: DefaultTimeout. What Wait allows comes on
 	// top, for Accept.
 	Timeout time.Duration
@@ -113,6 +117,9 @@ func setTimeouts(o *redis.UniversalOptions, timeout time.Duration) {
 	o.ReadTimeout = timeout
 	o.WriteTimeout = timeout
 	o.PoolTimeout = timeout
+	// Followers of records hold connections while they wait. These come on top of
+	// the client's own default, so that nobody waits for them.
+	o.PoolSize = 10*runtime.GOMAXPROCS(0) + maxFollowers
 	o.MaxRetries = 1
 	o.MinRetryBackoff = 10 * time.Millisecond
 	o.MaxRetryBackoff = 50 * time.Millisecond

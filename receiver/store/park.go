@@ -41,8 +41,8 @@ func parseTarget(name string) (t Target, ok bool) {
 func (s *Store) Park(ctx context.Context, l Lease, endpoint string, since time.Time) error {
 	p, t := l.ref.partition(), Target{endpoint, l.Target}
 	return s.runFenced(ctx, "park a delivery", parkScript,
-		[]string{dueKey(p), parkedKey(p), backlogKey(p, t), backlogsKey(p)},
-		l.member(), l.fence, since.UnixMilli(), t.name(), s.Now().UnixMicro())
+		[]string{dueKey(p), parkedKey(p), backlogKey(p, t), backlogsKey(p), usageKey(p)},
+		l.member(), l.fence, since.UnixMilli(), t.name(), s.Now().UnixMicro(), endpoint)
 }
 
 // maxBacklogs is how many backlogs of each partition are looked at. There is one
@@ -130,8 +130,8 @@ func (s *Store) Unpark(ctx context.Context, b Backlog, o UnparkOptions) (Claimed
 	p, now := b.partition, s.Now()
 	end := s.leaseEnd(now, o.Lease)
 	reply, err := s.run(ctx, unparkScript,
-		[]string{backlogKey(p, b.Target), parkedKey(p), dueKey(p), backlogsKey(p), attemptsKey(p), delayedKey(p)},
-		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix(p), before)
+		[]string{backlogKey(p, b.Target), parkedKey(p), dueKey(p), backlogsKey(p), attemptsKey(p), delayedKey(p), usageKey(p)},
+		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix(p), before, b.Target.Endpoint)
 	if err != nil {
 		return c, classify(doing, err)
 	}

@@ -263,6 +263,7 @@ func TestUnparkDropsTheIndexOfADeletedEvent(t *testing.T) {
 	l := parked(t, s, "1")
 	must(t, s.client.Del(t.Context(), eventKey(l.ref)).Err())
 	unpark(t, s, 0)
+	mended(t, s, 1)
 	if keys := s.client.DBSize(t.Context()).Val(); keys != 0 {
 		t.Errorf("%d keys are left, want none", keys)
 	}

@@ -35,6 +35,9 @@ const maxHeaderFields = 4096
 // newer version of this program wrote it.
 var errUnreadable = errors.New("stored record is damaged or of a newer version")
 
+// errForeign is an errUnreadable of what is no record of this version at all.
+var errForeign = fmt.Errorf("%w: it does not start as a record of version %d does", errUnreadable, recordVersion)
+
 // record is what an event key holds while a delivery of the event is pending.
 //
 // The format is binary rather than JSON: header values need not be UTF-8, and
@@ -47,6 +50,7 @@ type record struct {
 // facts are what the transitions of a delivery need to know about its event. A
 // Lease refers to them and not to the record, so that it doesn't hold the body.
 type facts struct {
+	endpoint string   // of the event
 	content  [32]byte // digest of the signed content; zero: not remembered
 	targets  []string // all deliveries of the event
 	window   time.Time
@@ -105,7 +109,7 @@ func appendStrings(b []byte, list []string) []byte {
 // small multiple of len(b). The error wraps errUnreadable.
 func decodeRecord(b []byte) (*record, error) {
 	if len(b) < digestEnd+16 || b[0] != statePending || b[1] != recordVersion {
-		return nil, fmt.Errorf("%w: it does not start as a record of version %d does", errUnreadable, recordVersion)
+		return nil, errForeign
 	}
 	r := &record{event: &Event{}}
 	copy(r.content[:], b[digestStart:digestEnd])
@@ -116,6 +120,7 @@ func decodeRecord(b []byte) (*record, error) {
 	for _, s := range r.event.strings() {
 		*s = d.string()
 	}
+	r.endpoint = r.event.Endpoint
 	r.targets = d.strings()
 	r.event.Header = d.header()
 	if d.failed {

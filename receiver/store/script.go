@@ -32,6 +32,9 @@ var (
 	retryScript     = loadScript("retry")
 	deadScript      = loadScript("dead")
 	deliveredScript = loadScript("delivered")
+	reviveScript    = loadScript("revive")
+	purgeScript     = loadScript("purge")
+	recountScript   = loadScript("recount")
 )
 
 func loadScript(name string) script {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,9 @@ type Store struct {
 	clock     *clock
 	leases    atomic.Uint64 // see leaseEnd
 	turn      atomic.Uint32 // the partition at which the next Claim starts
+	followers atomic.Int32  // those that wait for records in Redis, see FollowJournal
+	// journalRecords is how many are kept of each endpoint.
+	journalRecords int64
 }
 
 // Open makes a Store. It does not wait for Redis: while that is away each
@@ -46,7 +50,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		_ = client.Close()
 		return nil, fmt.Errorf("set up pipelining to redis: %w", err)
 	}
-	s := &Store{client: client, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout}
+	s := &Store{client: client, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout, journalRecords: int64(cmp.Or(o.JournalRecords, DefaultJournalRecords))}
 	s.leases.Store(rand.Uint64()) //nolint:gosec // tells receivers apart and keeps no secret
 	s.clock = startClock(ctx, client, o)
 	if o.Wait.enabled() {

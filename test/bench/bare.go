@@ -72,16 +72,8 @@ func newBare(_ context.Context, args []string) (http.Handler, error) {
 
 // ServeHTTP implements http.Handler.
 func (b *bare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bareMaxBody))
-	if err != nil {
-		http.Error(w, "the body can't be read", http.StatusBadRequest)
-		return
-	}
-	mac := hmac.New(sha256.New, []byte(loadSecret))
-	mac.Write(body)
-	want := "sha256=" + hex.EncodeToString(mac.Sum(nil))
-	if !hmac.Equal([]byte(r.Header.Get("X-Hub-Signature-256")), []byte(want)) {
-		http.Error(w, "the signature is wrong", http.StatusUnauthorized)
+	body, ok := verifiedBody(w, r)
+	if !ok {
 		return
 	}
 	if err := b.store(r.Context(), r.Header.Get("X-GitHub-Delivery"), body); err != nil {
@@ -91,14 +83,32 @@ func (b *bare) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
+// verifiedBody reads the body and checks its HMAC; false: the sender is answered.
+func verifiedBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bareMaxBody))
+	if err != nil {
+		http.Error(w, "the body can't be read", http.StatusBadRequest)
+		return nil, false
+	}
+	mac := hmac.New(sha256.New, []byte(loadSecret))
+	mac.Write(body)
+	want := "sha256=" + hex.EncodeToString(mac.Sum(nil))
+	if !hmac.Equal([]byte(r.Header.Get("X-Hub-Signature-256")), []byte(want)) {
+		http.Error(w, "the signature is wrong", http.StatusUnauthorized)
+		return nil, false
+	}
+	return body, true
+}
+
 // store runs the script as the receiver does.
 func (b *bare) store(ctx context.Context, id string, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, bareTimeout)
 	defer cancel()
 	partition := "bare:{" + strconv.FormatUint(b.n.Add(1)%barePartitions, 10) + "}:"
-	keys := []string{partition + "event:" + id, partition + "due", partition + "attempts", partition + "delayed", partition + "dead"}
+	keys := []string{partition + "event:" + id, partition + "due", partition + "attempts", partition + "delayed", partition + "dead",
+		partition + "parked", partition + "usage", partition + "dead:bare"}
 	now := time.Now()
-	args := []any{append([]byte("P"), body...), now.Add(bareLease).UnixMicro(), now.UnixMicro(), "[]", id + "/default"}
+	args := []any{append([]byte("P"), body...), now.Add(bareLease).UnixMicro(), now.UnixMicro(), "{}", "0", "bare", 0, id + "/"}
 	reply, err := b.run(ctx, "evalsha", b.sha, keys, args)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		reply, err = b.run(ctx, "eval", b.script, keys, args)

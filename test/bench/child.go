@@ -100,7 +100,7 @@ func (c *child) counts(ctx context.Context) (counts, error) {
 // stdin ends.
 func serve(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || servers[args[0]] == nil {
-		return errors.New("serve is for the program itself: run accept, apply or isolation")
+		return errors.New("serve is for the program itself: say what to measure")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

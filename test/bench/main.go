@@ -2,7 +2,11 @@
 //
 //	go run ./test/bench accept     requests/s of the accept path beside a bare handler
 //	go run ./test/bench apply      from `kubectl apply` to the first accepted webhook
-//	go run ./test/bench isolation  end-to-end latency beside targets that are dead
+//	go run ./test/bench scale      what ten thousand endpoints take of the control plane
+//	go run ./test/bench latency    from the sender to the target, beside a bare handler
+//	go run ./test/bench isolation  the same, beside targets that are dead
+//	go run ./test/bench drain      events/s to a target that was down
+//	go run ./test/bench memory     bytes of Redis for an event
 //
 // All start what they need themselves, use nothing but 127.0.0.1, end after
 // minutes at most, and print a small table. -h lists the flags of each.
@@ -23,7 +27,11 @@ import (
 var commands = map[string]func(ctx context.Context, args []string, out io.Writer) error{
 	"accept":    benchAccept,
 	"apply":     benchApply,
+	"drain":     benchDrain,
 	"isolation": benchIsolation,
+	"latency":   benchLatency,
+	"memory":    benchMemory,
+	"scale":     benchScale,
 	"serve":     serve,
 }
 
@@ -38,7 +46,7 @@ func main() {
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || commands[args[0]] == nil {
-		return errors.New("say what to measure: accept, apply or isolation")
+		return errors.New("say what to measure: accept, apply, latency, isolation, drain or memory")
 	}
 	return commands[args[0]](ctx, args[1:], out)
 }

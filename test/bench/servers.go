@@ -11,6 +11,7 @@ var servers = map[string]func(ctx context.Context, args []string) (http.Handler,
 	"bare":     newBare,
 	"gate":     newGate,
 	"isolated": newIsolated,
+	"relay":    newRelay,
 	"target":   newTarget,
 }
 

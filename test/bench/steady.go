@@ -28,6 +28,9 @@ type steady struct {
 	problem error
 }
 
+// Events of all runs have different numbers, so that none is a duplicate.
+var trickled, filled atomic.Int64
+
 // arriveWithin bounds how long the last webhooks of a measurement may take.
 const arriveWithin = time.Minute
 
@@ -136,12 +139,13 @@ func poll(ctx context.Context, every time.Duration, condition func() (bool, erro
 
 // fill posts n webhooks, in turns to each endpoint, over so many connections.
 func (s *steady) fill(ctx context.Context, names []string, n, connections int) error {
-	var next atomic.Int64
+	last := filled.Add(int64(n))
+	next := last - int64(n)
 	var posts sync.WaitGroup
 	problems := make(chan error, connections)
 	for range connections {
 		posts.Go(func() {
-			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+			for i := atomic.AddInt64(&next, 1); i <= last; i = atomic.AddInt64(&next, 1) {
 				if err := s.send(ctx, names[i%int64(len(names))], fmt.Sprintf("fill-%d", i)); err != nil {
 					problems <- err
 					return

@@ -40,7 +40,10 @@ const (
 // world is a control plane, Redis, a manager, a receiver and a target.
 type world struct {
 	cluster  *cluster.Cluster
+	manager  *cluster.Manager
 	receiver *cluster.Receiver
+	redisURL string
+	target   *cluster.Target
 	sender   *http.Client
 	cleanups []func(context.Context) error
 }
@@ -83,30 +86,38 @@ func (w *world) startPrograms(ctx context.Context, root string, progress io.Writ
 	if err != nil {
 		return err
 	}
-	redis, redisURL, err := w.cluster.StartRedis(ctx, path)
-	if err != nil {
+	var redis *cluster.Process
+	if redis, w.redisURL, err = w.cluster.StartRedis(ctx, path); err != nil {
 		return err
 	}
 	w.onStop(redis.Stop)
-	target, err := cluster.StartTarget(ctx)
-	if err != nil {
+	if w.target, err = cluster.StartTarget(ctx); err != nil {
 		return err
 	}
-	w.onStop(func(context.Context) error { target.Close(); return nil })
-	manager, err := w.cluster.StartManager(ctx, cluster.ManagerOptions{PublicURL: "https://hooks.example.test"})
-	if err != nil {
+	w.onStop(func(context.Context) error { w.target.Close(); return nil })
+	if err := w.startManager(ctx); err != nil {
 		return err
 	}
-	w.onStop(manager.Stop)
+	return w.startReceiver(ctx)
+}
+
+func (w *world) startManager(ctx context.Context) (err error) {
+	w.manager, err = w.cluster.StartManager(ctx, cluster.ManagerOptions{PublicURL: "https://hooks.example.test", RedisURL: w.redisURL})
+	if err == nil {
+		w.onStop(w.manager.Stop)
+	}
+	return err
+}
+
+func (w *world) startReceiver(ctx context.Context) (err error) {
 	w.receiver, err = w.cluster.StartReceiver(ctx, cluster.ReceiverOptions{
-		Name: "bench", RedisURL: redisURL, NoAuditJournal: true,
-		ConnectTo: map[string]string{fmt.Sprintf("%s/%s:%d", worldNamespace, worldService, worldPort): target.Address},
+		Name: "bench", RedisURL: w.redisURL, NoAuditJournal: true,
+		ConnectTo: map[string]string{fmt.Sprintf("%s/%s:%d", worldNamespace, worldService, worldPort): w.target.Address},
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		w.onStop(w.receiver.Stop)
 	}
-	w.onStop(w.receiver.Stop)
-	return nil
+	return err
 }
 
 func (w *world) onStop(cleanup func(context.Context) error) { w.cleanups = append(w.cleanups, cleanup) }
@@ -168,7 +179,11 @@ func (w *world) createEndpoint(ctx context.Context, i int) error {
 // answered 200. Until then the answer may be that there is no such endpoint
 // (404), that it can't serve yet (503), or that the signature is wrong (401).
 func (w *world) probe(ctx context.Context, i int, secret string) error {
-	name := endpointName(i)
+	return w.probeAt(ctx, endpointName(i), secret)
+}
+
+// probeAt is probe for an endpoint of any name.
+func (w *world) probeAt(ctx context.Context, name types.NamespacedName, secret string) error {
 	body := []byte(`{"zen":"Design for failure."}`)
 	header := cluster.GitHub(secret, "ping", name.Name+" "+secret, body)
 	pause := time.NewTicker(probeInterval)

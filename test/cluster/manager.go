@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/audit"
 )
 
 // ManagerOptions configure a manager.
 type ManagerOptions struct {
 	// PublicURL is the base of the endpoints' URLs.
 	PublicURL string
+	// RedisURL is where the receivers keep their events; empty: it is told none.
+	RedisURL string
 }
 
 // Manager is a running manager.
@@ -18,6 +22,8 @@ type Manager struct {
 	*Process
 	// MetricsURL and HealthURL are the bases of its HTTP servers.
 	MetricsURL, HealthURL string
+	// Audit is what it reports on stdout.
+	Audit *Journal[audit.Record]
 }
 
 // StartManager starts a manager and waits until it is ready.
@@ -30,17 +36,24 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 	if err := addresses(ctx, &metrics, &health); err != nil {
 		return nil, err
 	}
-	process, err := c.janitor.start(program{name: "manager", path: filepath.Join(c.options.Bin, "manager"), args: []string{
+	flags := []string{
 		"--kubeconfig=" + kubeconfig,
 		"--route-namespace=" + Namespace,
 		"--public-url=" + o.PublicURL,
 		"--metrics-bind-address=" + metrics,
 		"--health-probe-bind-address=" + health,
-	}})
+	}
+	if o.RedisURL != "" {
+		flags = append(flags, "--redis-url="+o.RedisURL)
+	}
+	records := NewJournal[audit.Record]()
+	process, err := c.janitor.start(program{
+		name: "manager", path: filepath.Join(c.options.Bin, "manager"), args: flags, stdout: &lines{each: keep(records)},
+	})
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{Process: process, MetricsURL: "http://" + metrics, HealthURL: "http://" + health}
+	m := &Manager{Process: process, MetricsURL: "http://" + metrics, HealthURL: "http://" + health, Audit: records}
 	if err := awaitOK(ctx, process, m.HealthURL+"/readyz"); err != nil {
 		process.Kill()
 		return nil, err

@@ -102,24 +102,26 @@ func (o ReceiverOptions) flags(kubeconfig string) []string {
 }
 
 // readAudit returns a Writer for the receiver's stdout.
-func (r *Receiver) readAudit(keep bool) (stdout io.Writer, closeFile func(), err error) {
+func (r *Receiver) readAudit(kept bool) (stdout io.Writer, closeFile func(), err error) {
 	file, err := os.OpenFile(r.AuditPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the file for the audit log: %w", err)
 	}
 	closeFile = func() { _ = file.Close() }
-	if !keep {
+	if !kept {
 		return file, closeFile, nil
 	}
-	return io.MultiWriter(file, &lines{each: r.addRecord}), closeFile, nil
+	return io.MultiWriter(file, &lines{each: keep(r.Audit)}), closeFile, nil
 }
 
-// addRecord keeps a line that is no record, too: the test that waits for a
-// record then shows what came instead.
-func (r *Receiver) addRecord(line []byte) {
-	var record audit.Record
-	if err := json.Unmarshal(line, &record); err != nil {
-		record.ErrorMessage = fmt.Sprintf("not a line of JSON on stdout: %v: %s", err, line)
+// keep adds each line to a journal, also one that is no record: the test that waits
+// for a record then shows what came instead.
+func keep(journal *Journal[audit.Record]) func(line []byte) {
+	return func(line []byte) {
+		var record audit.Record
+		if err := json.Unmarshal(line, &record); err != nil {
+			record.ErrorMessage = fmt.Sprintf("not a line of JSON on stdout: %v: %s", err, line)
+		}
+		journal.Add(record)
 	}
-	r.Audit.Add(record)
 }

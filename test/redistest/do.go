@@ -39,16 +39,24 @@ func infoField(info, field string) string {
 
 // do speaks the inline protocol, so that this package needs no client.
 func do(addr, command string) (string, error) {
-	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	conn, err := dial(addr)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
 	if _, err := io.WriteString(conn, command+"\r\n"); err != nil {
 		return "", err
 	}
 	return readAnswer(bufio.NewReader(conn))
+}
+
+// dial connects for one command.
+func dial(addr string) (net.Conn, error) {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return nil, err
+	}
+	return conn, conn.SetDeadline(time.Now().Add(5 * time.Second))
 }
 
 func readAnswer(r *bufio.Reader) (string, error) {

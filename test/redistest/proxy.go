@@ -16,27 +16,18 @@ type Proxy struct {
 	// Addr is the address for the client, "127.0.0.1:<port>".
 	Addr string
 
-	target string
-	lose   atomic.Int64 // replies still to be lost
-
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	lose    atomic.Int64 // replies still to be lost
+	open    connections
+	running sync.WaitGroup
 }
 
 // StartProxy runs a proxy to target until the test ends.
 func StartProxy(tb testing.TB, target string) *Proxy {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatalf("listen for the proxy: %v", err)
-	}
-	p := &Proxy{Addr: l.Addr().String(), target: target, conns: map[net.Conn]struct{}{}}
-	var running sync.WaitGroup
-	running.Go(func() { p.accept(l, &running) })
-	tb.Cleanup(func() {
-		_ = l.Close()
-		p.closeAll()
-		running.Wait()
+	p := &Proxy{}
+	p.Addr = p.open.accept(tb, target, &p.running, func(client, server net.Conn) {
+		p.running.Go(func() { p.pass(client, server, nil) })
+		p.pass(server, client, &p.lose)
 	})
 	return p
 }
@@ -48,27 +39,10 @@ func (p *Proxy) LoseReplies(n int) { p.lose.Store(int64(n)) }
 // Lost reports whether every reply that LoseReplies asked for was lost.
 func (p *Proxy) Lost() bool { return p.lose.Load() <= 0 }
 
-func (p *Proxy) accept(l net.Listener, running *sync.WaitGroup) {
-	for {
-		client, err := l.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", p.target)
-		if err != nil {
-			_ = client.Close()
-			continue
-		}
-		p.keep(client, server)
-		running.Go(func() { p.pass(client, server, nil) })
-		running.Go(func() { p.pass(server, client, &p.lose) })
-	}
-}
-
 // pass copies until either side ends or, if lose is given and positive, until
 // the first chunk to lose has been read; then it cuts both sides.
 func (p *Proxy) pass(from, to net.Conn, lose *atomic.Int64) {
-	defer p.drop(from, to)
+	defer p.open.drop(from, to)
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
@@ -85,27 +59,69 @@ func (p *Proxy) pass(from, to net.Conn, lose *atomic.Int64) {
 	}
 }
 
-func (p *Proxy) keep(conns ...net.Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range conns {
-		p.conns[c] = struct{}{}
+// connections are those that a proxy keeps open. The zero value is empty.
+type connections struct {
+	mu    sync.Mutex
+	conns map[net.Conn]struct{}
+}
+
+// accept listens until the test ends, and has serve called with each connection
+// of a client and a new one to target. It returns the address for clients.
+func (c *connections) accept(tb testing.TB, target string, running *sync.WaitGroup, serve func(client, server net.Conn)) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("listen for the proxy: %v", err)
+	}
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", target)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			c.keep(client, server)
+			running.Go(func() { serve(client, server) })
+		}
+	})
+	tb.Cleanup(func() {
+		_ = l.Close()
+		accepting.Wait()
+		c.closeAll()
+		running.Wait()
+	})
+	return l.Addr().String()
+}
+
+func (c *connections) keep(conns ...net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conns == nil {
+		c.conns = map[net.Conn]struct{}{}
+	}
+	for _, conn := range conns {
+		c.conns[conn] = struct{}{}
 	}
 }
 
-func (p *Proxy) drop(conns ...net.Conn) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range conns {
-		_ = c.Close()
-		delete(p.conns, c)
+func (c *connections) drop(conns ...net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range conns {
+		_ = conn.Close()
+		delete(c.conns, conn)
 	}
 }
 
-func (p *Proxy) closeAll() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := range p.conns {
-		_ = c.Close()
+func (c *connections) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.conns {
+		_ = conn.Close()
 	}
 }

@@ -1,5 +1,3 @@
-//go:build crash
-
 package system
 
 import (
@@ -27,9 +25,10 @@ import (
 const (
 	matrixReceivers = 3
 	matrixSenders   = 8
-	matrixCrashes   = 6
+	// matrixCrashes is how many crashes there are of each kind.
+	matrixCrashes = 2
 	// matrixBetween is how many events are acknowledged at least between two crashes.
-	matrixBetween = 50
+	matrixBetween = 400
 	// matrixInFlight bounds the attempts that one crash can make come again.
 	matrixInFlight = 16
 	// A crash comes after a pause of up to matrixPause, and lasts up to matrixOutage.
@@ -86,8 +85,6 @@ type matrix struct {
 type life struct {
 	*cluster.Receiver
 	killed bool
-	// crashes counts its own and those of Redis during it.
-	crashes int
 }
 
 // String tells lives in one slot apart.
@@ -219,41 +216,59 @@ func (m *matrix) draw(text string) uint64 {
 	return rand.New(rand.NewPCG(m.seed, hash.Sum64())).Uint64N(100)
 }
 
-// victim is what a crash hits.
+// crashKind says what a crash hits.
+type crashKind int
+
+const (
+	ofReceiver crashKind = iota
+	ofRedis
+	ofBoth
+)
+
+// victim is a part of that.
 type victim struct{ kill, restart func() }
 
-// crash kills what chance picks, and restarts it: a receiver, less often Redis,
-// which stops everything for a second, or both.
+// crash kills and restarts receivers, Redis, which stops everything for a second,
+// and both together, in an order that chance picks.
 func (m *matrix) crash() {
 	m.t.Helper()
+	var schedule []crashKind
 	for range matrixCrashes {
+		schedule = append(schedule, ofReceiver, ofRedis, ofBoth)
+	}
+	m.random.Shuffle(len(schedule), func(i, j int) { schedule[i], schedule[j] = schedule[j], schedule[i] })
+	for _, kind := range schedule {
 		m.awaitTraffic()
 		m.pass(matrixPause)
-		slot := m.random.IntN(matrixReceivers)
-		victims := []victim{
-			{m.killRedis, m.restartRedis},
-			{func() { m.killReceiver(slot) }, func() { m.launch(slot) }},
-		}
-		switch m.random.IntN(4) {
-		case 0, 1:
-			victims = victims[1:]
-		case 2:
-			victims = victims[:1]
-		}
-		shuffle := func() {
-			m.random.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
-		}
-		shuffle()
+		victims := m.victims(kind)
 		for _, v := range victims {
 			v.kill()
 		}
 		m.pass(matrixOutage)
-		shuffle()
+		m.shuffle(victims)
 		for _, v := range victims {
 			v.restart()
 		}
 	}
 	m.awaitRunning()
+}
+
+// victims are what a crash hits, in any order.
+func (m *matrix) victims(kind crashKind) []victim {
+	var victims []victim
+	if kind != ofReceiver {
+		victims = append(victims, victim{m.killRedis, m.restartRedis})
+	}
+	if kind != ofRedis {
+		slot := m.random.IntN(matrixReceivers)
+		victims = append(victims, victim{func() { m.killReceiver(slot) }, func() { m.launch(slot) }})
+	}
+	m.shuffle(victims)
+	return victims
+}
+
+func (m *matrix) shuffle(victims []victim) {
+	m.random.Shuffle(len(victims), func(i, j int) { victims[i], victims[j] = victims[j], victims[i] })
 }
 
 // awaitTraffic waits until events are taken again after the last crash.
@@ -277,11 +292,6 @@ func (m *matrix) pass(most time.Duration) {
 func (m *matrix) killRedis() {
 	m.redis.Kill()
 	m.redisKills++
-	for _, l := range m.running {
-		if !l.killed {
-			l.crashes++
-		}
-	}
 }
 
 func (m *matrix) killReceiver(slot int) {
@@ -289,7 +299,6 @@ func (m *matrix) killReceiver(slot int) {
 	m.expectAlive(l.Receiver)
 	l.Kill()
 	l.killed = true
-	l.crashes++
 }
 
 // send sends events until the crashes are over.

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,6 +37,10 @@ func TestMain(m *testing.M) {
 // run starts what the tests share. The cluster's janitor ends all of it, too,
 // if this process does not get to.
 func run(m *testing.M) (code int, err error) {
+	// Tests that run beside others wait for leases to end, not for a processor.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		return 0, err
+	}
 	ctx := context.Background()
 	root, err := cluster.Root()
 	if err != nil {

@@ -1,15 +1,33 @@
 -- Stores an event and the index entries of its deliveries, or says what is
 -- stored already.
 --
--- KEYS  event, due, attempts, delayed, dead
+-- KEYS  event, due, attempts, delayed, dead, parked, usage, dead of the endpoint
 -- ARGV  1 record  2 fence: end of the caller's lease (us)  3 now (us)
 --       4 attempts of a revived delivery (JSON)  5 1: the caller waits for
---       replicas, else 0  6... member of each delivery
+--       replicas, else 0  6 endpoint  7 most bytes of the endpoint, or 0: any
+--       8... member of each delivery
 -- Returns
 --   'accepted'   stored now; the caller owns every delivery by its fence
 --   'duplicate'  stored before: pending or delivered
 --   'revived'    stored before; its dead deliveries are due again
 --   'busy'       a copy is with the target, see begin.lua
+--   'full'       not stored: with it, the endpoint would have too many bytes here
+
+-- counted and count read and write an endpoint's row of usage: its deliveries that
+-- are pending, those of them that are held, those that are dead, and the bytes of
+-- its events. An endpoint that has none has no row. All scripts that count have
+-- these lines.
+local function counted(usage, endpoint)
+  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
+  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
+end
+local function count(usage, endpoint, p, h, d, b)
+  if p > 0 or d > 0 then
+    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
+  else
+    redis.call('HDEL', usage, endpoint)
+  end
+end
 
 local state = redis.call('GETRANGE', KEYS[1], 0, 0)
 
@@ -25,12 +43,18 @@ local function stored(outcome)
 end
 
 if state == '' then
+  local p, h, d, b = counted(KEYS[7], ARGV[6])
+  local most, size = tonumber(ARGV[7]), #ARGV[1]
+  if most > 0 and b > 0 and b + size > most then
+    return 'full'
+  end
   -- Redis checks its memory limit before the first write of a script only, so
-  -- either both writes happen or none does.
-  for i = 6, #ARGV do
+  -- either all writes happen or none does.
+  for i = 8, #ARGV do
     redis.call('ZADD', KEYS[2], ARGV[2], ARGV[i])
   end
   redis.call('SET', KEYS[1], ARGV[1])
+  count(KEYS[7], ARGV[6], p + #ARGV - 7, h, d, b + size)
   return 'accepted'
 end
 
@@ -42,17 +66,23 @@ if state ~= 'P' then
   return stored('duplicate')
 end
 
-local outcome = 'duplicate'
-for i = 6, #ARGV do
+local revived = 0
+for i = 8, #ARGV do
   if tonumber(redis.call('ZSCORE', KEYS[2], ARGV[i])) == tonumber(ARGV[2]) then
     -- No two leases have one end, so this call has run before and its reply
     -- was lost.
     return stored('accepted')
   end
   if redis.call('ZREM', KEYS[5], ARGV[i]) == 1 then
+    redis.call('ZREM', KEYS[8], ARGV[i])
     redis.call('ZADD', KEYS[2], ARGV[3], ARGV[i])
     redis.call('HSET', KEYS[3], ARGV[i], ARGV[4])
-    outcome = 'revived'
+    revived = revived + 1
   end
 end
-return stored(outcome)
+if revived == 0 then
+  return stored('duplicate')
+end
+local p, h, d, b = counted(KEYS[7], ARGV[6])
+count(KEYS[7], ARGV[6], p + revived, h, d - revived, b)
+return stored('revived')

@@ -1,7 +1,7 @@
 -- Leases deliveries of one partition that are due, and parks those whose target
 -- takes none now, see park.lua.
 --
--- KEYS  due, attempts, delayed, parked, backlogs
+-- KEYS  due, attempts, delayed, parked, backlogs, usage
 -- ARGV  1 now (us)  2 fence: end of the new lease (us)  3 most deliveries
 --       4 most bytes  5 most entries to look at  6 prefix of the partition's keys
 --       7... names of the backlogs of the targets that take none
@@ -12,6 +12,22 @@
 -- that a large one can't block its partition for ever. ZREM comes before ZADD
 -- because a full Redis refuses a script whose first write could take memory, and
 -- deliveries are what makes room.
+
+-- counted and count read and write an endpoint's row of usage: its deliveries that
+-- are pending, those of them that are held, those that are dead, and the bytes of
+-- its events. An endpoint that has none has no row. All scripts that count have
+-- these lines.
+local function counted(usage, endpoint)
+  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
+  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
+end
+local function count(usage, endpoint, p, h, d, b)
+  if p > 0 or d > 0 then
+    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
+  else
+    redis.call('HDEL', usage, endpoint)
+  end
+end
 
 local most, bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local full = false
@@ -60,6 +76,9 @@ local function park(member, name, since)
   redis.call('ZADD', KEYS[4], score, member)
   redis.call('ZADD', ARGV[6] .. 'backlog:' .. name, score, member)
   redis.call('ZADD', KEYS[5], 'NX', ARGV[1], name)
+  local endpoint = string.match(name, '^[^/]*/[^/]*')
+  local p, h, d, b = counted(KEYS[6], endpoint)
+  count(KEYS[6], endpoint, p, h + 1, d, b)
   answer[3] = answer[3] + 1
 end
 
@@ -82,7 +101,8 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'L
     name, since = backlog(head, member)
   end
   if string.sub(head, 1, 1) ~= 'P' then
-    -- Nothing is left to deliver: somebody deleted the event by hand.
+    -- Nothing is left to deliver: somebody deleted the event by hand. Whose it was
+    -- is not known: see recount.lua.
     redis.call('ZREM', KEYS[1], member)
     redis.call('HDEL', KEYS[2], member)
     redis.call('ZREM', KEYS[3], member)

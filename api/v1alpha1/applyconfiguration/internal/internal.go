@@ -838,6 +838,21 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SecretKeyReference
 - name: dev.sallyport.sallyport.api.v1alpha1.TimestampUnit
   scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.TrafficStatus
+  map:
+    fields:
+    - name: deadLettered
+      type:
+        scalar: numeric
+    - name: lastDeliveredTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: lastReceivedTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: pending
+      type:
+        scalar: numeric
 - name: dev.sallyport.sallyport.api.v1alpha1.URLForm
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.WebhookEndpoint
@@ -861,6 +876,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.WebhookEndpointSpec
   map:
     fields:
+    - name: className
+      type:
+        scalar: string
     - name: deduplication
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.DeduplicationSpec
@@ -921,6 +939,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretRotation
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SecretRotationStatus
+    - name: traffic
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.TrafficStatus
     - name: url
       type:
         scalar: string
@@ -1033,6 +1054,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.WebhookReplayStatus
+      default:
+        observedGeneration: -1
 - name: dev.sallyport.sallyport.api.v1alpha1.WebhookReplaySpec
   map:
     fields:

@@ -24,7 +24,8 @@ type ReplaySelectorApplyConfiguration struct {
 	Types []string `json:"types,omitempty"`
 	// eventIDs are the ids of the events, as the provider gave them.
 	EventIDs []string `json:"eventIDs,omitempty"`
-	// limit is the most deliveries to make again; no limit by default.
+	// limit is the most deliveries to make again; no limit by default. The oldest dead
+	// letters don't necessarily come first.
 	Limit *int64 `json:"limit,omitempty"`
 }
 

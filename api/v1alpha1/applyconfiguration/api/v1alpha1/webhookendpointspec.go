@@ -7,6 +7,11 @@ package v1alpha1
 //
 // WebhookEndpointSpec says who sends, how they prove it, and who gets the events.
 type WebhookEndpointSpecApplyConfiguration struct {
+	// className names the Sallyport that serves the endpoint, in a cluster that has
+	// several: the one whose manager was started with this --class-name. Without it, the
+	// endpoint is served by the one that serves endpoints without a class, which is the
+	// usual one.
+	ClassName *string `json:"className,omitempty"`
 	// provider names who sends: a built-in preset (github, stripe, slack, ...) or
 	// a WebhookProvider of this cluster. `kubectl get webhookproviders` lists them.
 	Provider *string `json:"provider,omitempty"`
@@ -51,6 +56,14 @@ type WebhookEndpointSpecApplyConfiguration struct {
 // apply.
 func WebhookEndpointSpec() *WebhookEndpointSpecApplyConfiguration {
 	return &WebhookEndpointSpecApplyConfiguration{}
+}
+
+// WithClassName sets the ClassName field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClassName field is set to the value of the last call.
+func (b *WebhookEndpointSpecApplyConfiguration) WithClassName(value string) *WebhookEndpointSpecApplyConfiguration {
+	b.ClassName = &value
+	return b
 }
 
 // WithProvider sets the Provider field in the declarative configuration to the given value

@@ -19,9 +19,15 @@ type WebhookEndpointStatusApplyConfiguration struct {
 	// secretRotation says how far the change to a new secret has come. It is there
 	// from the change of the Secret until the previous secret is no longer valid.
 	SecretRotation *SecretRotationStatusApplyConfiguration `json:"secretRotation,omitempty"`
+	// traffic is what came and went. It is brought up to date from time to time, and
+	// only if it has changed; kubectl hooks stats has it as it is now.
+	Traffic *TrafficStatusApplyConfiguration `json:"traffic,omitempty"`
 	// conditions: Accepted (the spec is valid and has its path), ResolvedRefs
 	// (provider, secret and target exist and fit), Programmed (every live receiver
-	// serves this generation), Ready (all of it).
+	// serves this generation), Ready (all of it). Degraded is there while something
+	// needs a look although the endpoint is ready: signatures fail in a row, or there
+	// are dead letters. Stalled is there while the endpoint can't become ready before
+	// somebody changes something.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 
@@ -52,6 +58,14 @@ func (b *WebhookEndpointStatusApplyConfiguration) WithURL(value string) *Webhook
 // If called multiple times, the SecretRotation field is set to the value of the last call.
 func (b *WebhookEndpointStatusApplyConfiguration) WithSecretRotation(value *SecretRotationStatusApplyConfiguration) *WebhookEndpointStatusApplyConfiguration {
 	b.SecretRotation = value
+	return b
+}
+
+// WithTraffic sets the Traffic field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Traffic field is set to the value of the last call.
+func (b *WebhookEndpointStatusApplyConfiguration) WithTraffic(value *TrafficStatusApplyConfiguration) *WebhookEndpointStatusApplyConfiguration {
+	b.Traffic = value
 	return b
 }
 

@@ -23,7 +23,8 @@ type WebhookReplayApplyConfiguration struct {
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec says what to deliver again. It can't be changed.
 	Spec *WebhookReplaySpecApplyConfiguration `json:"spec,omitempty"`
-	// status is how far it has come.
+	// status is how far it has come. Until the manager has seen the replay, its
+	// observedGeneration is -1, so that kstatus does not take it for complete.
 	Status *WebhookReplayStatusApplyConfiguration `json:"status,omitempty"`
 }
 

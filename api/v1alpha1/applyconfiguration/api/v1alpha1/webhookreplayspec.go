@@ -10,7 +10,8 @@ type WebhookReplaySpecApplyConfiguration struct {
 	// endpointRef names the WebhookEndpoint in the same namespace.
 	EndpointRef *EndpointReferenceApplyConfiguration `json:"endpointRef,omitempty"`
 	// selector says which events are meant; without it, all dead letters of the
-	// endpoint. What becomes a dead letter after the replay was created is not meant.
+	// endpoint. What becomes a dead letter after the replay has started is not meant, so
+	// that nothing is delivered again twice.
 	Selector *ReplaySelectorApplyConfiguration `json:"selector,omitempty"`
 }
 

@@ -14,17 +14,18 @@ import (
 type WebhookReplayStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// startedAt is when the first deliveries were looked for.
+	// startedAt is when the first dead letters were looked for, by the clock of Redis.
 	StartedAt *v1.Time `json:"startedAt,omitempty"`
-	// completedAt is when the replay was over.
+	// completedAt is when the replay was over. From then on it does nothing any more.
 	CompletedAt *v1.Time `json:"completedAt,omitempty"`
-	// matched counts the dead letters that the selector meant, so far.
+	// matched counts the dead letters that the selector meant, so far. What a manager
+	// did in its last second before a crash is missing here and in the other counts.
 	Matched *int64 `json:"matched,omitempty"`
 	// replayed counts those that were handed to the receivers again. What their
 	// targets answer is told by the audit log, and by dead letters anew.
 	Replayed *int64 `json:"replayed,omitempty"`
 	// failed counts those that could not be: their record can't be read, or somebody
-	// else was faster.
+	// else revived or removed them meanwhile.
 	Failed *int64 `json:"failed,omitempty"`
 	// cursor is where an interrupted replay goes on; it means nothing to others.
 	Cursor *string `json:"cursor,omitempty"`

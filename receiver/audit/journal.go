@@ -1,0 +1,276 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/store"
+)
+
+// How much the journal asks of Redis, whatever happens.
+const (
+	// journalEvery is the time between two writes; each is one round trip.
+	journalEvery = 200 * time.Millisecond
+	// journalPerEndpoint bounds the records of one endpoint in one write: the newest
+	// are kept, so that a flood, of forgeries for example, is no load on Redis.
+	journalPerEndpoint = 64
+	// journalQueue bounds the records of all endpoints in one write, and with them
+	// the memory of the journal, to some 2 MB.
+	journalQueue = 2048
+)
+
+// JournalStore keeps records; *store.Store is one.
+type JournalStore interface {
+	AppendJournal(context.Context, []store.JournalEntry, map[string]store.TrafficDelta) error
+}
+
+// JournalOptions say how to keep a journal.
+type JournalOptions struct {
+	// Store keeps it.
+	Store JournalStore
+	// TrafficOnly keeps no records, only when something last came and went.
+	TrafficOnly bool
+	// Metrics count what is dropped.
+	Metrics *Metrics
+	// Log is told when Redis takes nothing, once until it does again.
+	Log *slog.Logger
+}
+
+// Journal is a Sink that keeps the last records of each endpoint in Redis, for
+// people to look at, and when something last came and went. It is a window on the
+// audit log and not the log: what is too much is left out. One goroutine writes;
+// those who record wait for nothing.
+type Journal struct {
+	o      JournalOptions
+	wake   chan struct{} // holds one token while something waits
+	stop   chan struct{}
+	done   chan struct{}
+	once   sync.Once
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	closed  bool
+	pending batch
+}
+
+// batch is what waits for one write.
+type batch struct {
+	endpoints map[string]*recent
+	records   int // of all
+}
+
+// recent is what is new of one endpoint: a ring of its last records, and what all
+// of them, also those that the ring has no room for, say about traffic.
+type recent struct {
+	records []Record
+	oldest  int // index, once the ring is full
+	traffic store.TrafficDelta
+}
+
+// NewJournal returns a Journal that writes until Close.
+func NewJournal(o JournalOptions) *Journal {
+	j := &Journal{
+		o: o, wake: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		pending: newBatch(),
+	}
+	j.ctx, j.cancel = context.WithCancel(context.Background())
+	go j.run()
+	return j
+}
+
+func newBatch() batch { return batch{endpoints: map[string]*recent{}} }
+
+// Record implements Sink. Outcomes that belong to no endpoint are left to the log.
+func (j *Journal) Record(r Record) {
+	if r.Endpoint == "" {
+		return
+	}
+	j.mu.Lock()
+	dropped := reasonClosed
+	first := false
+	if !j.closed {
+		first = len(j.pending.endpoints) == 0
+		dropped = j.pending.add(&r, j.o.TrafficOnly)
+	}
+	j.mu.Unlock()
+	if dropped != "" {
+		j.o.Metrics.journalDropped[dropped].Inc()
+	}
+	if first {
+		select {
+		case j.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// add says why a record is dropped, this one or an older one; "": none is.
+func (b *batch) add(r *Record, trafficOnly bool) (dropped string) {
+	e := b.endpoints[r.Endpoint]
+	if e == nil {
+		if len(b.endpoints) >= journalQueue {
+			return reasonQueueFull
+		}
+		e = &recent{}
+		b.endpoints[r.Endpoint] = e
+	}
+	observe(&e.traffic, r)
+	switch {
+	case trafficOnly:
+		return ""
+	case len(e.records) == journalPerEndpoint:
+		e.records[e.oldest] = *r
+		e.oldest = (e.oldest + 1) % journalPerEndpoint
+		return reasonFolded
+	case b.records >= journalQueue:
+		return reasonQueueFull
+	}
+	e.records = append(e.records, *r)
+	b.records++
+	return ""
+}
+
+// observe notes what a record says about traffic.
+func observe(d *store.TrafficDelta, r *Record) {
+	if r.Status == Delivered {
+		d.Delivered = latest(d.Delivered, r.Time)
+	}
+	if !r.isOfRequest() {
+		return
+	}
+	switch {
+	case r.SignatureVerified:
+		d.Authentic, d.RejectedInRow = true, 0
+		if r.Status.acknowledges() {
+			d.Received = latest(d.Received, r.ReceivedAt)
+		}
+	case isUnauthentic(r):
+		d.Rejected = latest(d.Rejected, r.Time)
+		d.RejectedInRow++
+	}
+}
+
+// isOfRequest says that a request came in, and this is what became of it.
+func (r *Record) isOfRequest() bool {
+	switch r.Status {
+	case Replayed, Purged, Expired:
+		return false
+	default:
+		return r.Attempt == 0 || r.Relayed
+	}
+}
+
+// acknowledges says that an event was taken in, now or before.
+func (s Status) acknowledges() bool {
+	return s == Accepted || s == Duplicate || s == Ignored || s == Delivered
+}
+
+// isUnauthentic says that a request was looked at and found not to be authentic.
+// What is refused sooner, for its path, method, source, rate or size, has no body
+// that was read.
+func isUnauthentic(r *Record) bool {
+	return r.Status == Rejected && r.BodySHA256 != "" && r.StatusCode != http.StatusTooManyRequests
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// run writes what waits, some times a second at most, until Close. No error ends it.
+func (j *Journal) run() {
+	defer close(j.done)
+	failing := false
+	for {
+		stopping := false
+		select {
+		case <-j.stop:
+			stopping = true
+		case <-j.wake:
+			select {
+			case <-j.stop:
+				stopping = true
+			case <-time.After(journalEvery):
+			}
+		}
+		failing = j.flush(failing)
+		if stopping {
+			return
+		}
+	}
+}
+
+// flush writes what waits, and drops it if Redis doesn't take it: it is not kept
+// for later, so that nothing grows while Redis is away.
+func (j *Journal) flush(failing bool) bool {
+	j.mu.Lock()
+	b := j.pending
+	j.pending = newBatch()
+	j.mu.Unlock()
+	if len(b.endpoints) == 0 {
+		return failing
+	}
+	entries, traffic := b.encode()
+	err := j.o.Store.AppendJournal(j.ctx, entries, traffic)
+	if err == nil {
+		return false
+	}
+	j.o.Metrics.journalDropped[reasonRedis].Add(float64(len(entries)))
+	if !failing {
+		j.o.Log.Warn("redis does not take the records that people look at; they are dropped until it does", "error", err)
+	}
+	return true
+}
+
+// encode puts a batch into what is stored.
+func (b *batch) encode() ([]store.JournalEntry, map[string]store.TrafficDelta) {
+	entries := make([]store.JournalEntry, 0, b.records)
+	traffic := make(map[string]store.TrafficDelta, len(b.endpoints))
+	for endpoint, e := range b.endpoints {
+		if e.traffic != (store.TrafficDelta{}) {
+			traffic[endpoint] = e.traffic
+		}
+		for i := range e.records {
+			text, err := encodeRecord(&e.records[(e.oldest+i)%len(e.records)])
+			if err != nil {
+				continue // it holds nothing that JSON has no words for
+			}
+			entries = append(entries, store.JournalEntry{Endpoint: endpoint, Record: text})
+		}
+	}
+	return entries, traffic
+}
+
+// encodeRecord writes a record as the log does.
+func encodeRecord(r *Record) ([]byte, error) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(r)
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
+}
+
+// Close writes what waits and ends the writer. Records that come later are dropped
+// and counted. The error says that ctx ended before Redis had all.
+func (j *Journal) Close(ctx context.Context) error {
+	j.mu.Lock()
+	j.closed = true
+	j.mu.Unlock()
+	j.once.Do(func() { close(j.stop) })
+	defer j.cancel()
+	select {
+	case <-j.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the last records that people look at are not written: %w", ctx.Err())
+	}
+}

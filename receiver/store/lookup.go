@@ -1,0 +1,283 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// EventName names an event of an endpoint, "namespace/name": 48 hexadecimal digits
+// in lower case, the bytes of its ref.
+func EventName(endpoint, id string) string { return eventRef(endpoint, id).name() }
+
+func (r ref) name() string {
+	b, err := base64.RawURLEncoding.DecodeString(string(r))
+	if err != nil {
+		return ""
+	}
+	return hex.EncodeToString(b)
+}
+
+// parseName is the inverse of EventName. The error is ErrName.
+func parseName(name string) (ref, error) {
+	b, err := hex.DecodeString(name)
+	if err != nil || len(b) != refBytes || name != strings.ToLower(name) {
+		return "", ErrName
+	}
+	return ref(base64.RawURLEncoding.EncodeToString(b)), nil
+}
+
+// DeliveryState says where a delivery stands.
+type DeliveryState string
+
+// The states of deliveries that are stored.
+const (
+	// Pending: no attempt has failed. It is leased, or is to be.
+	Pending DeliveryState = "Pending"
+	// Retrying: an attempt has failed. The next one is made, or is to be.
+	Retrying DeliveryState = "Retrying"
+	// Held: it waits in the backlog of its target.
+	Held DeliveryState = "Held"
+	// DeadLettered: it was given up.
+	DeadLettered DeliveryState = "DeadLettered"
+)
+
+// DeliveryInfo is what is known of a delivery that is not done.
+type DeliveryInfo struct {
+	// Target is "", or a route's name.
+	Target string
+	// State says where it stands.
+	State DeliveryState
+	// Failure says what happened so far.
+	Failure Failure
+	// At is, of what is Pending or Retrying, when it is due or its lease ends; of
+	// what is Held, when its age began; of a dead letter, when it was given up.
+	At time.Time
+}
+
+// EventInfo is an event without its headers and its body.
+type EventInfo struct {
+	// Name is as of EventName.
+	Name string
+	// Event has neither Header nor Body; nil if it is delivered.
+	Event *Event
+	// BodyBytes is the size of the body; 0 if it is delivered.
+	BodyBytes int64
+	// Delivered says that only the marker is left.
+	Delivered bool
+	// Deliveries are those that are not done. There is none for a moment while the
+	// last one ends.
+	Deliveries []DeliveryInfo
+}
+
+// Lookup finds events by their names, in two round trips for all. Those of which
+// nothing is stored are left out, as are those that are with their targets while
+// the senders wait, and those that this version can't read. The error is ErrName,
+// or ErrUnavailable.
+func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error) {
+	const doing = "look events up"
+	ids := make([]ref, len(names))
+	for i, name := range names {
+		var err error
+		if ids[i], err = parseName(name); err != nil {
+			return nil, fmt.Errorf("%s: %w", doing, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	heads, err := s.heads(ctx, ids)
+	if err != nil {
+		return nil, classify(doing, err)
+	}
+	infos := make([]EventInfo, 0, len(heads))
+	var asked []*deliveryQuestion
+	for _, h := range heads {
+		switch {
+		case h.state == stateDelivered:
+			infos = append(infos, EventInfo{Name: h.ref.name(), Delivered: true})
+		case h.record != nil:
+			for _, target := range h.record.targets {
+				asked = append(asked, &deliveryQuestion{info: len(infos), ref: h.ref, target: target})
+			}
+			infos = append(infos, EventInfo{Name: h.ref.name(), Event: h.record.event, BodyBytes: h.bodyBytes})
+		}
+	}
+	return infos, classify(doing, s.deliveries(ctx, asked, infos))
+}
+
+// Payload returns an event with headers and body. The error is ErrNotFound,
+// ErrName or ErrUnavailable, or says that this version can't read the event.
+func (s *Store) Payload(ctx context.Context, name string) (*Event, error) {
+	const doing = "read an event"
+	id, err := parseName(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	value, err := s.client.Get(ctx, eventKey(id)).Bytes()
+	switch {
+	case errors.Is(err, redis.Nil), err == nil && (len(value) == 0 || value[0] != statePending):
+		return nil, fmt.Errorf("%s: %w", doing, ErrNotFound)
+	case err != nil:
+		return nil, classify(doing, err)
+	}
+	r, err := decodeRecord(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", doing, err)
+	}
+	return r.event, nil
+}
+
+// deliveryQuestion asks where a delivery stands. A delivery is in one of three
+// indexes; where it moves meanwhile it may be found in none or in two.
+type deliveryQuestion struct {
+	info   int // of which event
+	ref    ref
+	target string
+
+	due, parked, dead *redis.FloatCmd
+	failure           *redis.StringCmd
+}
+
+// deliveries adds what is known of deliveries to their events.
+func (s *Store) deliveries(ctx context.Context, asked []*deliveryQuestion, infos []EventInfo) error {
+	if len(asked) == 0 {
+		return nil
+	}
+	err := failed(s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, q := range asked {
+			p, m := q.ref.partition(), member(q.ref, q.target)
+			q.due = pipe.ZScore(ctx, dueKey(p), m)
+			q.parked = pipe.ZScore(ctx, parkedKey(p), m)
+			q.dead = pipe.ZScore(ctx, deadKey(p), m)
+			q.failure = pipe.HGet(ctx, attemptsKey(p), m)
+		}
+		return nil
+	}))
+	if err != nil {
+		return err
+	}
+	for _, q := range asked {
+		if d, ok := q.answer(); ok {
+			infos[q.info].Deliveries = append(infos[q.info].Deliveries, d)
+		}
+	}
+	return nil
+}
+
+// answer reads the replies; ok is false for a delivery that is done.
+func (q *deliveryQuestion) answer() (d DeliveryInfo, ok bool) {
+	d = DeliveryInfo{Target: q.target, Failure: decodeFailure(q.failure.Val())}
+	switch {
+	case q.dead.Err() == nil:
+		d.State, d.At = DeadLettered, time.UnixMilli(int64(q.dead.Val()))
+	case q.parked.Err() == nil:
+		d.State, d.At = Held, time.UnixMilli(int64(q.parked.Val()))
+	case q.due.Err() == nil && d.Failure.Attempts > 0:
+		d.State, d.At = Retrying, time.UnixMicro(int64(q.due.Val()))
+	case q.due.Err() == nil:
+		d.State, d.At = Pending, time.UnixMicro(int64(q.due.Val()))
+	default:
+		return d, false
+	}
+	return d, true
+}
+
+// Usage is what an endpoint has stored, over all partitions.
+type Usage struct {
+	// Endpoint is "namespace/name".
+	Endpoint string
+	// Pending counts deliveries that are neither done nor given up, Held those of
+	// them that are parked, and Dead those that were given up.
+	Pending, Held, Dead int64
+	// Bytes is what the events of all these take, headers included.
+	Bytes int64
+}
+
+// Usage tells what endpoints have stored, in their order, in one round trip. What
+// was deleted by hand may be counted for a minute more, see Recount.
+func (s *Store) Usage(ctx context.Context, endpoints []string) ([]Usage, error) {
+	if len(endpoints) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	var replies [partitions]*redis.SliceCmd
+	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for p := range replies {
+			replies[p] = pipe.HMGet(ctx, usageKey(p), endpoints...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, classify("count what endpoints have stored", err)
+	}
+	all := make([]Usage, len(endpoints))
+	for i, endpoint := range endpoints {
+		all[i].Endpoint = endpoint
+		for _, reply := range replies {
+			if row, ok := reply.Val()[i].(string); ok {
+				all[i].add(row)
+			}
+		}
+	}
+	return all, nil
+}
+
+// add adds a row of a partition, as the scripts write it.
+func (u *Usage) add(row string) {
+	fields := strings.Fields(row)
+	for i, sum := range []*int64{&u.Pending, &u.Held, &u.Dead, &u.Bytes} {
+		if i < len(fields) {
+			n, _ := strconv.ParseInt(fields[i], 10, 64) // 0 if it is none: Recount mends it
+			*sum += n
+		}
+	}
+}
+
+// recountMost is how many deliveries of a partition are counted in one go: a script
+// holds up all of Redis while it runs.
+const recountMost = 2048
+
+// Recounted is the result of a Recount.
+type Recounted struct {
+	// Mended counts the partitions in which Usage was wrong and is right now.
+	Mended int
+	// Crowded counts those in which it is wrong, and which hold too much to be
+	// counted. They are right again when they are drained.
+	Crowded int
+}
+
+// Recount looks whether Usage agrees with what is stored, and mends it. It differs
+// where somebody deleted events by hand, and after an update from a version that
+// did not count.
+func (s *Store) Recount(ctx context.Context) (Recounted, error) {
+	var r Recounted
+	for p := range partitions {
+		answer, err := s.recountPartition(ctx, p)
+		if err != nil {
+			return r, classify("count what is stored anew", err)
+		}
+		switch answer {
+		case int64(1):
+			r.Mended++
+		case int64(2):
+			r.Crowded++
+		}
+	}
+	return r, nil
+}
+
+func (s *Store) recountPartition(ctx context.Context, p int) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	return s.run(ctx, recountScript, []string{dueKey(p), parkedKey(p), deadKey(p), usageKey(p), attemptsKey(p)}, partitionKeys[p], recountMost)
+}
