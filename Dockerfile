@@ -1,15 +1,15 @@
-# One program of cmd/ in an image that holds nothing else: no shell, no package
-# manager, no base image to patch.
+# One program in an image that holds nothing else: no shell, no package manager,
+# no base image to patch. PROGRAM is one of cmd/, PACKAGE any other.
 #   docker build --build-arg PROGRAM=receiver -t sallyport-receiver .
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
-ARG PROGRAM TARGETOS TARGETARCH
+ARG PROGRAM PACKAGE TARGETOS TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    test -n "$PROGRAM" || { echo "pass --build-arg PROGRAM=manager or PROGRAM=receiver" >&2; exit 1; }; \
-    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w" -o /program "./cmd/$PROGRAM"
+    test -n "$PROGRAM$PACKAGE" || { echo "pass --build-arg PROGRAM=manager or PROGRAM=receiver" >&2; exit 1; }; \
+    CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w" -o /program "${PACKAGE:-./cmd/$PROGRAM}"
 
 FROM scratch
 # The manager and the receiver verify TLS peers (JWKS, Redis) by public authorities.

@@ -35,7 +35,7 @@ ASSETS = KUBEBUILDER_ASSETS=$$(hack/controlplane.sh); export KUBEBUILDER_ASSETS
 help: ## Print this list.
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	  /^[a-z][a-z0-9-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 ##@ Development
 
@@ -58,9 +58,10 @@ fmt: bin/golangci-lint ## Format the Go files and group their imports.
 .PHONY: vet
 vet: ## Run go vet.
 	go vet $(PACKAGES)
+	go vet -tags e2e ./test/e2e/...
 
 .PHONY: lint
-lint: bin/golangci-lint ## Check style and architecture (.golangci.yml).
+lint: bin/golangci-lint ## Check style, architecture and the conventions of Kubernetes APIs (.golangci.yml).
 	GOGC=400 bin/golangci-lint run $(PACKAGES)
 
 .PHONY: verify
@@ -96,7 +97,11 @@ fuzz: ## Run every fuzz target for FUZZTIME.
 .PHONY: crash
 crash: ## Kill receivers and Redis at random moments, CRASHES runs of it, and look for what was lost.
 	hack/redis.sh >&2
-	$(ASSETS); go test -tags crash -run AtRandomMoments -count=$(CRASHES) -v ./test/system
+	$(ASSETS); go test -run AtRandomMoments -count=$(CRASHES) -v ./test/system
+
+.PHONY: e2e
+e2e: ## Install into the current cluster, put it to work and to trouble, and remove it (docs/kind.md).
+	go test -tags e2e -count=1 -timeout 30m -v $(TESTFLAGS) ./test/e2e
 
 .PHONY: demo
 demo: ## Start a control plane, Redis, manager and receiver here, and send signed webhooks through them.
@@ -130,7 +135,8 @@ undeploy: ## Remove everything from the current cluster.
 # The tools, at the versions of hack/tools/go.mod.
 
 bin/controller-gen: PACKAGE = sigs.k8s.io/controller-tools/cmd/controller-gen
-bin/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+# golangci-lint with the API linter in it.
+bin/golangci-lint: PACKAGE = sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 bin/controller-gen bin/golangci-lint: hack/tools/go.mod hack/tools/go.sum
 	@echo "building $@ (once)" >&2
 	@cd hack/tools && GOGC=400 go build -p 4 -ldflags "-s -w" -o $(CURDIR)/$@ $(PACKAGE)

@@ -1,11 +1,13 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	coordination "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -45,8 +47,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Setup registers all controllers with a manager. The manager's cache must be
-// made with CacheOptions.
+// Setup registers all controllers with a manager, and that it is ready when its
+// caches are full. The manager's cache must be made with CacheOptions.
 func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -64,7 +66,11 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err != nil {
 		return fmt.Errorf("make the cache of routes: %w", err)
 	}
-	if err := mgr.Add(routes); err != nil {
+	if err := mgr.Add(startedFirst{routes}); err != nil {
+		return err
+	}
+	warmup := newWarmup(mgr.GetCache(), routes)
+	if err := errors.Join(mgr.Add(warmup), mgr.AddReadyzCheck("caches", warmup.check)); err != nil {
 		return err
 	}
 	catalog := NewCatalog(mgr.GetClient(), o.Presets)
@@ -115,10 +121,12 @@ func ClientOptions() client.Options {
 }
 
 // routeCacheOptions are for the cache of what the manager and the receivers own:
-// whole Secrets, but only routes, and only of the route namespace. Of these the
-// managed fields are kept, because they say who wrote what.
+// whole Secrets, but only routes, and only of the route namespace. They are told by
+// their type, which nobody can change, so that one whose labels somebody took is still
+// put right, or withdrawn. Of these the managed fields are kept, because they say who
+// wrote what.
 func routeCacheOptions(mgr ctrl.Manager, namespace string) cache.Options {
-	isRoute := labels.SelectorFromSet(labels.Set{route.LabelRoute: "true"})
+	isRoute := fields.OneTermEqualSelector("type", route.SecretType)
 	isReceiver := labels.SelectorFromSet(labels.Set{route.LabelReceiver: "true"})
 	return cache.Options{
 		HTTPClient:        mgr.GetHTTPClient(),
@@ -127,7 +135,7 @@ func routeCacheOptions(mgr ctrl.Manager, namespace string) cache.Options {
 		DefaultNamespaces: map[string]cache.Config{namespace: {}},
 		DefaultTransform:  cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Secret{}:      {Label: isRoute, Transform: func(object any) (any, error) { return object, nil }},
+			&corev1.Secret{}:      {Field: isRoute, Transform: func(object any) (any, error) { return object, nil }},
 			&coordination.Lease{}: {Label: isReceiver},
 		},
 	}

@@ -67,8 +67,8 @@ type WebhookEndpointReconciler struct {
 // +kubebuilder:rbac:groups=core,resources=configmaps,verbs=get;list;watch
 // +kubebuilder:rbac:groups=core,resources=secrets,verbs=get;list;watch
 // +kubebuilder:rbac:groups=core,resources=secrets,verbs=create;patch;delete,namespace=sallyport-system
-// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;watch;create;update;patch,namespace=sallyport-system
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch,namespace=sallyport-system
+// +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;watch;create;update,namespace=sallyport-system
+// +kubebuilder:rbac:groups=core,resources=events,verbs=create;patch,namespace=sallyport-system
 
 // Reconcile observes an endpoint, compiles it, publishes the result and says
 // what came of it.
@@ -104,7 +104,10 @@ func (r *WebhookEndpointReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		result: result, published: version != "", publishErr: publishErr, serving: serving,
 		use: receivers.keyUse(req.NamespacedName, result.Rotation),
 	})
-	return ctrl.Result{RequeueAfter: soonest(serving.recheck, result.Recheck, in.Now)}, errors.Join(publishErr, statusErr)
+	if err := errors.Join(publishErr, statusErr); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: soonest(serving.recheck, result.Recheck, in.Now)}, nil
 }
 
 // soonest is the wait until something changes without an event: after a while, or

@@ -92,12 +92,11 @@ func cursorOf(status v1alpha1.WebhookReplayStatus) cursor {
 func (r *WebhookReplayReconciler) handOver(ctx context.Context, replay *v1alpha1.WebhookReplay, endpoint *v1alpha1.WebhookEndpoint) (progress, error) {
 	done := progress{reason: v1alpha1.ReasonReplaying, cursor: cursorOf(replay.Status)}
 	tell := func(l store.DeadLetter) { r.Audit.Record(recordOf(l, replay, endpoint, r.Store.Now())) }
-	for began := r.Now(); !done.over && r.Now().Sub(began) < replaySlice; {
+	for began := r.Now(); !done.over && ctx.Err() == nil && r.Now().Sub(began) < replaySlice; {
 		query, more := nextQuery(replay, done)
 		if more {
-			err := r.handOverPage(ctx, query, &done, tell)
-			switch {
-			case ctx.Err() != nil:
+			switch err := r.handOverPage(ctx, query, &done, tell); {
+			case err != nil && ctx.Err() != nil:
 				return done, nil // this manager ends, and another goes on
 			case err != nil:
 				done.reason = v1alpha1.ReasonRedisUnavailable

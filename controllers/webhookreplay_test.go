@@ -33,7 +33,7 @@ var _ = Describe("A replay", func() {
 
 	It("hands dead letters over, and tells everybody", func() {
 		before := replayedTotal()
-		graves.die("orders", events(12)...)
+		graves.die("orders", someEvents(12)...)
 		graves.die("refunds", anEvent("of another endpoint"))
 		replay := aReplay("again", "orders")
 		create(replay)
@@ -87,18 +87,18 @@ var _ = Describe("A replay", func() {
 			Expect(graves.dead("orders")(Default)).To(ConsistOf(stay))
 		},
 		Entry("all, with nothing in it", nil, func(s *v1alpha1.ReplaySelector) {}),
-		Entry("since, inclusive", []string{"morning"}, since("2026-03-01T12:00:00Z")),
-		Entry("until, exclusive", []string{"refund", "evening"}, until("2026-03-01T12:01:00Z")),
-		Entry("types", []string{"refund"}, types("order.*")),
-		Entry("one of several types", []string{"morning", "noon"}, types("*.shipped", "refund.made")),
-		Entry("ids", []string{"morning", "evening"}, ids("noon", "refund", "nobody's")),
-		Entry("all of it together", []string{"morning", "refund", "evening"}, since("2026-03-01T12:00:00Z"), until("2026-03-01T13:00:00Z"), types("order.*"), ids("morning", "noon", "refund")),
+		Entry("since, inclusive", []string{"morning"}, receivedSince("2026-03-01T12:00:00Z")),
+		Entry("until, exclusive", []string{"refund", "evening"}, receivedUntil("2026-03-01T12:01:00Z")),
+		Entry("types", []string{"refund"}, ofTypes("order.*")),
+		Entry("one of several types", []string{"morning", "noon"}, ofTypes("*.shipped", "refund.made")),
+		Entry("ids", []string{"morning", "evening"}, withIDs("noon", "refund", "nobody's")),
+		Entry("all of it together", []string{"morning", "refund", "evening"}, receivedSince("2026-03-01T12:00:00Z"), receivedUntil("2026-03-01T13:00:00Z"), ofTypes("order.*"), withIDs("morning", "noon", "refund")),
 	)
 
 	It("stops at its limit", func() {
-		graves.die("orders", events(9)...)
+		graves.die("orders", someEvents(9)...)
 		for _, left := range []int{6, 3, 0} {
-			replay := aReplay(fmt.Sprintf("until-%d", left), "orders", limit(3))
+			replay := aReplay(fmt.Sprintf("until-%d", left), "orders", atMost(3))
 			create(replay)
 			Eventually(replayStatus(replay)).Should(Equal("True Replayed: 3 matched, 3 replayed, 0 failed"))
 			Expect(graves.dead("orders")(Default)).To(HaveLen(left))
@@ -129,21 +129,25 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("does not mean what dies after its start", func() {
-		graves.die("orders", events(3)...)
+		graves.die("orders", someEvents(500)...)
+		meanwhile := make([]*store.Event, 20)
+		for i := range meanwhile {
+			meanwhile[i] = anEvent(fmt.Sprintf("died meanwhile %d", i))
+		}
 		graves.meddle(nil, func(total int) {
-			if total == 3 {
+			if total == 1 {
 				defer GinkgoRecover() // the manager's goroutine runs this
-				graves.die("orders", anEvent("died meanwhile"))
+				graves.die("orders", meanwhile...)
 			}
 		})
-		replay := aReplay("again", "orders", limit(100))
+		replay := aReplay("again", "orders")
 		create(replay)
-		Eventually(replayStatus(replay)).Should(Equal("True Replayed: 3 matched, 3 replayed, 0 failed"))
-		Expect(graves.dead("orders")(Default)).To(ConsistOf("died meanwhile"))
+		Eventually(replayStatus(replay)).Should(Equal("True Replayed: 500 matched, 500 replayed, 0 failed"))
+		Expect(graves.dead("orders")(Default)).To(HaveLen(20))
 	})
 
 	It("waits for its endpoint", func() {
-		graves.die("late", events(2)...)
+		graves.die("late", someEvents(2)...)
 		replay := aReplay("again", "late")
 		create(replay)
 		Eventually(replayStatus(replay)).Should(Equal("False EndpointNotFound: 0 matched, 0 replayed, 0 failed"))
@@ -157,7 +161,7 @@ var _ = Describe("A replay", func() {
 	It("is left to the manager of its endpoint", func() {
 		foreign := anEndpoint("foreign", func(spec *v1alpha1.WebhookEndpointSpec) { spec.ClassName = "other" })
 		create(foreign)
-		graves.die("foreign", events(1)...)
+		graves.die("foreign", someEvents(1)...)
 		replay := aReplay("again", "foreign")
 		create(replay)
 		Consistently(func() []metav1.Condition { return now(replay).Status.Conditions }).Should(BeEmpty())
@@ -167,7 +171,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("says that the manager doesn't know Redis, and runs when it does", func() {
-		graves.die("orders", events(1)...)
+		graves.die("orders", someEvents(1)...)
 		manager.stop()
 		manager = startManager(func(o *controllers.Options) { o.DeadLetters = nil })
 		replay := aReplay("again", "orders")
@@ -181,7 +185,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("waits while Redis is away, and goes on", func() {
-		graves.die("orders", events(3)...)
+		graves.die("orders", someEvents(3)...)
 		graves.redis.Kill()
 		DeferCleanup(graves.redis.Restart)
 		replay := aReplay("again", "orders")
@@ -193,7 +197,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("goes on where it was when Redis goes in the middle", func() {
-		graves.die("orders", events(1000)...)
+		graves.die("orders", someEvents(1000)...)
 		var once atomic.Bool
 		graves.meddle(nil, func(total int) {
 			if total >= 300 && once.CompareAndSwap(false, true) {
@@ -213,7 +217,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("revives nothing twice when a manager dies before it could tell", func() {
-		graves.die("orders", events(5)...)
+		graves.die("orders", someEvents(5)...)
 		isStatus := changing(namespace + "/webhookreplays/again/status")
 		graves.meddle(nil, func(total int) {
 			if total == 5 {
@@ -235,7 +239,7 @@ var _ = Describe("A replay", func() {
 
 	DescribeTable("begins again when its cursor is spoilt",
 		func(cursor string) {
-			graves.die("late", events(3)...)
+			graves.die("late", someEvents(3)...)
 			replay := aReplay("again", "late")
 			create(replay)
 			Eventually(replayStatus(replay)).Should(HavePrefix("False EndpointNotFound"))
@@ -259,11 +263,11 @@ var _ = Describe("A replay", func() {
 		event := anEvent("one")
 		event.Endpoint, event.Provider, event.Method, event.ReceivedAt = namespace+"/routed", "till", "POST", time.Now()
 		Expect(graves.dieOne(event, "", "audit", "a route of former times")).To(Succeed())
-		replay := aReplay("two", "routed", ids("one"), limit(2))
+		replay := aReplay("two", "routed", withIDs("one"), atMost(2))
 		create(replay)
 		Eventually(replayStatus(replay)).Should(Equal("True Replayed: 2 matched, 2 replayed, 0 failed"))
 		Expect(graves.dead("routed")(Default)).To(ConsistOf("one"))
-		replay = aReplay("the-rest", "routed", ids("one"))
+		replay = aReplay("the-rest", "routed", withIDs("one"))
 		create(replay)
 		Eventually(replayStatus(replay)).Should(Equal("True Replayed: 1 matched, 1 replayed, 0 failed"))
 		var targets []string
@@ -274,7 +278,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("does not lose counts when somebody edits it meanwhile", func() {
-		graves.die("orders", events(5)...)
+		graves.die("orders", someEvents(5)...)
 		replay := aReplay("again", "orders")
 		graves.meddle(nil, func(total int) {
 			if total == 5 {
@@ -289,7 +293,7 @@ var _ = Describe("A replay", func() {
 
 	It("shows how far it has come with thousands, and yields to others", func() {
 		const many, slice = 5000, 1000
-		graves.die("orders", events(many)...)
+		graves.die("orders", someEvents(many)...)
 		graves.die("small", anEvent("one"))
 		create(anEndpoint("small"))
 		goOn, sliceOver := make(chan struct{}), atomic.Bool{}
@@ -323,7 +327,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("shares dead letters with another replay, and each is revived once", func() {
-		graves.die("orders", events(1000)...)
+		graves.die("orders", someEvents(1000)...)
 		replays := []*v1alpha1.WebhookReplay{aReplay("one", "orders"), aReplay("two", "orders")}
 		for _, replay := range replays {
 			create(replay)
@@ -343,7 +347,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("says that it was not the one to revive some", func() {
-		graves.die("orders", events(3)...)
+		graves.die("orders", someEvents(3)...)
 		graves.meddle(func(page store.DeadPage) {
 			defer GinkgoRecover() // the manager's goroutine runs this
 			Expect(graves.Store.Revive(ctx, page.Letters[0])).To(Succeed())
@@ -382,27 +386,27 @@ func eventsOf(replay *v1alpha1.WebhookReplay) func(Gomega) []string {
 	}
 }
 
-func since(when string) func(*v1alpha1.ReplaySelector) {
-	return func(s *v1alpha1.ReplaySelector) { s.Since = parsed(when) }
+func receivedSince(when string) func(*v1alpha1.ReplaySelector) {
+	return func(s *v1alpha1.ReplaySelector) { s.Since = timeOf(when) }
 }
 
-func until(when string) func(*v1alpha1.ReplaySelector) {
-	return func(s *v1alpha1.ReplaySelector) { s.Until = parsed(when) }
+func receivedUntil(when string) func(*v1alpha1.ReplaySelector) {
+	return func(s *v1alpha1.ReplaySelector) { s.Until = timeOf(when) }
 }
 
-func types(patterns ...string) func(*v1alpha1.ReplaySelector) {
+func ofTypes(patterns ...string) func(*v1alpha1.ReplaySelector) {
 	return func(s *v1alpha1.ReplaySelector) { s.Types = patterns }
 }
 
-func ids(ids ...string) func(*v1alpha1.ReplaySelector) {
+func withIDs(ids ...string) func(*v1alpha1.ReplaySelector) {
 	return func(s *v1alpha1.ReplaySelector) { s.EventIDs = ids }
 }
 
-func limit(n int64) func(*v1alpha1.ReplaySelector) {
+func atMost(n int64) func(*v1alpha1.ReplaySelector) {
 	return func(s *v1alpha1.ReplaySelector) { s.Limit = &n }
 }
 
-func parsed(when string) *metav1.Time {
+func timeOf(when string) *metav1.Time {
 	at, err := time.Parse(time.RFC3339, when)
 	if err != nil {
 		panic(err)

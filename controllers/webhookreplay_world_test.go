@@ -24,7 +24,7 @@ import (
 type graveyard struct {
 	*store.Store
 	redis   *redistest.Server
-	records records
+	records auditRecords
 
 	mu          sync.Mutex
 	revived     map[string]int // by endpoint and event id
@@ -161,8 +161,8 @@ func receivedAt(when time.Time) func(*store.Event) {
 	return func(e *store.Event) { e.ReceivedAt = when }
 }
 
-// events are so many, "0", "1", and so on.
-func events(n int) []*store.Event {
+// someEvents are so many, "0", "1", and so on.
+func someEvents(n int) []*store.Event {
 	all := make([]*store.Event, n)
 	for i := range all {
 		all[i] = anEvent(fmt.Sprint(i))
@@ -170,21 +170,21 @@ func events(n int) []*store.Event {
 	return all
 }
 
-// records is an audit.Sink.
-type records struct {
+// auditRecords is an audit.Sink.
+type auditRecords struct {
 	mu  sync.Mutex
 	all []audit.Record
 }
 
 // Record implements audit.Sink.
-func (r *records) Record(record audit.Record) {
+func (r *auditRecords) Record(record audit.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.all = append(r.all, record)
 }
 
 // of returns the records of an endpoint of the spec's namespace.
-func (r *records) of(endpoint string) []audit.Record {
+func (r *auditRecords) of(endpoint string) []audit.Record {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var found []audit.Record

@@ -23,6 +23,7 @@ import (
 
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
@@ -54,7 +55,7 @@ func startReceiver(t *testing.T, redisURL, target string) *running {
 	g.receiver, err = assemble(Options{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", RedisURL: redisURL, RouteNamespace: namespace, ClusterDomain: "cluster.local",
 		ConnectTo: map[string]string{"billing/billing-api:8080": target}, ShutdownGrace: 20 * time.Second, Identity: "receiver-1",
-		Kubernetes: apiConfig(t), AuditLog: g.audit, Log: slog.New(slog.DiscardHandler),
+		Kubernetes: apiConfig(t), AuditLog: g.audit, JournalRecords: 100, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -169,10 +170,29 @@ func TestReceiverTakesStoresAndDelivers(t *testing.T) {
 	if outcomes[audit.Accepted] != 1 || outcomes[audit.Duplicate] != 1 || outcomes[audit.Delivered] != 1 {
 		t.Errorf("the audit log has %v", outcomes)
 	}
+	wantJournal(t, redis, 3)
 	for e := range g.leases {
 		if e.Type == watch.Deleted {
 			return
 		}
+	}
+}
+
+// wantJournal wants so many records in Redis, where they are when the receiver has ended.
+func wantJournal(t *testing.T, redis *redistest.Server, want int) {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{URL: redis.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	records, err := s.Journal(t.Context(), "billing/stripe", 100)
+	if err != nil || len(records) != want {
+		t.Errorf("%d records are kept, %v, want %d", len(records), err, want)
+	}
+	traffic, err := s.Traffic(t.Context(), []string{"billing/stripe"})
+	if got := traffic["billing/stripe"]; err != nil || got.LastReceived.IsZero() || got.LastDelivered.IsZero() {
+		t.Errorf("the traffic is %+v, %v", got, err)
 	}
 }
 

@@ -30,7 +30,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]{0,53}[a-z0-9])?$')",message="metadata.name must start with a letter, consist of lower case letters, digits and '-', and have at most 55 characters: a Service called <name>-webhook is made for it"
 type WebhookEndpoint struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object metadata.
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
@@ -139,7 +139,6 @@ type SecretKeyReference struct {
 	// key is the entry of the Secret's data; "secret" by default.
 	// +optional
 	// +default="secret"
-	// +kubebuilder:default="secret"
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="secretRef.key must be an entry of a Secret: letters, digits, '-', '_' and '.'"
 	Key string `json:"key,omitempty"`
@@ -169,7 +168,6 @@ type SecretRotationSpec struct {
 	// previous secret is still valid: it counts from the change of the Secret.
 	// +optional
 	// +default="24h"
-	// +kubebuilder:default="24h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('0s') && duration(self) <= duration('720h')",message="secretRotation.grace must be a duration from 0s to 720h, for example 24h"
@@ -248,7 +246,6 @@ type ServiceTarget struct {
 	// path of the request to the Service, for example /webhooks; / by default.
 	// +optional
 	// +default="/"
-	// +kubebuilder:default="/"
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:XValidation:rule="self.matches('^/[A-Za-z0-9._~!$&()*+,;=:@%/-]*$')",message="target.service.path must start with '/' and hold no query, fragment or space"
 	Path string `json:"path,omitempty"`
@@ -256,7 +253,6 @@ type ServiceTarget struct {
 	// must be of <service>.<namespace>.svc.
 	// +optional
 	// +default="http"
-	// +kubebuilder:default=http
 	// +kubebuilder:validation:Enum=http;https
 	Scheme string `json:"scheme,omitempty"`
 	// caRef names the ConfigMap, in the namespace of the endpoint, with the certificates
@@ -276,7 +272,6 @@ type ConfigMapKeyReference struct {
 	// key is the entry of the ConfigMap's data; "ca.crt" by default.
 	// +optional
 	// +default="ca.crt"
-	// +kubebuilder:default="ca.crt"
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[-._a-zA-Z0-9]+$')",message="caRef.key must be an entry of a ConfigMap: letters, digits, '-', '_' and '.'"
 	Key string `json:"key,omitempty"`
@@ -306,13 +301,11 @@ type DeliverySpec struct {
 	// sender's own repetition counts.
 	// +optional
 	// +default="Async"
-	// +kubebuilder:default=Async
 	Mode DeliveryMode `json:"mode,omitempty"`
 	// timeout of one attempt, from 100ms to 5m; 10s by default. In mode Sync at most
 	// 30s; set it below the time for which the sender waits, 3 seconds for many.
 	// +optional
 	// +default="10s"
-	// +kubebuilder:default="10s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('5m')",message="delivery.timeout must be a duration from 100ms to 5m, for example 10s"
@@ -321,7 +314,6 @@ type DeliverySpec struct {
 	// 1000; 32 by default.
 	// +optional
 	// +default=32
-	// +kubebuilder:default=32
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
 	MaxInFlight *int32 `json:"maxInFlight,omitempty"`
@@ -341,7 +333,6 @@ type RetrySpec struct {
 	// the last one, the event is a dead letter.
 	// +optional
 	// +default=12
-	// +kubebuilder:default=12
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	MaxAttempts *int32 `json:"maxAttempts,omitempty"`
@@ -349,7 +340,6 @@ type RetrySpec struct {
 	// further one. From 100ms to 1h; 1s by default.
 	// +optional
 	// +default="1s"
-	// +kubebuilder:default="1s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('1h')",message="delivery.retry.minBackoff must be a duration from 100ms to 1h, for example 1s"
@@ -357,7 +347,6 @@ type RetrySpec struct {
 	// maxBackoff bounds every wait. From 100ms to 24h; 1h by default.
 	// +optional
 	// +default="1h"
-	// +kubebuilder:default="1h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('100ms') && duration(self) <= duration('24h')",message="delivery.retry.maxBackoff must be a duration from 100ms to 24h, for example 1h"
@@ -366,7 +355,6 @@ type RetrySpec struct {
 	// whatever attempts are left. From 1m to 720h; 72h by default.
 	// +optional
 	// +default="72h"
-	// +kubebuilder:default="72h"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="delivery.retry.maxAge must be a duration from 1m to 720h, for example 72h"
@@ -404,7 +392,6 @@ type DeduplicationSpec struct {
 	// too. Off: never.
 	// +optional
 	// +default="Auto"
-	// +kubebuilder:default=Auto
 	ReplayProtection ReplayProtection `json:"replayProtection,omitempty"`
 }
 
@@ -453,6 +440,7 @@ type WebhookEndpointStatus struct {
 	// url is what to enter at the provider: only a path while the manager was not
 	// told its public URL, and nothing while the path belongs to another endpoint.
 	// +optional
+	// +kubebuilder:validation:MaxLength=4096
 	URL string `json:"url,omitempty"`
 	// secretRotation says how far the change to a new secret has come. It is there
 	// from the change of the Secret until the previous secret is no longer valid.
@@ -462,9 +450,9 @@ type WebhookEndpointStatus struct {
 	// only if it has changed; kubectl hooks stats has it as it is now.
 	// +optional
 	Traffic *TrafficStatus `json:"traffic,omitempty"`
-	// conditions: Accepted (the spec is valid and has its path), ResolvedRefs
+	// conditions are Accepted (the spec is valid and has its path), ResolvedRefs
 	// (provider, secret and target exist and fit), Programmed (every live receiver
-	// serves this generation), Ready (all of it). Degraded is there while something
+	// serves this generation) and Ready (all of it). Degraded is there while something
 	// needs a look although the endpoint is ready: signatures fail in a row, or there
 	// are dead letters. Stalled is there while the endpoint can't become ready before
 	// somebody changes something.

@@ -21,7 +21,7 @@ import (
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",message="metadata.name must consist of lower case letters, digits and '-', and have at most 63 characters"
 type WebhookProvider struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object metadata.
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
@@ -321,11 +321,11 @@ type ProviderParameter struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	Description string `json:"description"`
-	// required: without it, an endpoint can't serve.
+	// required parameters must be given: without them, an endpoint can't serve.
 	// +optional
 	Required bool `json:"required,omitempty"`
-	// sensitive: the value is a secret. It is read from the entry of this name in the
-	// endpoint's Secret, not from the endpoint.
+	// sensitive parameters are secrets. Their value is read from the entry of this name
+	// in the endpoint's Secret, not from the endpoint.
 	// +optional
 	Sensitive bool `json:"sensitive,omitempty"`
 }
@@ -489,8 +489,8 @@ type Handshake struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=4
 	Match []RequestCondition `json:"match,omitempty"`
-	// unsigned: the sender does not sign the handshake. Otherwise it is verified like
-	// an event before it is looked at.
+	// unsigned handshakes are those that the sender does not sign. Others are verified
+	// like an event before they are looked at.
 	// +optional
 	Unsigned bool `json:"unsigned,omitempty"`
 	// guard must hold, too; otherwise the handshake is refused.
@@ -515,7 +515,6 @@ type HandshakeAnswer struct {
 	// status of the answer; 200 by default.
 	// +optional
 	// +default=200
-	// +kubebuilder:default=200
 	// +kubebuilder:validation:Minimum=200
 	// +kubebuilder:validation:Maximum=299
 	Status int32 `json:"status,omitempty"`
@@ -637,7 +636,7 @@ type SignatureFormat struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	From []RequestLocation `json:"from"`
-	// repeated: the header may occur several times, with one signature each.
+	// repeated headers may occur several times, with one signature each.
 	// Otherwise a header that occurs twice is refused.
 	// +optional
 	Repeated bool `json:"repeated,omitempty"`
@@ -646,7 +645,7 @@ type SignatureFormat struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	Prefix string `json:"prefix,omitempty"`
-	// prefixOptional: the prefix may be missing.
+	// prefixOptional says that the prefix may be missing.
 	// +optional
 	PrefixOptional bool `json:"prefixOptional,omitempty"`
 	// list is several signatures in one value, as in "v1,aaa v1,bbb".
@@ -766,10 +765,11 @@ type BodyDigest struct {
 	// encoding is how it is written.
 	// +required
 	Encoding SignatureEncoding `json:"encoding"`
-	// optional: the digest may be missing; if it is there, it must be right.
+	// optional digests may be missing; if one is there, it must be right.
 	// +optional
 	Optional bool `json:"optional,omitempty"`
-	// absentWhenEmpty: the digest may be missing if, and only if, the body is empty.
+	// absentWhenEmpty says that the digest may be missing if, and only if, the body is
+	// empty.
 	// +optional
 	AbsentWhenEmpty bool `json:"absentWhenEmpty,omitempty"`
 }
@@ -803,8 +803,8 @@ type ProviderDeduplication struct {
 	// +kubebuilder:validation:MaxLength=32
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1m') && duration(self) <= duration('720h')",message="deduplication.window must be a duration from 1m to 720h, for example 72h"
 	Window *metav1.Duration `json:"window,omitempty"`
-	// signedContentUnique: no two events have the same signed content, so a content
-	// that comes again under another event id is a replay. Endpoints with
+	// signedContentUnique says that no two events have the same signed content, so a
+	// content that comes again under another event id is a replay. Endpoints with
 	// replayProtection Auto then refuse it.
 	// +optional
 	SignedContentUnique bool `json:"signedContentUnique,omitempty"`
@@ -906,7 +906,6 @@ type ExampleRequest struct {
 	// method of the request.
 	// +optional
 	// +default="POST"
-	// +kubebuilder:default="POST"
 	// +kubebuilder:validation:Enum=GET;HEAD;POST;OPTIONS
 	Method string `json:"method,omitempty"`
 	// url is the public URL, with the query.
@@ -984,7 +983,8 @@ type ExpectedHandshake struct {
 	// status of the answer; 200 by default.
 	// +optional
 	// +default=200
-	// +kubebuilder:default=200
+	// +kubebuilder:validation:Minimum=200
+	// +kubebuilder:validation:Maximum=299
 	Status int32 `json:"status,omitempty"`
 	// headers that the answer must have.
 	// +optional
@@ -1008,7 +1008,7 @@ type WebhookProviderStatus struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// conditions: Verified (every example comes out as stated).
+	// conditions are Verified: every example comes out as stated.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge

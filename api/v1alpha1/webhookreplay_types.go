@@ -19,7 +19,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type WebhookReplay struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object metadata.
+	// metadata is the standard object metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
@@ -29,7 +29,7 @@ type WebhookReplay struct {
 	// status is how far it has come. Until the manager has seen the replay, its
 	// observedGeneration is -1, so that kstatus does not take it for complete.
 	// +optional
-	// +kubebuilder:default={"observedGeneration":-1}
+	// +default={"observedGeneration":-1}
 	Status WebhookReplayStatus `json:"status,omitzero"`
 }
 
@@ -42,7 +42,7 @@ type WebhookReplaySpec struct {
 	EndpointRef EndpointReference `json:"endpointRef"`
 	// selector says which events are meant; without it, all dead letters of the
 	// endpoint. What becomes a dead letter after the replay has started is not meant, so
-	// that nothing is delivered again twice.
+	// that one replay delivers nothing twice.
 	// +optional
 	Selector *ReplaySelector `json:"selector,omitempty"`
 }
@@ -60,7 +60,7 @@ type EndpointReference struct {
 // +kubebuilder:validation:Enum=DeadLettered
 type ReplayState string
 
-// ReplayDeadLettered: deliveries that were given up. What was delivered is not kept,
+// ReplayDeadLettered is for deliveries that were given up. What was delivered is not kept,
 // and what waits is delivered anyway.
 const ReplayDeadLettered ReplayState = "DeadLettered"
 
@@ -71,13 +71,11 @@ type ReplaySelector struct {
 	// state of the deliveries: DeadLettered, the only one there is.
 	// +optional
 	// +default="DeadLettered"
-	// +kubebuilder:default=DeadLettered
 	State ReplayState `json:"state,omitempty"`
-	// since and until bound when the event was received: at or after since, before
-	// until.
+	// since bounds when the event was received: at or after it.
 	// +optional
 	Since *metav1.Time `json:"since,omitempty"`
-	// until: see since.
+	// until bounds when the event was received: before it.
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
 	// types are patterns of the event type, of which one must fit. A "*" stands for any
@@ -98,8 +96,8 @@ type ReplaySelector struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=512
 	EventIDs []string `json:"eventIDs,omitempty"`
-	// limit is the most deliveries to make again; no limit by default. The oldest dead
-	// letters don't necessarily come first.
+	// limit is the most deliveries to make again; no limit by default. Which come
+	// first is not said.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	Limit *int64 `json:"limit,omitempty"`
@@ -130,9 +128,10 @@ type WebhookReplayStatus struct {
 	Failed int64 `json:"failed"`
 	// cursor is where an interrupted replay goes on; it means nothing to others.
 	// +optional
+	// +kubebuilder:validation:MaxLength=1024
 	Cursor string `json:"cursor,omitempty"`
-	// conditions: Complete (all that was meant is handed over), Reconciling (it is
-	// not over yet), Stalled (it can't go on until somebody does something).
+	// conditions are Complete (all that was meant is handed over), Reconciling (it is
+	// not over yet) and Stalled (it can't go on until somebody does something).
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge

@@ -18,17 +18,18 @@ import (
 
 // options are the flags, checked.
 type options struct {
-	settings       compile.Settings
-	className      string
-	namespaces     []string // empty: all
-	quota          compile.Quota
-	routeNamespace string
-	redis          store.Options // without a URL: there is no Redis to work with
-	leaderElect    bool
-	metricsAddress string
-	healthAddress  string
-	kubeconfig     string
-	logLevel       *slog.LevelVar
+	settings         compile.Settings
+	className        string
+	namespaces       []string // empty: all
+	quota            compile.Quota
+	routeNamespace   string
+	redis            store.Options // without a URL: there is no Redis to work with
+	leaderElect      bool
+	metricsAddress   string
+	healthAddress    string
+	eventsAPIAddress string
+	kubeconfig       string
+	logLevel         *slog.LevelVar
 }
 
 func parseFlags(env cli.Env) (options, error) {
@@ -47,8 +48,9 @@ func parseFlags(env cli.Env) (options, error) {
 	leaderElect := flags.Bool("leader-elect", false, "work only while holding the manager's Lease, so that several managers can stand by")
 	metricsAddress := flags.String("metrics-bind-address", ":8080", "`address` of the metrics; 0 turns them off")
 	healthAddress := flags.String("health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
+	eventsAPIAddress := flags.String("events-api-bind-address", ":8443", "`address` of the API to events, for the API server only; 0 turns it off")
 	var redis store.Options
-	flags.Redis(&redis.URL, &redis.TLS, "; without it, dead letters can't be replayed")
+	flags.Redis(&redis.URL, &redis.TLS, "; without it, dead letters can't be replayed, and there is no API to events")
 	routeNamespace, kubeconfig, logLevel := flags.RouteNamespace(), flags.Kubeconfig(), flags.LogLevel()
 	if err := flags.Read(); err != nil {
 		return options{}, err
@@ -71,23 +73,26 @@ func parseFlags(env cli.Env) (options, error) {
 	if err != nil {
 		return options{}, err
 	}
-	for name, address := range map[string]string{"metrics-bind-address": *metricsAddress, "health-probe-bind-address": *healthAddress} {
+	for name, address := range map[string]string{
+		"metrics-bind-address": *metricsAddress, "health-probe-bind-address": *healthAddress, "events-api-bind-address": *eventsAPIAddress,
+	} {
 		if err := checkAddress(name, address); err != nil {
 			return options{}, err
 		}
 	}
 	return options{
-		settings:       compile.Settings{PublicURL: base, ReceiverHost: host, AllowExternalName: *allowExternalName},
-		className:      *className,
-		namespaces:     namespaces,
-		quota:          *quota,
-		routeNamespace: *routeNamespace,
-		redis:          redis,
-		leaderElect:    *leaderElect,
-		metricsAddress: *metricsAddress,
-		healthAddress:  *healthAddress,
-		kubeconfig:     *kubeconfig,
-		logLevel:       logLevel,
+		settings:         compile.Settings{PublicURL: base, ReceiverHost: host, AllowExternalName: *allowExternalName},
+		className:        *className,
+		namespaces:       namespaces,
+		quota:            *quota,
+		routeNamespace:   *routeNamespace,
+		redis:            redis,
+		leaderElect:      *leaderElect,
+		metricsAddress:   *metricsAddress,
+		healthAddress:    *healthAddress,
+		eventsAPIAddress: *eventsAPIAddress,
+		kubeconfig:       *kubeconfig,
+		logLevel:         logLevel,
 	}, nil
 }
 
@@ -139,8 +144,11 @@ func serviceHost(service, namespace, domain string) (string, error) {
 	return fmt.Sprintf("%s.%s.svc.%s", name, namespace, strings.Trim(domain, ".")), nil
 }
 
+// turnedOff is what addresses are of servers that are not wanted.
+const turnedOff = "0"
+
 func checkAddress(flag, address string) error {
-	if address == "0" {
+	if address == turnedOff {
 		return nil
 	}
 	if _, _, err := net.SplitHostPort(address); err != nil {

@@ -70,6 +70,7 @@ func TestFlagsThatAreWrong(t *testing.T) {
 		"URL with a query":   {[]string{"--route-namespace=a", "--public-url=https://h/?a=b"}, "is not scheme and host"},
 		"service":            {[]string{"--route-namespace=a", "--receiver-service=a/b/c"}, "--receiver-service=a/b/c is not a Service"},
 		"address":            {[]string{"--route-namespace=a", "--metrics-bind-address=8080"}, "--metrics-bind-address=8080 is not an address"},
+		"address of events":  {[]string{"--route-namespace=a", "--events-api-bind-address=8443"}, "--events-api-bind-address=8443 is not an address"},
 		"not a Redis URL":    {[]string{"--route-namespace=a", "--redis-url=http://u:hunter2@h"}, "--redis-url must be a URL"},
 		"half a Redis":       {[]string{"--route-namespace=a", "--redis-ca-file=ca"}, "--redis-url must be a URL"},
 		"level":              {[]string{"--route-namespace=a", "--log-level=loud"}, `"loud" is no level`},

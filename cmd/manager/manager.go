@@ -63,8 +63,8 @@ func newManager(o options, config *rest.Config, events *events, logger *slog.Log
 	if err := controllers.Setup(mgr, setup); err != nil {
 		return nil, err
 	}
-	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+	if err := serveEvents(mgr, o, events); err != nil {
 		return nil, err
 	}
-	return mgr, mgr.AddReadyzCheck("ping", healthz.Ping)
+	return mgr, mgr.AddHealthzCheck("ping", healthz.Ping)
 }

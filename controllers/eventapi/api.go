@@ -25,6 +25,10 @@ type Options struct {
 	Store Store
 	// Endpoints has the WebhookEndpoints: the manager's cache.
 	Endpoints client.Reader
+	// Namespaces are those whose endpoints are known; none: all.
+	Namespaces []string
+	// ClassName is spec.className of the endpoints whose events Store has.
+	ClassName string
 	// Audit takes a record of each dead letter that is purged.
 	Audit audit.Sink
 	// Log gets what users can do nothing about.

@@ -31,15 +31,18 @@ func refOf(endpoint string) ref {
 // endpoints lists those of a namespace, or of all if it is empty, in the order of
 // their names. They belong to the cache and are not to be changed.
 func (a *api) endpoints(ctx context.Context, namespace string) ([]v1alpha1.WebhookEndpoint, error) {
+	if namespace != "" && len(a.Namespaces) > 0 && !slices.Contains(a.Namespaces, namespace) {
+		return nil, nil // there are none that this manager serves
+	}
 	var list v1alpha1.WebhookEndpointList
 	if err := a.Endpoints.List(ctx, &list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, apierrors.NewServiceUnavailable("the endpoints are not known yet: try again in a moment")
 	}
-	if len(list.Items) > maxEndpoints {
+	sorted := slices.DeleteFunc(slices.Clone(list.Items), func(e v1alpha1.WebhookEndpoint) bool { return e.Spec.ClassName != a.ClassName })
+	if len(sorted) > maxEndpoints {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf(
-			"there are %d endpoints, and at most %d can be asked about at a time: ask for one namespace, or for one endpoint by a field selector", len(list.Items), maxEndpoints))
+			"there are %d endpoints, and at most %d can be asked about at a time: ask for one namespace, or for one endpoint by a field selector", len(sorted), maxEndpoints))
 	}
-	sorted := slices.Clone(list.Items)
 	slices.SortFunc(sorted, func(a, b v1alpha1.WebhookEndpoint) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)
 	})

@@ -3,8 +3,10 @@ package eventapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -58,15 +60,15 @@ func newHandler(o Options, authn authenticator.Request, authz authorizer, closin
 	}
 	const events, records, queues = eventsv1alpha1.ResourceWebhookEvents, eventsv1alpha1.ResourceWebhookRecords, eventsv1alpha1.ResourceWebhookQueues
 	h.operation = map[operationKey]operation{
-		{events, "", "get"}:              h.api.getEvent,
-		{events, "", "list"}:             h.api.listEvents,
-		{events, "", "delete"}:           h.api.deleteEvent,
-		{events, "", "deletecollection"}: h.api.deleteEvents,
+		{events, "", "get"}:                                h.api.getEvent,
+		{events, "", "list"}:                               h.api.listEvents,
+		{events, "", "delete"}:                             h.api.deleteEvent,
+		{events, "", "deletecollection"}:                   h.api.deleteEvents,
 		{events, eventsv1alpha1.SubresourcePayload, "get"}: h.api.getPayload,
-		{records, "", "list"}:  h.api.listRecords,
-		{records, "", "watch"}: nil, // it has no one answer, see watch
-		{queues, "", "get"}:    h.api.getQueue,
-		{queues, "", "list"}:   h.api.listQueues,
+		{records, "", "list"}:                              h.api.listRecords,
+		{records, "", "watch"}:                             nil, // it has no one answer, see watch
+		{queues, "", "get"}:                                h.api.getQueue,
+		{queues, "", "list"}:                               h.api.listQueues,
 	}
 	return h
 }
@@ -78,6 +80,7 @@ var requestInfos = request.RequestInfoFactory{APIPrefixes: sets.NewString("apis"
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
 	answer := &answer{ResponseWriter: w, control: http.NewResponseController(w)}
+	defer h.recoverPanic(answer, r)
 	info, err := requestInfos.NewRequestInfo(r)
 	if err != nil {
 		err = apierrors.NewBadRequest("the path is none of this API")
@@ -199,7 +202,7 @@ func (h *handler) serveWatch(w *answer, r *http.Request, q *query) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	go func() {
 		select {
@@ -209,7 +212,7 @@ func (h *handler) serveWatch(w *answer, r *http.Request, q *query) error {
 		}
 	}()
 	begin := func() error { return w.begin(f) }
-	return h.api.watchRecords(ctx, q, begin, func(kind watch.EventType, object runtime.Object) error {
+	return h.api.watchRecords(ctx, q, timeout, begin, func(kind watch.EventType, object runtime.Object) error {
 		if f.table && kind != watch.Error {
 			object = tableOf(object, time.Now(), include)
 		}
@@ -266,6 +269,19 @@ func (h *handler) answerError(w *answer, r *http.Request, err error) {
 	if err := w.write(f, int(status.Code), status); err != nil {
 		h.api.Log.V(1).Info("Could not write an answer of the events API", "path", r.URL.Path, "error", err.Error())
 	}
+}
+
+// recoverPanic has a mistake of ours end one request, and be heard of.
+func (h *handler) recoverPanic(w *answer, r *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	h.api.Log.Error(fmt.Errorf("panic: %v", p), "A request of the events API panicked", "path", r.URL.Path, "stack", string(debug.Stack()))
+	if w.status != 0 {
+		panic(http.ErrAbortHandler) // the answer has begun, and must not look complete
+	}
+	h.answerError(w, r, apierrors.NewInternalError(errors.New("see the log of the manager")))
 }
 
 // answer writes to a client who has only so long to read.

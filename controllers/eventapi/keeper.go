@@ -35,7 +35,7 @@ const caOwner = client.FieldOwner("sallyport-manager-events-api")
 
 // The time between two looks at Secret and APIService, and after an error.
 const (
-	keepInterval  = 30 * time.Second
+	keepInterval  = 10 * time.Second
 	retryInterval = 3 * time.Second
 )
 

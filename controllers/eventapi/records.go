@@ -91,8 +91,11 @@ func newest(ends map[string]string) (ms uint64) {
 // version is the resourceVersion of what was written up to a millisecond.
 func version(ms uint64) string { return strconv.FormatUint(ms, 10) }
 
+// oldestFirst is the order in which records were written. Receivers write many at a
+// time; of these, it is the order in which things happened.
 func oldestFirst(a, b entry) int {
-	return cmp.Or(cmp.Compare(millis(a.id), millis(b.id)), cmp.Compare(a.endpoint.String(), b.endpoint.String()), compareIDs(a.id, b.id))
+	return cmp.Or(cmp.Compare(millis(a.id), millis(b.id)), a.record.Time.Compare(b.record.Time),
+		cmp.Compare(a.endpoint.String(), b.endpoint.String()), compareIDs(a.id, b.id))
 }
 
 // compareIDs compares ids of one millisecond: a longer number is a greater one.

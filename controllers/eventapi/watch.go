@@ -2,6 +2,7 @@ package eventapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -36,9 +37,10 @@ type watcher struct {
 	after     map[string]string // by endpoint: the id of the last record that was seen
 }
 
-// watchRecords sends records as they come, until ctx ends. An error before begin is an
-// answer; one after it is sent as the last frame.
-func (a *api) watchRecords(ctx context.Context, q *query, begin func() error, send func(watch.EventType, runtime.Object) error) error {
+// watchRecords sends records as they come, for so long or until ctx ends. An error
+// before begin is an answer; one after it is sent as the last frame.
+func (a *api) watchRecords(ctx context.Context, q *query, long time.Duration, begin func() error, send func(watch.EventType, runtime.Object) error) error {
+	end := time.Now().Add(long)
 	w, err := a.newWatcher(ctx, q)
 	if err != nil {
 		return err
@@ -47,7 +49,11 @@ func (a *api) watchRecords(ctx context.Context, q *query, begin func() error, se
 		return err
 	}
 	for {
-		entries, err := w.next(ctx)
+		left := time.Until(end)
+		if left <= 0 {
+			return nil
+		}
+		entries, err := w.next(ctx, min(left, followWait))
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -95,7 +101,7 @@ func (a *api) newWatcher(ctx context.Context, q *query) (*watcher, error) {
 }
 
 // next waits for records, and returns none after a while. Endpoints may come and go.
-func (w *watcher) next(ctx context.Context) ([]entry, error) {
+func (w *watcher) next(ctx context.Context, wait time.Duration) ([]entry, error) {
 	refs, err := w.refs(ctx, w.namespace, w.wanted.selector[fieldRecordEndpoint])
 	if err != nil {
 		return nil, err
@@ -106,7 +112,7 @@ func (w *watcher) next(ctx context.Context) ([]entry, error) {
 			w.after[endpoint] = endOf(w.since)
 		}
 	}
-	found, err := w.Store.FollowJournal(ctx, all, w.after, followWait)
+	found, err := w.Store.FollowJournal(ctx, all, w.after, wait)
 	if err != nil {
 		return nil, storeError(ctx, err)
 	}
@@ -133,7 +139,8 @@ func (w *watcher) take(endpoint string, kept []store.JournalRecord) []entry {
 // statusOfError is how an error is told within a watch.
 func statusOfError(err error) *metav1.Status {
 	status := apierrors.NewInternalError(errInternal).Status()
-	if known, ok := err.(apierrors.APIStatus); ok { //nolint:errorlint // what is to be told is never wrapped
+	var known apierrors.APIStatus
+	if errors.As(err, &known) {
 		status = known.Status()
 	}
 	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}

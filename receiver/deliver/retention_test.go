@@ -104,14 +104,14 @@ func TestEachDeadLetterExpiresOnce(t *testing.T) {
 	w.wantStored(0, 0)
 }
 
-// failingLog is a log that is away at first.
-type failingLog struct {
+// absentLog is a log that is away at first.
+type absentLog struct {
 	Log
 	mu       sync.Mutex
 	failures int
 }
 
-func (l *failingLog) Recount(ctx context.Context) (store.Recounted, error) {
+func (l *absentLog) Recount(ctx context.Context) (store.Recounted, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failures > 0 {
@@ -125,7 +125,7 @@ func TestRetentionOutlivesErrorsAndEndsWithItsContext(t *testing.T) {
 	w := newWorld(t)
 	w.died("team/orders", "1")
 	w.advance(testRetention + time.Second)
-	d := w.retains(&failingLog{Log: w.store, failures: 3})
+	d := w.retains(&absentLog{Log: w.store, failures: 3})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {

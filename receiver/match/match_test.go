@@ -47,6 +47,21 @@ func jsonEvent(body string) *Event {
 	}
 }
 
+func TestTypes(t *testing.T) {
+	types, err := ParseTypes([]string{"push", "invoice.*"})
+	if err != nil || !types.Match("push") || !types.Match("invoice.paid") || types.Match("pull") || types.Match("") {
+		t.Errorf("%v, %v matches what it should not, or not what it should", types, err)
+	}
+	if all, err := ParseTypes(nil); err != nil || !all.Match("push") || !all.Match("") {
+		t.Errorf("no patterns: %v, want that all types fit", err)
+	}
+	for _, wrong := range [][]string{{"push", ""}, make([]string, maxTypes+1), {strings.Repeat("x", maxPattern+1)}} {
+		if _, err := ParseTypes(wrong); err == nil || !strings.Contains(err.Error(), "types") {
+			t.Errorf("%d patterns: got %v", len(wrong), err)
+		}
+	}
+}
+
 func TestExpressions(t *testing.T) {
 	form := &Event{Type: "sms", Body: []byte("To=%2B49&Body=hello&To=2"), Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}}}
 	for _, test := range []struct {

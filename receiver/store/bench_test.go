@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -86,6 +87,69 @@ func BenchmarkLife(b *testing.B) {
 		}
 		return s.Delivered(context.Background(), leases[0])
 	})
+}
+
+// BenchmarkMemory reports the bytes that Redis needs for an event in each state, of
+// 1,000 endpoints, on top of the bytes of its record. Delivered are events that are
+// remembered, with their content or without.
+func BenchmarkMemory(b *testing.B) {
+	server := redistest.Start(b)
+	s := openStore(b, server, nil)
+	ctx := context.Background()
+	used := func() int64 {
+		n, err := strconv.ParseInt(server.Info("memory", "used_memory"), 10, 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return n
+	}
+	content := AcceptOptions{Window: time.Hour, Lease: time.Hour, Content: &[32]byte{}}
+	plain := AcceptOptions{Window: time.Hour, Lease: time.Hour}
+	for _, state := range []struct {
+		name  string
+		o     AcceptOptions
+		reach func(*Event, Lease) error
+		keeps bool // the record
+	}{
+		{"pending", plain, func(*Event, Lease) error { return nil }, true},
+		{"retrying", plain, func(_ *Event, l Lease) error {
+			return s.Retry(ctx, l, s.Now(), Failure{Attempts: 1, Error: "answered 500"})
+		}, true},
+		{"held", plain, func(e *Event, l Lease) error { return s.Park(ctx, l, e.Endpoint, e.ReceivedAt) }, true},
+		{"dead", plain, func(_ *Event, l Lease) error { return s.Dead(ctx, l, Failure{Attempts: 12, Error: "answered 500"}) }, true},
+		{"delivered", plain, func(_ *Event, l Lease) error { return s.Delivered(ctx, l) }, false},
+		{"deliveredWithContent", content, func(_ *Event, l Lease) error { return s.Delivered(ctx, l) }, false},
+	} {
+		b.Run(state.name, func(b *testing.B) {
+			one := func(i int64) error {
+				e := sampleEvent("team/endpoint-"+strconv.FormatInt(i%1000, 10), strconv.FormatInt(i, 10))
+				o := state.o
+				if o.Content != nil {
+					o.Content = &[32]byte{1}
+					binary.BigEndian.PutUint64(o.Content[8:], uint64(i))
+				}
+				_, leases, err := s.Accept(ctx, e, o)
+				if err != nil {
+					return err
+				}
+				return state.reach(e, leases[0])
+			}
+			if err := one(0); err != nil { // so that scripts and connections are there
+				b.Fatal(err)
+			}
+			if err := s.client.FlushAll(ctx).Err(); err != nil {
+				b.Fatal(err)
+			}
+			before := used()
+			inParallel(b, one)
+			b.StopTimer()
+			size := 0
+			if state.keeps {
+				size = len((&record{event: sampleEvent("team/endpoint-500", "123456"), facts: facts{targets: []string{""}}}).encode())
+			}
+			b.ReportMetric(float64(used()-before)/float64(b.N)-float64(size), "redis-B/event")
+		})
+	}
 }
 
 // BenchmarkConfirmed accepts with and without waiting for a replica, both with

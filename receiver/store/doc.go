@@ -15,13 +15,17 @@
 //	sallyport:{p}:backlog:<name> the same, of one target; the name is "namespace/endpoint/route"
 //	sallyport:{p}:backlogs       sorted set: name of a backlog → when it last had its turn (us)
 //	sallyport:{p}:dead           sorted set: delivery → when it was given up (ms)
+//	sallyport:{p}:dead:<endpoint> the same, of one endpoint
+//	sallyport:{p}:usage          hash: endpoint → "<pending> <held> <dead> <bytes>", what it has stored here
+//	sallyport:{p}:purged:<delivery> who removed this dead letter a moment ago (expires)
 //	sallyport:{p}:content:<ref>  "<ref of the event>|<ms>", for replay protection (expires)
 //	sallyport:{p}:journal:<endpoint> stream: the last audit records; p is that of the endpoint's name (expires)
 //	sallyport:{p}:traffic:<endpoint> sorted set: what last came and went → when (ms), and a count (expires)
 //
 // A delivery is "<ref>/<target>". While it exists it is in one of due, parked and
 // dead, never in two and never in none: that is what "stored" means. A parked one
-// is in the backlog of its target, too, and that is in backlogs.
+// is in the backlog of its target, too, and that is in backlogs; a dead one is in
+// the index of its endpoint, too.
 //
 // # States
 //
@@ -37,6 +41,8 @@
 //	                        │            └─ Claim, of what waits for a blocked target
 //	                        │
 //	                        └─ Dead ─▶ dead ── Accept of a duplicate ─▶ waiting
+//	                                    │ └─── Revive ─▶ parked
+//	                                    └───── Purge ─▶ (nothing), and with the last one the event
 //
 // "leased" and "waiting" are one thing in Redis, an entry of due: a lease is an
 // entry that is due when the lease ends. So there is no step from "the owner
@@ -45,6 +51,29 @@
 // Each arrow is one script, lua/<name>.lua, which names its keys, arguments and
 // replies, and which checks before it writes. Redis runs a script as a whole,
 // and its append-only file replays it as a whole.
+//
+// # What endpoints have stored
+//
+// The scripts of the arrows keep an endpoint's row of usage, each in the step in
+// which it changes something: one that finds its own earlier run counts nothing. An
+// endpoint without deliveries has no row. By bytes, Accept refuses what exceeds
+// AcceptOptions.MaxQueuedBytes; this is decided in each partition by itself, with an
+// equal share, because a script sees no other: so the bound may be exceeded by one
+// event in each, and is met before all shares are used up.
+//
+// Rows are wrong after somebody deleted events by hand, since the endpoint and size
+// of what is gone can't be known, and while a version of this program writes too that
+// does not count. Recount finds such partitions, since their rows don't add up to the
+// sizes of their indexes, and counts them anew in one script; receivers ask for it
+// about once a minute. Where there is too much for one script, the rows stay as they
+// are until some of it is delivered.
+//
+// # Dead letters
+//
+// A dead letter that was found is fenced by when it was given up: Revive and Purge do
+// nothing to one that was revived and has died again. Purge leaves no marker, so that
+// a copy of the event that the provider sends later is a new event. It may share an
+// event with deliveries that are not dead: the payload goes with the last of them.
 //
 // # Fencing
 //
@@ -62,20 +91,25 @@
 //	  after it, before the answer  stored; claimed when the lease ends; the second copy is a duplicate
 //	  during an attempt            claimed when the lease ends; the target may see the event twice
 //	  after it, before Delivered   the same
+//	  after Revive                 parked: any receiver drains it
+//	  after Purge                  it is gone; that nobody wrote it down can't be mended
 //	  after Unpark                 claimed when the lease ends
 //	  after Retry, Dead, Release,
 //	  Park                         nothing is open
 //	the reply of a script is lost  it is sent once more. Each script knows its own earlier run by
 //	                               the fence or by the new score, and answers as that did. So the
-//	                               client's retries are harmless. Claim and Unpark lease more
+//	                               client's retries are harmless. Revive and Purge leave a random
+//	                               text by which they know it. Claim and Unpark lease more
 //	                               instead; what nobody heard of is due when the lease ends
 //	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
 //	                               still run later: the event is stored and delivered although the
 //	                               sender was told to send again, which makes a duplicate
 //	Redis is full                  ErrFull. Redis checks for memory before the first write of a script
 //	                               only, so an event is stored with its index or not at all. Claims
-//	                               and outcomes start by removing something and go on when full:
-//	                               they are what makes room
+//	                               and outcomes, Revive and Purge start by removing something and
+//	                               go on when full: they are what makes room
+//	an endpoint has too much stored ErrQueueFull: nothing is stored. There is room again when some of
+//	                               it is delivered or purged
 //	Redis restarts                 scripts are loaded again on NOSCRIPT; what is kept is up to
 //	                               appendonly and appendfsync, see CheckPolicy
 //

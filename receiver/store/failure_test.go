@@ -107,6 +107,28 @@ func TestALostReplyIsRepeated(t *testing.T) {
 	wantStats(t, s, 1, 0, 0)
 }
 
+// The same of an event that has another target, whose payload stays.
+func TestALostReplyIsRepeatedOfOneOfTwoTargets(t *testing.T) {
+	server := redistest.Start(t)
+	proxy := redistest.StartProxy(t, server.Addr)
+	s := openWith(t, Options{URL: "redis://" + proxy.Addr, Clock: newFakeClock().Now})
+	o := testOptions
+	o.Targets = []string{"first", "second", "third"}
+	leases := accept(t, s, "1", o, Accepted)
+	proxy.LoseReplies(1)
+	must(t, s.Delivered(t.Context(), leases[0]))
+	must(t, s.Dead(t.Context(), leases[1], Failure{Attempts: 1}))
+	if err := s.Delivered(t.Context(), leases[1]); !errors.Is(err, ErrFenced) {
+		t.Errorf("a dead letter was delivered by whoever gave it up: %v", err)
+	}
+	proxy.LoseReplies(1)
+	must(t, s.Delivered(t.Context(), leases[2]))
+	if !proxy.Lost() {
+		t.Error("the last reply was not lost: the test tests nothing")
+	}
+	wantStats(t, s, 0, 0, 1)
+}
+
 // Every reply is lost: the sender gets 503, and yet the event is stored. Its
 // second copy is a duplicate, and somebody delivers it.
 func TestAnEventWhoseReplyNeverCameIsDelivered(t *testing.T) {

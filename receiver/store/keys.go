@@ -64,17 +64,36 @@ var partitionKeys = func() (keys [partitions]string) {
 	return keys
 }()
 
+// perPartition are the keys of one name in all partitions, built once.
+func perPartition(name string) (keys [partitions]string) {
+	for p := range keys {
+		keys[p] = partitionKeys[p] + name
+	}
+	return keys
+}
+
+var (
+	dueKeys       = perPartition("due")
+	attemptsKeys  = perPartition("attempts")
+	delayedKeys   = perPartition("delayed")
+	deadKeys      = perPartition("dead")
+	parkedKeys    = perPartition("parked")
+	usageKeys     = perPartition("usage")
+	backlogsKeys  = perPartition("backlogs")
+	eventPrefixes = perPartition("event:")
+)
+
 // Each key exists once per partition, event and content keys once per event,
 // backlog keys once per target that has one, and those of dead letters, beside the
 // one of all, once per endpoint that has any.
-func dueKey(p int) string      { return partitionKeys[p] + "due" }
-func attemptsKey(p int) string { return partitionKeys[p] + "attempts" }
-func delayedKey(p int) string  { return partitionKeys[p] + "delayed" }
-func deadKey(p int) string     { return partitionKeys[p] + "dead" }
-func parkedKey(p int) string   { return partitionKeys[p] + "parked" }
-func usageKey(p int) string    { return partitionKeys[p] + "usage" }
-func backlogsKey(p int) string { return partitionKeys[p] + "backlogs" }
-func eventPrefix(p int) string { return partitionKeys[p] + "event:" }
+func dueKey(p int) string      { return dueKeys[p] }
+func attemptsKey(p int) string { return attemptsKeys[p] }
+func delayedKey(p int) string  { return delayedKeys[p] }
+func deadKey(p int) string     { return deadKeys[p] }
+func parkedKey(p int) string   { return parkedKeys[p] }
+func usageKey(p int) string    { return usageKeys[p] }
+func backlogsKey(p int) string { return backlogsKeys[p] }
+func eventPrefix(p int) string { return eventPrefixes[p] }
 
 func backlogKey(p int, t Target) string { return partitionKeys[p] + "backlog:" + t.name() }
 

@@ -36,8 +36,8 @@ func benchIsolation(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&o.queued, "queued", 100_000, "how many events are queued for the dead targets")
 	flags.IntVar(&o.rate, "rate", 200, "webhooks per second to the healthy endpoint")
 	flags.IntVar(&o.deadRate, "dead-rate", 20, "webhooks per second to the dead ones while it is measured beside them")
-	flags.IntVar(&o.rounds, "rounds", 10, "how often each side takes its turn")
-	flags.IntVar(&o.drainRounds, "drain-rounds", 5, "the same, at most, while the queues drain")
+	flags.IntVar(&o.rounds, "rounds", 8, "how often each side takes its turn")
+	flags.IntVar(&o.drainRounds, "drain-rounds", 4, "the same, at most, while the queues drain")
 	flags.DurationVar(&o.duration, "duration", 2*time.Second, "how long a turn takes")
 	flags.IntVar(&o.bodyBytes, "body", 2048, "bytes of a body")
 	flags.IntVar(&o.connections, "connections", 32, "how many senders fill the queues")
@@ -98,7 +98,7 @@ func newIsolation(ctx context.Context, o isolationOptions, stand *standIn) (*iso
 // run takes the steps. The first pair has nothing that would disturb, and shows
 // how well the sides compare.
 func (b *isolation) run(ctx context.Context) error {
-	if err := b.compare(ctx, "nothing is queued", max(b.o.rounds/3, 1), nil); err != nil {
+	if err := b.compare(ctx, "nothing is queued", max(b.o.rounds/4, 1), nil); err != nil {
 		return err
 	}
 	before, err := b.disturbed.receiver.counts(ctx)

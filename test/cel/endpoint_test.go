@@ -24,6 +24,7 @@ apiVersion: hooks.sallyport.dev/v1alpha1
 kind: WebhookEndpoint
 metadata: {name: stripe, namespace: default}
 spec:
+  className: internal
   provider: stripe
   secretRef: {name: stripe-webhook, key: signing-secret}
   parameters: [{name: topic, values: [a, b]}, {name: team, values: [red]}]
@@ -51,6 +52,7 @@ spec:
 `
 
 const (
+	classRule         = "className must consist of lower case letters, digits and '-', and start and end with a letter or digit, for example internal"
 	nameRule          = "@<nil>: metadata.name must start with a letter, consist of lower case letters, digits and '-', and have at most 55 characters: a Service called <name>-webhook is made for it"
 	providerRule      = "provider must be the name of a WebhookProvider or of a built-in preset, for example github or stripe: lower case letters, digits and '-'"
 	secretNameRule    = "secretRef.name must be the name of a Secret: lower case letters, digits, '-' and '.'"
@@ -75,6 +77,9 @@ func TestEndpointWhoSends(t *testing.T) {
 		{field: "metadata.name", says: nameRule,
 			good: []any{"a", "github", "github-2", strings.Repeat("a", 55)},
 			bad:  []any{"1password", "stripe.billing", "2", strings.Repeat("a", 56)}},
+		{field: "spec.className", says: classRule,
+			good: []any{nil, "internal", "2", "team-a", strings.Repeat("a", 63)},
+			bad:  []any{"", "Internal", "team a", "team.a", "team/a", "-a", "a-", "a_b"}},
 		{field: "spec.provider", says: providerRule,
 			good: []any{"github", "1password", "in-house-2", strings.Repeat("a", 63)},
 			bad:  []any{"", "GitHub", "git hub", "github.com", "https://github.com", "-github", "github-", "github/enterprise"}},
@@ -132,6 +137,9 @@ func TestEndpointPath(t *testing.T) {
 }
 
 func TestEndpointTarget(t *testing.T) {
+	trusting := func(name, key string) any {
+		return map[string]any{"name": "a", "port": int64(443), "scheme": "https", "caRef": map[string]any{"name": name, "key": key}}
+	}
 	check(t, manifest(t, minimalEndpoint), []rule{
 		{field: "spec.target", says: "@spec: spec needs a target, or routes, or both: target gets the events that no route matches", bad: []any{nil}},
 		{field: "spec.target.service", says: missing, bad: []any{nil}},
@@ -157,6 +165,10 @@ func TestEndpointTarget(t *testing.T) {
 		{field: "spec.target.service", says: "target.service.caRef needs scheme https: http has no certificates",
 			good: []any{map[string]any{"name": "a", "port": int64(443), "scheme": "https", "caRef": map[string]any{"name": "ca", "key": "bundle.pem"}}},
 			bad:  []any{map[string]any{"name": "a", "port": int64(443), "caRef": map[string]any{"name": "ca"}}}},
+		{field: "spec.target.service", says: "@spec.target.service.caRef.name: caRef.name must be the name of a ConfigMap: lower case letters, digits, '-' and '.'",
+			good: []any{trusting("ca.bundle", "A_b-c.d")}, bad: []any{trusting("", "ca.crt"), trusting("CA", "ca.crt"), trusting("other/ca", "ca.crt")}},
+		{field: "spec.target.service", says: "@spec.target.service.caRef.key: caRef.key must be an entry of a ConfigMap: letters, digits, '-', '_' and '.'",
+			bad: []any{trusting("ca", ""), trusting("ca", "a/b"), trusting("ca", "a b")}},
 	})
 }
 

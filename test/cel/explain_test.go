@@ -1,6 +1,9 @@
 package cel
 
 import (
+	"io"
+	"slices"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -26,6 +29,37 @@ func TestEveryFieldIsExplained(t *testing.T) {
 	}
 }
 
+// What kubectl makes of it names every field, and the values where there are few.
+func TestExplainNamesEveryField(t *testing.T) {
+	for plural := range kinds {
+		properties, err := readCRD(plural)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, _, err := kubectl.Run("explain", plural+".spec", "--recursive")
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := io.ReadAll(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		words := strings.FieldsFunc(string(page), func(r rune) bool { return strings.ContainsRune(" \t\n,", r) })
+		for _, p := range properties {
+			name := p.path[strings.LastIndex(p.path, ".")+1:]
+			if p.path != "" && !strings.HasSuffix(name, "[]") && !slices.Contains(words, name) {
+				t.Errorf("kubectl explain %s.spec says nothing of %s", plural, p.path)
+			}
+			values, _ := p.schema["enum"].(list)
+			for _, value := range values[:min(len(values), 4)] { // kubectl shows no more of them, and none of elements
+				if !strings.HasSuffix(name, "[]") && !slices.Contains(words, text(value)) {
+					t.Errorf("kubectl explain %s.spec does not say that %s may be %v", plural, p.path, value)
+				}
+			}
+		}
+	}
+}
+
 // explained walks a schema.
 func explained(t *testing.T, path string, node map[string]any) {
 	t.Helper()
@@ -36,8 +70,10 @@ func explained(t *testing.T, path string, node map[string]any) {
 	for name, property := range properties {
 		child := property.(map[string]any)
 		field := path + "." + name
-		if text, _ := child["description"].(string); text == "" && name != "metadata" {
-			t.Errorf("%s has no description: write a comment for the field in api/v1alpha1", field)
+		text, _ := child["description"].(string)
+		ours := !strings.Contains(path, "metadata") && !strings.Contains(path, "conditions[]") && name != "metadata" && name != "apiVersion" && name != "kind"
+		if ours && (!strings.HasPrefix(text, name+" ") || !strings.HasSuffix(text, ".") || strings.Contains(text, "+kubebuilder")) {
+			t.Errorf("%s is described as %q: write a comment for the field in api/v1alpha1, in sentences, that begins with its name", field, text)
 		}
 		explained(t, field, child)
 	}

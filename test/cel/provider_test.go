@@ -56,7 +56,17 @@ spec:
     algorithm: Ed25519
     signature: {from: [{header: X-Signature-2}], repeated: true, prefix: "ed=", prefixOptional: true, encoding: Base64}
     content: "{header:X-Digest}"
-    bodyDigest: {from: {header: X-Digest}, encoding: Hex}
+    bodyDigest: {from: {header: X-Digest}, encoding: Hex, optional: true}
+  - name: listed
+    algorithm: HMAC-SHA256
+    signature: {from: [{header: X-Signature-3}], list: {separator: " ", prefix: "v1,"}, encoding: Base64}
+    content: "{timestamp}"
+    timestamp: {from: {header: X-Time}, unit: Seconds}
+    bodyUnsigned: true
+  - name: paired
+    algorithm: HMAC-SHA256
+    signature: {from: [{header: X-Signature-4}], pairs: {separator: "&", equals: "|"}, encoding: Hex}
+    content: "{body}"
   - name: token
     algorithm: Token
     signature: {from: [{header: Authorization}], prefix: "Bearer ", encoding: Text}
@@ -89,7 +99,7 @@ spec:
     method: GET
     match: [{query: hub.mode, equals: subscribe}]
     unsigned: true
-    guard: [{query: hub.verify_token, parameter: verify_token}]
+    guard: [{query: hub.verify_token, parameter: verify_token}, {form: kind, equals: hello}, {claim: /sub}]
     answer:
       status: 201
       contentType: text/plain
@@ -107,7 +117,7 @@ spec:
     overloaded: 503
   deduplication: {window: 72h, signedContentUnique: true, reason: Every body has a number.}
   maxBodyBytes: 64Mi
-  facts: {scheme: Official, delivery: ThirdParty, ackSeconds: 10, retry: hourly, success: "2xx", notes: none, docs: ["https://example.com/hooks"]}
+  facts: {scheme: Official, delivery: ThirdParty, ackSeconds: 10, retry: hourly, success: "2xx", secret: shown once, events: "a, b", notes: none, docs: ["https://example.com/hooks"]}
   tests:
   - name: signed
     secret: example

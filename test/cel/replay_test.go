@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // The smallest replay.
@@ -122,13 +121,13 @@ func TestReplayCannotBeChanged(t *testing.T) {
 		"spec.selector":          nil,
 	} {
 		t.Run(field, func(t *testing.T) {
-			err := api.Update(t.Context(), with(t, stored, field, value), client.DryRunAll)
+			err := update(t, with(t, stored, field, value))
 			if got := sentences(err); !slices.Equal(got, []string{says}) {
 				t.Errorf("the answer is %q, want %q", got, says)
 			}
 		})
 	}
-	if err := api.Update(t.Context(), with(t, stored, "metadata.labels", map[string]any{"team": "billing"}), client.DryRunAll); err != nil {
+	if err := update(t, with(t, stored, "metadata.labels", map[string]any{"team": "billing"})); err != nil {
 		t.Errorf("a label is refused: %q", sentences(err))
 	}
 }

@@ -5,7 +5,9 @@ package cel
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -23,8 +25,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// api is the API server of this package, with the CRDs installed.
-var api client.Client
+// api is the API server of this package, with the CRDs installed; kubectl speaks
+// to it as a person would.
+var (
+	api     client.Client
+	kubectl interface {
+		Run(arguments ...string) (stdout, stderr io.Reader, err error)
+	}
+)
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -48,7 +56,32 @@ func run(m *testing.M) (code int, err error) {
 	if api, err = client.New(config, client.Options{}); err != nil {
 		return 0, err
 	}
-	return m.Run(), nil
+	administrator, err := environment.AddUser(envtest.User{Name: "administrator", Groups: []string{"system:masters"}}, nil)
+	if err != nil {
+		return 0, err
+	}
+	if kubectl, err = administrator.Kubectl(); err != nil {
+		return 0, err
+	}
+	code = m.Run()
+	if code != 0 || partial() {
+		return code, nil
+	}
+	rules, err := unheard()
+	if len(rules) > 0 {
+		err = errors.Join(err, fmt.Errorf("nothing was refused by these rules of the CRDs, add cases for them:\n%s", strings.Join(rules, "\n")))
+	}
+	return 0, err
+}
+
+// partial reports whether only some of the tests were asked for.
+func partial() bool {
+	for _, name := range []string{"test.run", "test.skip", "test.list"} {
+		if f := flag.Lookup(name); f != nil && f.Value.String() != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // object is a manifest.
@@ -75,34 +108,51 @@ func with(t *testing.T, o *object, field string, value any) *object {
 	changed := o.DeepCopy()
 	path := strings.FieldsFunc(field, func(r rune) bool { return strings.ContainsRune(".[]", r) })
 	var parent any = changed.Object
-	for _, step := range path[:len(path)-1] {
-		parent = child(t, parent, step)
+	for i, step := range path[:len(path)-1] {
+		parent = child(t, parent, step, path[i+1])
 	}
 	name := path[len(path)-1]
-	if value == nil {
-		delete(parent.(map[string]any), name)
-	} else {
-		parent.(map[string]any)[name] = runtime.DeepCopyJSONValue(value)
+	switch parent := parent.(type) {
+	case []any:
+		parent[element(t, parent, name)] = runtime.DeepCopyJSONValue(value)
+	case map[string]any:
+		if value == nil {
+			delete(parent, name)
+		} else {
+			parent[name] = runtime.DeepCopyJSONValue(value)
+		}
 	}
 	return changed
 }
 
-// child goes one step down; it makes the map that isn't there yet.
-func child(t *testing.T, parent any, step string) any {
+// child goes one step down; it makes what isn't there yet: a map, or a list with
+// one element if the next step is a number.
+func child(t *testing.T, parent any, step, next string) any {
 	t.Helper()
 	if list, ok := parent.([]any); ok {
-		i, err := strconv.Atoi(step)
-		if err != nil || i >= len(list) {
-			t.Fatalf("the list has no element %q", step)
-		}
-		return list[i]
+		return list[element(t, list, step)]
 	}
 	fields := parent.(map[string]any)
 	if fields[step] == nil {
 		fields[step] = map[string]any{}
+		if index.MatchString("[" + next + "]") {
+			fields[step] = []any{map[string]any{}}
+		}
 	}
 	return fields[step]
 }
+
+func element(t *testing.T, list []any, step string) int {
+	t.Helper()
+	i, err := strconv.Atoi(step)
+	if err != nil || i >= len(list) {
+		t.Fatalf("the list has no element %q", step)
+	}
+	return i
+}
+
+// index of an element in a path.
+var index = regexp.MustCompile(`\[[0-9]+\]`)
 
 // create asks for an object as `kubectl create --dry-run=server` does: with
 // strict validation, and without keeping it. It returns what would be stored.
@@ -110,7 +160,16 @@ func create(t *testing.T, o *object) (*object, error) {
 	t.Helper()
 	stored := o.DeepCopy()
 	err := api.Create(t.Context(), stored, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+	hear(o, err)
 	return stored, err
+}
+
+// update asks for a change of a stored object, and does not make it.
+func update(t *testing.T, o *object) error {
+	t.Helper()
+	err := api.Update(t.Context(), o, client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+	hear(o, err)
+	return err
 }
 
 // sentences are what a refusal says, "field: sentence" each. The value that the

@@ -58,6 +58,8 @@ type Cluster struct {
 	options Options
 	janitor *janitor
 	env     *envtest.Environment
+
+	frontProxy *frontProxy
 }
 
 // Start starts the API server, which takes some three seconds, and installs
@@ -134,6 +136,10 @@ func (c *Cluster) startControlPlane() error {
 			return fmt.Errorf("prepare %s: %w", name, err)
 		}
 		*path = wrapper
+	}
+	var err error
+	if c.frontProxy, err = newFrontProxy(filepath.Join(c.Dir, "front-proxy"), apiServer); err != nil {
+		return fmt.Errorf("make the certificates of the front proxy: %w", err)
 	}
 	c.env = env
 	config, err := env.Start()

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -11,10 +12,17 @@ import (
 
 // ManagerOptions configure a manager.
 type ManagerOptions struct {
+	// Name tells managers apart; empty: "manager".
+	Name string
 	// PublicURL is the base of the endpoints' URLs.
 	PublicURL string
 	// RedisURL is where the receivers keep their events; empty: it is told none.
 	RedisURL string
+	// EventsAPI is the address at which it serves the events API, see
+	// InstallEventsAPI; empty: it serves none.
+	EventsAPI string
+	// Flags are further flags.
+	Flags []string
 }
 
 // Manager is a running manager.
@@ -22,17 +30,40 @@ type Manager struct {
 	*Process
 	// MetricsURL and HealthURL are the bases of its HTTP servers.
 	MetricsURL, HealthURL string
+	// EventsAPI is the address of its events API; "0": it serves none.
+	EventsAPI string
 	// Audit is what it reports on stdout.
 	Audit *Journal[audit.Record]
 }
 
 // StartManager starts a manager and waits until it is ready.
 func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
+	m, err := c.LaunchManager(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.AwaitReady(ctx); err != nil {
+		m.Kill()
+		return nil, err
+	}
+	return m, nil
+}
+
+// AwaitReady waits until the manager says that it is ready.
+func (m *Manager) AwaitReady(ctx context.Context) error {
+	return awaitOK(ctx, m.Process, m.HealthURL+"/readyz")
+}
+
+// LaunchManager is StartManager without the wait.
+func (c *Cluster) LaunchManager(ctx context.Context, o ManagerOptions) (*Manager, error) {
 	kubeconfig, err := c.identify("sallyport-manager")
 	if err != nil {
 		return nil, err
 	}
 	var metrics, health string
+	if o.EventsAPI == "" {
+		o.EventsAPI = "0"
+	}
 	if err := addresses(ctx, &metrics, &health); err != nil {
 		return nil, err
 	}
@@ -42,23 +73,20 @@ func (c *Cluster) StartManager(ctx context.Context, o ManagerOptions) (*Manager,
 		"--public-url=" + o.PublicURL,
 		"--metrics-bind-address=" + metrics,
 		"--health-probe-bind-address=" + health,
+		"--events-api-bind-address=" + o.EventsAPI,
 	}
 	if o.RedisURL != "" {
 		flags = append(flags, "--redis-url="+o.RedisURL)
 	}
+	flags = append(flags, o.Flags...)
 	records := NewJournal[audit.Record]()
 	process, err := c.janitor.start(program{
-		name: "manager", path: filepath.Join(c.options.Bin, "manager"), args: flags, stdout: &lines{each: keep(records)},
+		name: cmp.Or(o.Name, "manager"), path: filepath.Join(c.options.Bin, "manager"), args: flags, stdout: &lines{each: keep(records)},
 	})
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{Process: process, MetricsURL: "http://" + metrics, HealthURL: "http://" + health, Audit: records}
-	if err := awaitOK(ctx, process, m.HealthURL+"/readyz"); err != nil {
-		process.Kill()
-		return nil, err
-	}
-	return m, nil
+	return &Manager{Process: process, MetricsURL: "http://" + metrics, HealthURL: "http://" + health, EventsAPI: o.EventsAPI, Audit: records}, nil
 }
 
 // probeInterval is how often a program that starts is asked whether it is ready.

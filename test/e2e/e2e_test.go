@@ -29,6 +29,7 @@ func TestInstallation(t *testing.T) {
 		{"delivers through the endpoint's Service", deliverThroughEndpoint},
 		{"refuses forgeries", refuseForgeries},
 		{"tells by Events", expectEvents},
+		{"answers in the events API", askEventsAPI},
 		{"restarts receivers without a failed request", restartReceivers},
 		{"elects another manager", restartManager},
 		{"loses nothing with the pod of Redis", restartRedis},

@@ -64,11 +64,10 @@ func (c *cluster) emptyVolume(t *testing.T) {
 // removeVolume leaves an empty folder behind.
 func (c *cluster) removeVolume(t *testing.T) {
 	t.Helper()
-	if c.local == nil {
-		return
+	if c.local != nil {
+		defer c.tidy(t, "delete", "persistentvolume", c.local.Name)
+		c.emptyVolume(t)
 	}
-	c.emptyVolume(t)
-	c.kubectl(t, "delete", "persistentvolume", c.local.Name)
 }
 
 // is tells whether a name of kubectl is this volume's.

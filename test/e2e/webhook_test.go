@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +81,11 @@ func expectNoSurprises(t *testing.T, c *cluster) {
 		for _, status := range pod.Status.ContainerStatuses {
 			if status.RestartCount > 0 {
 				t.Errorf("%s was restarted %d times: %+v", pod.Name, status.RestartCount, status.LastTerminationState)
+			}
+		}
+		for line := range strings.Lines(c.kubectl(t, "-n", system, "logs", pod.Name)) {
+			if strings.Contains(line, "is forbidden: ") {
+				t.Errorf("%s lacks a right: %s", pod.Name, line)
 			}
 		}
 	}

@@ -43,18 +43,21 @@ type ScriptProxy struct {
 	// Addr is the address for the client, "127.0.0.1:<port>".
 	Addr string
 
-	target      string
 	names       map[string]string // of scripts, by their SHA-1
 	interceptor Interceptor
 	open        connections
 	running     sync.WaitGroup
 }
 
-// StartScriptProxy runs a proxy to target until the test ends. names are those of
-// the scripts, see ScriptNames; what isn't among them passes unseen.
-func StartScriptProxy(tb testing.TB, target string, names map[string]string, i Interceptor) *ScriptProxy {
+// StartScriptProxy runs a proxy to target until the test ends. scripts are the
+// sources of those that it knows, by their names, see ReadScripts; what isn't among
+// them passes unseen.
+func StartScriptProxy(tb testing.TB, target string, scripts map[string]string, i Interceptor) *ScriptProxy {
 	tb.Helper()
-	p := &ScriptProxy{target: target, names: names, interceptor: i}
+	p := &ScriptProxy{names: map[string]string{}, interceptor: i}
+	for name, source := range scripts {
+		p.names[sha(source)] = name
+	}
 	p.Addr = p.open.accept(tb, target, &p.running, p.serve)
 	return p
 }
@@ -63,25 +66,25 @@ func StartScriptProxy(tb testing.TB, target string, names map[string]string, i I
 // that are gone. It returns when no client is left.
 func (p *ScriptProxy) Drained() { p.running.Wait() }
 
-// ScriptNames reads the scripts of a folder, <name>.lua each, and returns their
-// names by the SHA-1 of what they are made of, as Redis calls them.
-func ScriptNames(tb testing.TB, dir string) map[string]string {
+// ReadScripts reads the scripts of a folder, <name>.lua each.
+func ReadScripts(tb testing.TB, dir string) map[string]string {
 	tb.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.lua"))
 	if err != nil || len(paths) == 0 {
 		tb.Fatalf("there are no scripts in %s: %v", dir, err)
 	}
-	names := map[string]string{}
+	scripts := map[string]string{}
 	for _, path := range paths {
 		source, err := os.ReadFile(path)
 		if err != nil {
 			tb.Fatalf("read a script: %v", err)
 		}
-		names[sha(string(source))] = strings.TrimSuffix(filepath.Base(path), ".lua")
+		scripts[strings.TrimSuffix(filepath.Base(path), ".lua")] = string(source)
 	}
-	return names
+	return scripts
 }
 
+// sha is the name by which Redis knows a script.
 func sha(source string) string {
 	sum := sha1.Sum([]byte(source))
 	return hex.EncodeToString(sum[:])
@@ -131,7 +134,6 @@ func (p *ScriptProxy) ask(c *conversation) {
 	defer func() {
 		_ = w.Flush()
 		_ = c.server.(*net.TCPConn).CloseWrite()
-		_ = c.client.Close()
 	}()
 	for {
 		raw, words, err := readCommand(r)
@@ -140,6 +142,7 @@ func (p *ScriptProxy) ask(c *conversation) {
 		}
 		run := p.scriptRun(words)
 		if run != nil && !p.interceptor.Before(run) {
+			_ = c.client.Close()
 			return
 		}
 		c.push(run)

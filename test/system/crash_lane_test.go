@@ -2,9 +2,8 @@ package system
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -32,7 +31,8 @@ const (
 	// pointEvents are sent around each crash, by so many senders.
 	pointEvents  = 120
 	pointSenders = 8
-	// laneTimeout bounds a lane, on a machine that does a lot else, too.
+	// laneTimeout bounds a lane, on a machine that does a lot else, too. An idle one
+	// with two processors needs less than a minute.
 	laneTimeout = 4 * time.Minute
 	// premature is for how long a command is held back before its receiver dies. A
 	// receiver that tells somebody of what Redis has not done yet does so meanwhile.
@@ -48,6 +48,7 @@ type point struct {
 	seed     uint64
 	endpoint endpoint
 	victim   *actor
+	armed    atomic.Bool   // the victim serves: from now on it may die
 	dead     chan struct{} // closed when it is
 	parked   atomic.Bool   // see awaitParked
 
@@ -82,7 +83,7 @@ func hashOf(text string) uint64 {
 
 // strikes says whether it is at this run that the victim dies.
 func (p *point) strikes(run *redistest.ScriptRun) bool {
-	if run.Script != p.script {
+	if run.Script != p.script || !p.armed.Load() {
 		return false
 	}
 	p.mu.Lock()
@@ -104,7 +105,7 @@ func (p *point) struck(run *redistest.ScriptRun) bool {
 type lane struct {
 	*world
 	points       []*point
-	scripts      map[string]string // names
+	scripts      map[string]string // sources, by name
 	log          *store.Store
 	survivor     *actor
 	actors       []*actor // all that ever were; of the goroutine of the test
@@ -148,16 +149,15 @@ func newLane(t *testing.T, seed uint64, scenes []scene) *lane {
 		t.Fatal(err)
 	}
 	l := &lane{
-		world: newWorld(t), scripts: redistest.ScriptNames(t, filepath.Join(root, "receiver", "store", "lua")),
+		world: newWorld(t), scripts: redistest.ReadScripts(t, filepath.Join(root, "receiver", "store", "lua")),
 		acknowledged: cluster.NewJournal[acknowledged](), deliveries: map[string]*delivery{}, held: map[string]*point{},
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), laneTimeout)
-	t.Cleanup(cancel)
-	l.ctx = ctx
+	l.allow(laneTimeout)
 	t.Cleanup(l.senders.Wait) // a test that fails must not end before its senders
 	l.redis.Kill()
 	l.redis = redistest.Start(t) // no crash of it here, so no file
 	l.adoptRedis()
+	l.loadScripts()
 	l.log, err = store.Open(l.ctx, store.Options{URL: l.redis.URL()})
 	l.must(err)
 	t.Cleanup(func() { _ = l.log.Close() })
@@ -175,6 +175,22 @@ func newLane(t *testing.T, seed uint64, scenes []scene) *lane {
 		l.awaitReady(p.endpoint)
 	}
 	return l
+}
+
+// allow gives a test that waits for leases more time than others have.
+func (w *world) allow(d time.Duration) {
+	ctx, cancel := context.WithTimeout(w.t.Context(), d)
+	w.t.Cleanup(cancel)
+	w.ctx = ctx
+}
+
+// loadScripts has Redis know the scripts, so that it runs each that it is asked to.
+func (l *lane) loadScripts() {
+	l.t.Helper()
+	for _, source := range l.scripts {
+		_, err := l.redis.Run([]string{"SCRIPT", "LOAD", source})
+		l.must(err)
+	}
 }
 
 func (l *lane) endpointOf(p *point) endpoint {
@@ -223,6 +239,7 @@ func (l *lane) launch(p *point) *actor {
 func (l *lane) play(p *point) {
 	l.t.Helper()
 	p.victim = l.launch(p)
+	p.armed.Store(true)
 	began := time.Now()
 	var next atomic.Int64
 	for sender := range pointSenders {
@@ -236,14 +253,25 @@ func (l *lane) play(p *point) {
 	if p.direct != nil {
 		p.direct(l, p)
 	}
+	l.awaitDeath(p)
+	l.t.Logf("killed %s run %d of %s, after %s", p.moment, p.nth, p.scene, time.Since(began).Round(time.Millisecond))
+}
+
+// awaitDeath waits until the victim was killed at its point. One that ended otherwise
+// is never going to be.
+func (l *lane) awaitDeath(p *point) {
+	l.t.Helper()
 	select {
 	case <-p.dead:
+		return
 	case <-p.victim.Exited():
-		<-p.dead // of its killing, or of its own will?
 	case <-l.ctx.Done():
+	}
+	select {
+	case <-p.dead: // the process ends before its killer goes on
+	case <-time.After(time.Second):
 		l.t.Fatalf("%s did not come to run %d, %s which the receiver is to die: %v\n%s", p.scene, p.nth, p.moment, l.ctx.Err(), p.victim.Tail(20))
 	}
-	l.t.Logf("killed %s run %d of %s, after %s", p.moment, p.nth, p.scene, time.Since(began).Round(time.Millisecond))
 }
 
 // Before implements redistest.Interceptor.
@@ -447,15 +475,13 @@ func (l *lane) awaitStats(what string, match func(store.Stats) bool) store.Stats
 	}
 }
 
-// memberOf names a delivery as Redis does (receiver/store/doc.go): by 24 bytes of
-// the SHA-256 sum of endpoint and event id, each after its length, and the target.
+// memberOf names a delivery as Redis does (receiver/store/doc.go).
 func memberOf(e endpoint, id, route string) string {
-	hash := sha256.New()
-	for _, part := range []string{e.String(), id} {
-		_ = binary.Write(hash, binary.BigEndian, uint64(len(part)))
-		_, _ = hash.Write([]byte(part))
+	ref, err := hex.DecodeString(store.EventName(e.String(), id))
+	if err != nil {
+		panic(err) // that it is hexadecimal is promised
 	}
-	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:24]) + "/" + route
+	return base64.RawURLEncoding.EncodeToString(ref) + "/" + route
 }
 
 var (
@@ -506,10 +532,10 @@ func (l *lane) finishAll() {
 }
 
 // countInRedis runs a script that counts something in each partition.
-func (l *lane) countInRedis(count string) int {
+func (l *lane) countInRedis(count string) int64 {
 	l.t.Helper()
 	answer := l.redis.Do(`EVAL "local n = 0 for p = 0, 63 do local k = 'sallyport:{' .. p .. '}:' ` + count + ` end return n" 0`)
-	n, err := strconv.Atoi(answer)
+	n, err := strconv.ParseInt(answer, 10, 64)
 	l.must(err)
 	return n
 }

@@ -106,6 +106,7 @@ func newMatrix(t *testing.T) *matrix {
 		acknowledged: cluster.NewJournal[string](),
 		sent:         map[string]bool{}, statuses: map[int]int{},
 	}
+	m.allow(laneTimeout)
 	m.random = rand.New(rand.NewPCG(m.seed, 0))
 	m.redis.Kill()
 	m.redis = redistest.Start(t, "--appendonly", "yes", "--appendfsync", "always")

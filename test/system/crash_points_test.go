@@ -61,29 +61,29 @@ const hangs = -1
 // The scenes, by lane. Those of a lane are played one after the other.
 var scenes = map[string][]scene{
 	"storing": {
-		{name: "accept", script: "accept", most: 60, spec: routed(), says: works, moments: []moment{before, after, late}},
-		{name: "mark", script: "mark", most: 60, spec: routed(withStrictReplayProtection), says: works, moments: []moment{before, after}},
-		{name: "claim", script: "claim", most: 6, spec: routed(), says: failsFirst, moments: []moment{before, after}},
+		{name: "accept", script: "accept", most: 30, spec: routed(), says: works, moments: []moment{before, after, late}},
+		{name: "mark", script: "mark", most: 30, spec: routed(withStrictReplayProtection), says: works, moments: []moment{before, after}},
+		{name: "claim", script: "claim", most: 4, spec: routed(), says: failsFirst, moments: []moment{before, after}},
 	},
 	"waiting": {
-		{name: "begin", script: "begin", most: 60, spec: answering(), says: works, moments: []moment{before, after}},
-		{name: "finish", script: "finish", most: 60, spec: answering(), says: works, moments: []moment{before, after}},
-		{name: "forget", script: "forget", most: 20, spec: answering(), says: failsFirst, moments: []moment{before, after}},
+		{name: "begin", script: "begin", most: 30, spec: answering(), says: works, moments: []moment{before, after}},
+		{name: "finish", script: "finish", most: 30, spec: answering(), says: works, moments: []moment{before, after}},
+		{name: "forget", script: "forget", most: 8, spec: answering(), says: failsFirst, moments: []moment{before, after}},
 	},
 	"settling": {
 		{name: "delivered", script: "delivered", most: 60, spec: routed(), says: works, moments: []moment{before, after, late}},
-		{name: "dead", script: "dead", most: 40, spec: routed(), says: refuses, moments: []moment{before, after, late}},
+		{name: "dead", script: "dead", most: 30, spec: routed(), says: refuses, moments: []moment{before, after, late}},
 	},
 	"repeating": {
-		{name: "retry", script: "retry", most: 40, spec: routed(), says: failsFirst, moments: []moment{before, after, late}},
+		{name: "retry", script: "retry", most: 25, spec: routed(), says: failsFirst, moments: []moment{before, after, late}},
 		{name: "renew", script: "move", most: 60, spec: routed(withRenewedLeases), says: works, moments: []moment{before, after, late}},
 	},
 	"parking": {
-		{name: "park", script: "park", most: 30, spec: routed(), says: isDown, moments: []moment{before, after, late}},
+		{name: "park", script: "park", most: 20, spec: routed(), says: isDown, moments: []moment{before, after, late}},
 		{name: "unpark", script: "unpark", most: 8, spec: routed(), says: isDownUntilParked, direct: awaitParked, moments: []moment{before, after}},
 	},
 	"releasing": {
-		{name: "release", script: "move", most: 40, spec: routed(), says: hangsAtVictim, direct: endVictim, moments: []moment{before, after, late}},
+		{name: "release", script: "move", most: 20, spec: routed(), says: hangsAtVictim, direct: endVictim, moments: []moment{before, after, late}},
 	},
 }
 
@@ -106,7 +106,7 @@ func TestNothingIsLostInACrashAtAnyPoint(t *testing.T) {
 	}
 }
 
-// target is one of an event's targets: "", or the name of a route.
+// routeNames are those of the targets of an event that is delivered in the background.
 var routeNames = []string{"first", "second"}
 
 // routed is an endpoint whose events have two targets.
@@ -189,7 +189,7 @@ func awaitParked(l *lane, p *point) {
 // endVictim tells the victim to end while most of what it has accepted is queued:
 // it hands that back.
 func endVictim(l *lane, p *point) {
-	_, err := l.acknowledged.AwaitN(l.ctx, 3*matrixInFlight, func(a acknowledged) bool { return a.by == p.victim })
+	_, err := l.acknowledged.AwaitN(l.ctx, 2*matrixInFlight, func(a acknowledged) bool { return a.by == p.victim })
 	l.must(err)
 	p.victim.Terminate()
 }

@@ -23,8 +23,14 @@ local function count(usage, endpoint, p, h, d, b)
 end
 
 local score = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]))
-if not score and redis.call('GETRANGE', KEYS[1], 0, 0) == 'D' then
-  return 1 -- done by an earlier run whose reply was lost
+if not score then
+  -- A delivery of an event that is stored is in due, parked or dead until it is
+  -- done: this one was, by an earlier run whose reply was lost.
+  local state = redis.call('GETRANGE', KEYS[1], 0, 0)
+  local elsewhere = redis.call('ZSCORE', KEYS[5], ARGV[1]) or redis.call('ZSCORE', KEYS[6], ARGV[1])
+  if state == 'D' or state == 'P' and not elsewhere then
+    return 1
+  end
 end
 if score ~= tonumber(ARGV[2]) then
   return 0

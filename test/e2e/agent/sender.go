@@ -109,6 +109,7 @@ func (l *running) run(ctx context.Context) {
 	var requests sync.WaitGroup
 	defer requests.Wait()
 	for i := 0; l.load.Count == 0 || i < l.load.Count; i++ {
+		l.report.Sent++
 		requests.Go(func() { l.send(client, l.load.Prefix+strconv.Itoa(i)) })
 		select {
 		case <-ticker.C:
@@ -119,12 +120,21 @@ func (l *running) run(ctx context.Context) {
 }
 
 func (l *running) send(client *http.Client, id string) {
-	begin := time.Now()
-	status, err := post(client, l.load, id)
-	took := time.Since(begin)
+	for {
+		begin := time.Now()
+		answer, err := post(client, l.load, id)
+		l.note(id, answer, err, time.Since(begin))
+		if err != nil || answer.status != http.StatusServiceUnavailable || !l.load.Again {
+			return
+		}
+		time.Sleep(answer.retryAfter)
+	}
+}
+
+// note puts an answer, or that there was none, into the report.
+func (l *running) note(id string, answer answer, err error, took time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.report.Sent++
 	l.report.Slowest = max(l.report.Slowest, took.Seconds())
 	if err != nil {
 		l.report.Failed++
@@ -133,8 +143,8 @@ func (l *running) send(client *http.Client, id string) {
 		}
 		return
 	}
-	l.report.Statuses[status]++
-	if status/100 == 2 {
+	l.report.Statuses[answer.status]++
+	if answer.status/100 == 2 {
 		l.report.Accepted = append(l.report.Accepted, id)
 	}
 }
@@ -153,9 +163,15 @@ func newClient(kept bool) *http.Client {
 	}
 }
 
+// answer is what the receiver said.
+type answer struct {
+	status     int
+	retryAfter time.Duration // with 503
+}
+
 // post sends one event as GitHub does (docs.github.com, "Validating webhook
 // deliveries"): the signature is the HMAC of the body.
-func post(client *http.Client, load protocol.Load, id string) (status int, err error) {
+func post(client *http.Client, load protocol.Load, id string) (answer, error) {
 	body := fmt.Appendf(nil, `{"zen": "Half measures are as bad as nothing at all.", "event": %q}`, id)
 	mac := hmac.New(sha256.New, []byte(load.Secret))
 	mac.Write(body)
@@ -163,7 +179,7 @@ func post(client *http.Client, load protocol.Load, id string) (status int, err e
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, load.URL, bytes.NewReader(body))
 	if err != nil {
-		return 0, err
+		return answer{}, err
 	}
 	request.GetBody = nil // so that net/http can't send it again by itself
 	request.Header = http.Header{
@@ -175,12 +191,18 @@ func post(client *http.Client, load protocol.Load, id string) (status int, err e
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, err
+		return answer{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") == "" {
-		return 0, errors.New("a 503 that doesn't say when to come again")
+	if _, err := io.Copy(io.Discard, io.LimitReader(response.Body, maxEvent)); err != nil {
+		return answer{}, err
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(response.Body, maxEvent))
-	return response.StatusCode, err
+	if response.StatusCode != http.StatusServiceUnavailable {
+		return answer{status: response.StatusCode}, nil
+	}
+	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+	if err != nil || seconds < 1 {
+		return answer{}, errors.New("a 503 that doesn't say when to come again")
+	}
+	return answer{status: response.StatusCode, retryAfter: time.Duration(seconds) * time.Second}, nil
 }

@@ -10,6 +10,9 @@ type Load struct {
 	PerSecond int
 	// Count ends the load by itself; 0: it goes on until it is stopped.
 	Count int
+	// Again has an event sent again for as long as the answer is 503, when its
+	// Retry-After says, as providers do.
+	Again bool
 	// Kept has connections used again, as proxies do. Otherwise each request
 	// makes its own.
 	Kept bool
@@ -17,12 +20,12 @@ type Load struct {
 
 // Report is what came of a load.
 type Report struct {
-	Sent     int
-	Statuses map[int]int
-	Accepted []string // the ids that were answered with a 2xx
-	Failed   int      // requests without an answer, or with one that helps nobody
-	Errors   []string // the first of these
-	Slowest  float64  // seconds until the answer that took longest
+	Sent     int         // events
+	Statuses map[int]int // of every answer
+	Accepted []string    // the ids of events that were answered with a 2xx
+	Failed   int         // events without an answer, or with one that helps nobody
+	Errors   []string    // the first of these
+	Slowest  float64     // seconds until the answer that took longest
 }
 
 // Awaited are events that a target waits for.

@@ -15,9 +15,10 @@ type BodyDigestApplyConfiguration struct {
 	From *RequestLocationApplyConfiguration `json:"from,omitempty"`
 	// encoding is how it is written.
 	Encoding *apiv1alpha1.SignatureEncoding `json:"encoding,omitempty"`
-	// optional: the digest may be missing; if it is there, it must be right.
+	// optional digests may be missing; if one is there, it must be right.
 	Optional *bool `json:"optional,omitempty"`
-	// absentWhenEmpty: the digest may be missing if, and only if, the body is empty.
+	// absentWhenEmpty says that the digest may be missing if, and only if, the body is
+	// empty.
 	AbsentWhenEmpty *bool `json:"absentWhenEmpty,omitempty"`
 }
 

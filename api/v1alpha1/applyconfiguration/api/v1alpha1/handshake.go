@@ -14,8 +14,8 @@ type HandshakeApplyConfiguration struct {
 	// match says which requests of that method are meant: those that fulfil all
 	// conditions.
 	Match []RequestConditionApplyConfiguration `json:"match,omitempty"`
-	// unsigned: the sender does not sign the handshake. Otherwise it is verified like
-	// an event before it is looked at.
+	// unsigned handshakes are those that the sender does not sign. Others are verified
+	// like an event before they are looked at.
 	Unsigned *bool `json:"unsigned,omitempty"`
 	// guard must hold, too; otherwise the handshake is refused.
 	Guard []RequestConditionApplyConfiguration `json:"guard,omitempty"`

@@ -14,8 +14,8 @@ type ProviderDeduplicationApplyConfiguration struct {
 	// window is for how long the sender repeats an event, from 1m to 720h. It is the
 	// default of the endpoints' deduplication.window; without it that is 72h.
 	Window *v1.Duration `json:"window,omitempty"`
-	// signedContentUnique: no two events have the same signed content, so a content
-	// that comes again under another event id is a replay. Endpoints with
+	// signedContentUnique says that no two events have the same signed content, so a
+	// content that comes again under another event id is a replay. Endpoints with
 	// replayProtection Auto then refuse it.
 	SignedContentUnique *bool `json:"signedContentUnique,omitempty"`
 	// reason says where window and signedContentUnique come from.

@@ -11,10 +11,10 @@ type ProviderParameterApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// description says what it is and where to find it.
 	Description *string `json:"description,omitempty"`
-	// required: without it, an endpoint can't serve.
+	// required parameters must be given: without them, an endpoint can't serve.
 	Required *bool `json:"required,omitempty"`
-	// sensitive: the value is a secret. It is read from the entry of this name in the
-	// endpoint's Secret, not from the endpoint.
+	// sensitive parameters are secrets. Their value is read from the entry of this name
+	// in the endpoint's Secret, not from the endpoint.
 	Sensitive *bool `json:"sensitive,omitempty"`
 }
 

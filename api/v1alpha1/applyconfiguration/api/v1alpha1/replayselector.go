@@ -14,18 +14,17 @@ import (
 type ReplaySelectorApplyConfiguration struct {
 	// state of the deliveries: DeadLettered, the only one there is.
 	State *apiv1alpha1.ReplayState `json:"state,omitempty"`
-	// since and until bound when the event was received: at or after since, before
-	// until.
+	// since bounds when the event was received: at or after it.
 	Since *v1.Time `json:"since,omitempty"`
-	// until: see since.
+	// until bounds when the event was received: before it.
 	Until *v1.Time `json:"until,omitempty"`
 	// types are patterns of the event type, of which one must fit. A "*" stands for any
 	// characters.
 	Types []string `json:"types,omitempty"`
 	// eventIDs are the ids of the events, as the provider gave them.
 	EventIDs []string `json:"eventIDs,omitempty"`
-	// limit is the most deliveries to make again; no limit by default. The oldest dead
-	// letters don't necessarily come first.
+	// limit is the most deliveries to make again; no limit by default. Which come
+	// first is not said.
 	Limit *int64 `json:"limit,omitempty"`
 }
 

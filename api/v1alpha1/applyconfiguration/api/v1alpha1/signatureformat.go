@@ -15,12 +15,12 @@ type SignatureFormatApplyConfiguration struct {
 	// from lists the places where a signature can be. Each that is there is a
 	// candidate; one that matches is enough.
 	From []RequestLocationApplyConfiguration `json:"from,omitempty"`
-	// repeated: the header may occur several times, with one signature each.
+	// repeated headers may occur several times, with one signature each.
 	// Otherwise a header that occurs twice is refused.
 	Repeated *bool `json:"repeated,omitempty"`
 	// prefix stands before the signature, for example sha256=.
 	Prefix *string `json:"prefix,omitempty"`
-	// prefixOptional: the prefix may be missing.
+	// prefixOptional says that the prefix may be missing.
 	PrefixOptional *bool `json:"prefixOptional,omitempty"`
 	// list is several signatures in one value, as in "v1,aaa v1,bbb".
 	List *SignatureListApplyConfiguration `json:"list,omitempty"`

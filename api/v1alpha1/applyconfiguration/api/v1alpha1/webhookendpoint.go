@@ -18,7 +18,7 @@ import (
 // verified, deduplicated, recorded and handed to a Service of the same namespace.
 type WebhookEndpointApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
-	// Standard object metadata.
+	// metadata is the standard object metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is what should be received, and what should become of it.
 	Spec *WebhookEndpointSpecApplyConfiguration `json:"spec,omitempty"`

@@ -22,9 +22,9 @@ type WebhookEndpointStatusApplyConfiguration struct {
 	// traffic is what came and went. It is brought up to date from time to time, and
 	// only if it has changed; kubectl hooks stats has it as it is now.
 	Traffic *TrafficStatusApplyConfiguration `json:"traffic,omitempty"`
-	// conditions: Accepted (the spec is valid and has its path), ResolvedRefs
+	// conditions are Accepted (the spec is valid and has its path), ResolvedRefs
 	// (provider, secret and target exist and fit), Programmed (every live receiver
-	// serves this generation), Ready (all of it). Degraded is there while something
+	// serves this generation) and Ready (all of it). Degraded is there while something
 	// needs a look although the endpoint is ready: signatures fail in a row, or there
 	// are dead letters. Stalled is there while the endpoint can't become ready before
 	// somebody changes something.

@@ -20,7 +20,7 @@ import (
 // preset takes its place.
 type WebhookProviderApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
-	// Standard object metadata.
+	// metadata is the standard object metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec describes the sender.
 	Spec *WebhookProviderSpecApplyConfiguration `json:"spec,omitempty"`

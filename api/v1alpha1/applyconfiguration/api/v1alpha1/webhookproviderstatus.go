@@ -13,7 +13,7 @@ import (
 type WebhookProviderStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// conditions: Verified (every example comes out as stated).
+	// conditions are Verified: every example comes out as stated.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// unauthenticated says for each scheme what the signature leaves out: whoever
 	// holds one genuine request can change it without being noticed.

@@ -19,7 +19,7 @@ import (
 // again changes nothing, and another replay is another object.
 type WebhookReplayApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
-	// Standard object metadata.
+	// metadata is the standard object metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec says what to deliver again. It can't be changed.
 	Spec *WebhookReplaySpecApplyConfiguration `json:"spec,omitempty"`

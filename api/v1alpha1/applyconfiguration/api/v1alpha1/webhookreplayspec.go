@@ -11,7 +11,7 @@ type WebhookReplaySpecApplyConfiguration struct {
 	EndpointRef *EndpointReferenceApplyConfiguration `json:"endpointRef,omitempty"`
 	// selector says which events are meant; without it, all dead letters of the
 	// endpoint. What becomes a dead letter after the replay has started is not meant, so
-	// that nothing is delivered again twice.
+	// that one replay delivers nothing twice.
 	Selector *ReplaySelectorApplyConfiguration `json:"selector,omitempty"`
 }
 

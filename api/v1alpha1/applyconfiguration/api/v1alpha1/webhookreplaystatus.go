@@ -29,8 +29,8 @@ type WebhookReplayStatusApplyConfiguration struct {
 	Failed *int64 `json:"failed,omitempty"`
 	// cursor is where an interrupted replay goes on; it means nothing to others.
 	Cursor *string `json:"cursor,omitempty"`
-	// conditions: Complete (all that was meant is handed over), Reconciling (it is
-	// not over yet), Stalled (it can't go on until somebody does something).
+	// conditions are Complete (all that was meant is handed over), Reconciling (it is
+	// not over yet) and Stalled (it can't go on until somebody does something).
 	Conditions []metav1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 }
 

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/cmd/internal/cli"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/send"
+)
+
+// content fills in body, headers and type: those of --body and --header, else of
+// an example of the provider.
+func (a *app) content(provider *v1alpha1.WebhookProvider, o *sendOptions, options *send.Options) error {
+	given, err := headersOf(o.headers)
+	if err != nil {
+		return err
+	}
+	body, headers, kind, found := send.Sample(provider)
+	switch {
+	case o.bodyFile != "":
+		if options.Body, err = a.readInput("--body", o.bodyFile, maxInput); err != nil {
+			return err
+		}
+		options.Headers = http.Header{}
+	case found:
+		options.Body, options.Headers = body, headers
+	default:
+		return fmt.Errorf("the provider %s has no example of an event: give a body by --body", provider.Name)
+	}
+	if options.EventType == "" && o.bodyFile == "" {
+		options.EventType = kind
+	}
+	maps.Copy(options.Headers, given)
+	if options.Headers.Get("User-Agent") == "" {
+		options.Headers.Set("User-Agent", programName)
+	}
+	return nil
+}
+
+// headerName is the grammar of names of headers (RFC 9110 §5.6.2).
+var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+// headersOf reads "name=value" and "name: value".
+func headersOf(texts []string) (http.Header, error) {
+	headers := http.Header{}
+	for _, text := range texts {
+		at := strings.IndexAny(text, "=:")
+		if at < 0 {
+			return nil, cli.Usagef("--header=%s is no header: write name=value", text)
+		}
+		name, value := strings.TrimSpace(text[:at]), strings.TrimSpace(text[at+1:])
+		if !headerName.MatchString(name) || strings.ContainsFunc(value, unicode.IsControl) {
+			return nil, cli.Usagef("--header=%s is no header: its name, or its value, has characters that headers don't have", text)
+		}
+		headers.Add(name, value)
+	}
+	return headers, nil
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "version",
+		Short:             "Say which build of this program it is",
+		Example:           "kubectl hooks version",
+		Args:              arguments(0, 0, ""),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: runE(func(context.Context, []string) error {
+			a.printf("%s %s\n", programName, buildVersion())
+			return nil
+		}),
+	}
+}
+
+// buildVersion is what the Go tools noted of the build: the version of the module,
+// and the commit where they were told.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "(unknown)"
+	}
+	version := info.Main.Version
+	if version == "" {
+		version = "(devel)"
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			version += " " + setting.Value
+		}
+	}
+	return version + " " + info.GoVersion + " " + runtime.GOOS + "/" + runtime.GOARCH
+}
