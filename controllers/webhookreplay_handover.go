@@ -97,7 +97,7 @@ func (r *WebhookReplayReconciler) handOver(ctx context.Context, replay *v1alpha1
 		if more {
 			switch err := r.handOverPage(ctx, query, &done, tell); {
 			case err != nil && ctx.Err() != nil:
-				return done, nil // this manager ends, and another goes on
+				return done, nil //nolint:nilerr // this manager ends, and another goes on
 			case err != nil:
 				done.reason = v1alpha1.ReasonRedisUnavailable
 				return done, err

@@ -72,11 +72,10 @@ func (a *app) tail(ctx context.Context, args []string, o *tailOptions) error {
 	f := &follower{app: a, scope: s, selectors: selectors, show: show, keep: func(r *eventsv1alpha1.WebhookRecord) bool {
 		return len(o.statuses) == 0 || slices.Contains(o.statuses, r.ProcessingStatus)
 	}}
-	err = f.run(ctx, o.sinceLines)
-	if ctx.Err() != nil {
-		return nil // Ctrl-C is how it ends
+	if err := f.run(ctx, o.sinceLines); ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil // Ctrl-C is how it ends
 }
 
 // selectors are what the server can choose by: one status.

@@ -59,11 +59,8 @@ func parseFlags(env cli.Env) (options, error) {
 	if *routeNamespace == "" {
 		return options{}, cli.Usagef("--route-namespace is not set and this is not a pod: name the namespace in which the receivers read their routes")
 	}
-	if err := checkRedis(redis); err != nil {
+	if err := errors.Join(checkRedis(redis), checkQuota(quota)); err != nil {
 		return options{}, err
-	}
-	if quota.MaxEndpoints < 0 {
-		return options{}, cli.Usagef("--max-endpoints-per-namespace=%d must not be negative; 0 means any number", quota.MaxEndpoints)
 	}
 	base, err := publicBase(*publicURL)
 	if err != nil {
@@ -110,6 +107,13 @@ func quotaFlags(flags *cli.Flags) *compile.Quota {
 		return nil
 	})
 	return quota
+}
+
+func checkQuota(quota *compile.Quota) error {
+	if quota.MaxEndpoints < 0 {
+		return cli.Usagef("--max-endpoints-per-namespace=%d must not be negative; 0 means any number", quota.MaxEndpoints)
+	}
+	return nil
 }
 
 // checkRedis lets Redis be left out, as a whole.

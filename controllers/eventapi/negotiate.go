@@ -32,7 +32,7 @@ func negotiate(accept string, tables, streams bool) (format, error) {
 		return format{}, nil
 	}
 	for _, clause := range goautoneg.ParseAccept(accept) {
-		if f, ok := formatOf(clause); ok && (tables || !f.table) && !(streams && f.yaml) {
+		if f, ok := formatOf(clause); ok && (tables || !f.table) && (!streams || !f.yaml) {
 			return f, nil
 		}
 	}

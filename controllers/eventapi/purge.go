@@ -40,7 +40,7 @@ func (q *query) dryRun() (bool, error) {
 	if options.Preconditions != nil {
 		return false, conflict(q.info.Name, "a webhook event has neither UID nor resourceVersion, so no precondition can be met")
 	}
-	all := append(options.DryRun, q.values["dryRun"]...)
+	all := slices.Concat(options.DryRun, q.values["dryRun"])
 	if slices.ContainsFunc(all, func(s string) bool { return s != metav1.DryRunAll }) {
 		return false, apierrors.NewBadRequest("dryRun can only be All")
 	}

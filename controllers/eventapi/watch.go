@@ -54,10 +54,10 @@ func (a *api) watchRecords(ctx context.Context, q *query, long time.Duration, be
 			return nil
 		}
 		entries, err := w.next(ctx, min(left, followWait))
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // nobody listens any more
+		}
+		if err != nil {
 			return send(watch.Error, statusOfError(err))
 		}
 		for i := range entries {

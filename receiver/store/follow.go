@@ -25,7 +25,7 @@ const (
 	followPoll = 100 * time.Millisecond
 )
 
-// ErrTooManyEndpoints: so many can't be followed by one call.
+// ErrTooManyEndpoints says that so many can't be followed by one call.
 var ErrTooManyEndpoints = fmt.Errorf("the records of at most %d endpoints can be followed at a time", maxFollowed)
 
 // FollowJournal returns the records of endpoints that came after an id of each, the

@@ -47,7 +47,7 @@ func (w *draft) claim() error {
 
 // setClaim gives a claim the first value that is accepted.
 func (w *draft) setClaim(c *compiledClaim) error {
-	value := ""
+	var value string
 	if len(c.values) > 0 {
 		value = c.values[0]
 	} else {

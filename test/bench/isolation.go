@@ -70,7 +70,6 @@ type isolation struct {
 	pairs          []pairs
 	rssBefore, rss int64
 	filled         time.Duration // the time that it took to queue all
-	gotBefore      int64         // of the targets, before they drain
 	draining       time.Duration // measured
 	drained        int64         // meanwhile
 }

@@ -82,15 +82,15 @@ func (w *way) start(ctx context.Context, o latencyOptions, stand *standIn) error
 	if w.child, err = startChild(ctx, args...); err != nil {
 		return err
 	}
-	stand.Cleanup(w.child.stop)
-	w.steady.receiver = w.child.Address
+	stand.Cleanup(w.stop)
+	w.receiver = w.Address
 	return nil
 }
 
 func (w *way) turn(ctx context.Context, d time.Duration, counts bool) error {
 	timed, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	took, err := w.steady.measure(timed, healthyName)
+	took, err := w.measure(timed, healthyName)
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.name, err)
 	}

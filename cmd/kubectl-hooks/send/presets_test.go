@@ -116,7 +116,6 @@ type world struct {
 	example  *v1alpha1.ProviderTest
 	key      []byte // private
 	secret   secret.Value
-	public   string // URL
 }
 
 // worlds calls test for each scheme of each preset and each example of it.
