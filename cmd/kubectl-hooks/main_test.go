@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,7 +53,7 @@ func startAndRun(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("start an API server: %w (export KUBEBUILDER_ASSETS=$(hack/controlplane.sh) says where its programs are)", err)
 	}
-	if err := rbacv1.AddToScheme(scheme); err != nil { // to give rights to others
+	if err := errors.Join(rbacv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil { // to give rights to others
 		return 0, err
 	}
 	if api, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {

@@ -16,12 +16,14 @@ import (
 	"testing"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/test/cluster"
 )
 
 const sharedSecret = "it's a $ecret: 100%"
@@ -201,8 +203,14 @@ func TestSendWithoutTheRightToReadSecrets(t *testing.T) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "endpoints"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "jane"}},
 	})
+	err := cluster.AwaitRight(t.Context(), api, "jane", nil, authorizationv1.ResourceAttributes{
+		Verb: "get", Group: v1alpha1.SchemeGroupVersion.Group, Resource: "webhookendpoints", Namespace: endpoint.Namespace,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	args := []string{"send", name(endpoint), "--url", r.URL, "--as", "jane"}
-	_, _, err := hooks(t, args...)
+	_, _, err = hooks(t, args...)
 	wantError(t, err, "you may not read the Secret "+endpoint.Namespace+"/webhook", "--secret-file")
 
 	file := filepath.Join(t.TempDir(), "secret")

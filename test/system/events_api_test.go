@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,6 +43,15 @@ func (w *world) grant(user, role string) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}},
 	})
+	resource := eventsv1alpha1.ResourceWebhookEvents // in each of these roles
+	w.awaitRight(user, nil, authorizationv1.ResourceAttributes{Verb: "get", Group: eventsv1alpha1.SchemeGroupVersion.Group, Resource: resource})
+}
+
+// awaitRight waits until somebody may do something in the namespace of this world.
+func (w *world) awaitRight(user string, groups []string, may authorizationv1.ResourceAttributes) {
+	w.t.Helper()
+	may.Namespace = w.namespace
+	w.must(cluster.AwaitRight(w.ctx, shared.Client, user, groups, may))
 }
 
 func (w *world) expectPrinted(output string, want ...string) {

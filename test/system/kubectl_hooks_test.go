@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"testing"
 
-	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 	"sallyport.dev/sallyport/receiver/audit"
@@ -303,11 +301,7 @@ func beAPlugin(p *plugin, e endpoint) {
 // keepToRights: who may see events need not see what is in them.
 func keepToRights(p *plugin, e endpoint) {
 	w := p.w
-	w.create(&rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "jane"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "sallyport-events-view"},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "jane"}},
-	})
+	w.grant("jane", "sallyport-events-view")
 	p.refuse(e, "rights-1")
 	p.run([]string{"rights-1"}, "dead", "github", "--as", "jane")
 	for _, args := range [][]string{

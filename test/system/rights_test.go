@@ -190,6 +190,8 @@ func TestLeasesOfReceiversElsewhere(t *testing.T) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "leases"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: "system:serviceaccounts:" + w.namespace}},
 	})
+	w.awaitRight("system:serviceaccount:"+w.namespace+":sallyport-receiver", []string{"system:serviceaccounts:" + w.namespace},
+		authorizationv1.ResourceAttributes{Verb: "create", Group: coordinationv1.GroupName, Resource: "leases"})
 	write := func(account, lease string) error {
 		client := actAs(t, "system:serviceaccount:"+w.namespace+":"+account, "system:serviceaccounts:"+w.namespace)
 		return client.Create(w.ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: lease}})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -95,6 +96,7 @@ func (x *tenant) allowAllButSecrets(user string) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: "tenant"},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: user}},
 	})
+	x.awaitRight(user, nil, authorizationv1.ResourceAttributes{Verb: "create", Group: v1alpha1.SchemeGroupVersion.Group, Resource: "webhookendpoints"})
 }
 
 // apply makes an endpoint as the tenant.
