@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"testing"
 
-
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/test/cluster"
