@@ -28,6 +28,10 @@ func (d *demo) printCommands(ctx context.Context) error {
 		{"", kubectl + " get events.events.k8s.io -n shop"},
 		{"send a GitHub webhook, signed on the spot (each run is a new event)", signedCurl(url, secret)},
 		{"send a forgery", "curl -sS -i " + url + ` -H 'X-GitHub-Event: ping' -H 'X-GitHub-Delivery: forged' -H 'X-Hub-Signature-256: sha256=` + fmt.Sprintf("%064x", 0xbad) + `' -d '{}'`},
+		{"what has come, and what becomes of it (kubectl hooks)", d.hooks("events", "-n", "shop", "github")},
+		{"", d.hooks("send", "-n", "shop", "stripe")},
+		{"", d.hooks("stats", "-n", "shop")},
+		{"", d.hooks("tail", "-n", "shop")},
 		{"all fields of the audit log, and the metrics", "cat " + d.receiver.AuditPath},
 		{"", "curl -sS " + d.receiver.AdminURL + "/metrics | grep ^sallyport_"},
 	} {

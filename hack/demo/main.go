@@ -40,7 +40,7 @@ func main() {
 
 // run is the demo from beginning to end; stop ends what it started.
 func (d *demo) run(ctx context.Context, once bool) error {
-	for _, step := range []func(context.Context) error{d.start, d.applySamples, d.showAll} {
+	for _, step := range []func(context.Context) error{d.start, d.applySamples, d.showAll, d.showHooks} {
 		if err := step(ctx); err != nil {
 			return err
 		}

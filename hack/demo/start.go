@@ -36,6 +36,7 @@ type demo struct {
 	manager  *cluster.Manager
 	receiver *cluster.Receiver
 	redisURL string
+	bin      string // the folder with the programs
 
 	// deliveries is how many requests the target was to get so far.
 	deliveries int
@@ -57,22 +58,21 @@ func (d *demo) start(ctx context.Context) (err error) {
 
 func (d *demo) startControlPlane(ctx context.Context) error {
 	d.out.step("programs")
-	var bin string
 	err := d.out.during(func() (err error) {
-		bin, err = cluster.Build(ctx, d.root)
+		d.bin, err = cluster.Build(ctx, d.root)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	d.out.done("bin/manager and bin/receiver are up to date")
+	d.out.done("manager, receiver and kubectl-hooks in bin/ are up to date")
 
 	d.out.step("control plane")
 	assets, err := cluster.Assets(ctx, d.root, d.out)
 	if err != nil {
 		return err
 	}
-	d.cluster, err = cluster.Start(ctx, cluster.Options{Root: d.root, Assets: assets, Bin: bin})
+	d.cluster, err = cluster.Start(ctx, cluster.Options{Root: d.root, Assets: assets, Bin: d.bin})
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,12 @@ func (d *demo) startPrograms(ctx context.Context) error {
 
 func (d *demo) startManager(ctx context.Context, publicURL string) (err error) {
 	d.out.step("manager")
-	if d.manager, err = d.cluster.StartManager(ctx, cluster.ManagerOptions{PublicURL: publicURL}); err != nil {
+	eventsAPI, err := d.startEventsAPI(ctx)
+	if err != nil {
+		return err
+	}
+	d.manager, err = d.cluster.StartManager(ctx, cluster.ManagerOptions{PublicURL: publicURL, RedisURL: d.redisURL, EventsAPI: eventsAPI})
+	if err != nil {
 		return err
 	}
 	d.onStop(d.manager.Stop)

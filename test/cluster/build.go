@@ -56,7 +56,7 @@ func script(ctx context.Context, root string, progress io.Writer, path string) (
 	return strings.TrimSpace(stdout.String()), nil
 }
 
-// Build compiles the manager and the receiver into bin/ as `make build` does,
+// Build compiles the programs into bin/ as `make build` does,
 // so that all share what is compiled, and returns that folder.
 func Build(ctx context.Context, root string) (string, error) {
 	bin := filepath.Join(root, "bin")
@@ -69,10 +69,10 @@ func Build(ctx context.Context, root string) (string, error) {
 	}
 	defer unlock()
 
-	build := exec.CommandContext(ctx, "bash", "-c", `. hack/env.sh && exec go build -ldflags "-s -w" -o bin/ ./cmd/manager ./cmd/receiver`)
+	build := exec.CommandContext(ctx, "bash", "-c", `. hack/env.sh && exec go build -ldflags "-s -w" -o bin/ ./cmd/...`)
 	build.Dir = root
 	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the manager and the receiver: %w\n%s", err, output)
+		return "", fmt.Errorf("build the programs: %w\n%s", err, output)
 	}
 	return bin, nil
 }

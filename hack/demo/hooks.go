@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/test/cluster"
+)
+
+// startEventsAPI has the API server ask the manager about events. The manager's
+// address is told before it runs.
+func (d *demo) startEventsAPI(ctx context.Context) (address string, err error) {
+	if address, err = cluster.Address(ctx, 0); err != nil {
+		return "", err
+	}
+	return address, d.cluster.InstallEventsAPI(ctx, address)
+}
+
+// hooks is a call of kubectl hooks, for people to copy.
+func (d *demo) hooks(args ...string) string {
+	return strings.Join(append([]string{filepath.Join(d.bin, "kubectl-hooks"), "--kubeconfig", d.cluster.Kubeconfig}, args...), " ")
+}
+
+// showHooks shows what kubectl hooks knows of the events, as soon as it knows of all
+// of them: records are written in the background.
+func (d *demo) showHooks(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sceneTimeout)
+	defer cancel()
+	d.out.heading("5. What has come, by kubectl hooks")
+	if err := d.cluster.AwaitEventsAPI(ctx); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		command := exec.CommandContext(ctx, filepath.Join(d.bin, "kubectl-hooks"), "--kubeconfig", d.cluster.Kubeconfig, "events", "-n", "shop", "github") //nolint:gosec // ours
+		output, err := command.CombinedOutput()
+		if err == nil && strings.Contains(string(output), pushID) {
+			for line := range strings.Lines(string(output)) {
+				d.out.line("  %s", strings.TrimRight(line, "\n"))
+			}
+			d.out.line("")
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("kubectl hooks events knows nothing of the event %s: %w: %s", pushID, ctx.Err(), output)
+		}
+	}
+}
