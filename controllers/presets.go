@@ -2,6 +2,8 @@ package controllers
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 
@@ -17,6 +19,10 @@ import (
 
 // LabelPreset marks WebhookProviders that came with a build of Sallyport.
 const LabelPreset = "hooks.sallyport.dev/preset"
+
+// AnnotationPresetDigest says which version of a preset was put into the cluster
+// last, so that a manager that starts writes only what has changed.
+const AnnotationPresetDigest = "hooks.sallyport.dev/preset-digest"
 
 // LoadPresets reads the manifests of the presets. An error is a mistake of the
 // build.
@@ -62,7 +68,7 @@ func (p *PresetInstaller) Start(ctx context.Context) error {
 	return nil
 }
 
-// install applies a preset without force.
+// install applies a preset without force, unless it was applied before.
 func (p *PresetInstaller) install(ctx context.Context, preset *v1alpha1.WebhookProvider) error {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(preset)
 	if err != nil {
@@ -73,5 +79,18 @@ func (p *PresetInstaller) install(ctx context.Context, preset *v1alpha1.WebhookP
 	object.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("WebhookProvider"))
 	object.SetLabels(map[string]string{labelManagedBy: managedBy, LabelPreset: "true"})
 	unstructured.RemoveNestedField(content, "metadata", "creationTimestamp")
+	text, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	digest := fmt.Sprintf("%x", sha256.Sum256(text))
+	there, err := find(ctx, p.Client, client.ObjectKeyFromObject(preset), &v1alpha1.WebhookProvider{})
+	if err != nil {
+		return err
+	}
+	if there != nil && there.Annotations[AnnotationPresetDigest] == digest {
+		return nil
+	}
+	object.SetAnnotations(map[string]string{AnnotationPresetDigest: digest})
 	return p.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), FieldOwner)
 }

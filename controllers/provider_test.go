@@ -116,6 +116,22 @@ var _ = Describe("A preset", func() {
 		Expect(header(Default)).To(Equal("X-Shop-Token"))
 	})
 
+	It("is written again only when it has changed", func() {
+		inOrder()
+		written := changing("/webhookproviders/till")
+		manager.stop()
+		manager = startManager()
+		witness := anEndpoint("witness")
+		create(witness)
+		becomesReady(witness)
+		Consistently(func() []string { return manager.sent.that(written) }, "300ms").Should(BeEmpty())
+
+		change(preset, func(p *v1alpha1.WebhookProvider) { p.Annotations[controllers.AnnotationPresetDigest] = "of an older version" })
+		manager.stop()
+		manager = startManager()
+		Eventually(func() []string { return manager.sent.that(written) }).ShouldNot(BeEmpty())
+	})
+
 	It("serves although somebody has deleted it", func() {
 		inOrder()
 		Expect(client.IgnoreNotFound(cluster.Delete(ctx, preset))).To(Succeed())

@@ -185,6 +185,11 @@ func (s *scale) awaitReady(ctx context.Context, want int) error {
 	}
 	defer watcher.Stop()
 	seen := map[types.NamespacedName]bool{}
+	for i := range list.Items {
+		if isReady(&list.Items[i]) {
+			seen[client.ObjectKeyFromObject(&list.Items[i])] = true
+		}
+	}
 	for len(seen) < want {
 		select {
 		case <-ctx.Done():
@@ -197,12 +202,16 @@ func (s *scale) awaitReady(ctx context.Context, want int) error {
 			if !is || e.Type == watch.Bookmark {
 				continue
 			}
-			if c := meta.FindStatusCondition(endpoint.Status.Conditions, v1alpha1.ConditionReady); c != nil && c.Status == metav1.ConditionTrue {
+			if isReady(endpoint) {
 				seen[client.ObjectKeyFromObject(endpoint)] = true
 			}
 		}
 	}
 	return nil
+}
+
+func isReady(e *v1alpha1.WebhookEndpoint) bool {
+	return meta.IsStatusConditionTrue(e.Status.Conditions, v1alpha1.ConditionReady)
 }
 
 // edit edits Secrets one after the other, each until the receiver takes what is
