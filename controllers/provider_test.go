@@ -1,6 +1,9 @@
 package controllers_test
 
 import (
+	"net/http"
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -118,7 +121,10 @@ var _ = Describe("A preset", func() {
 
 	It("is written again only when it has changed", func() {
 		inOrder()
-		written := changing("/webhookproviders/till")
+		Eventually(verified(preset)).Should(Equal(inOrderThen))
+		written := func(r *http.Request) bool {
+			return changes(r) && strings.HasSuffix(r.URL.Path, "/webhookproviders/till")
+		}
 		manager.stop()
 		manager = startManager()
 		witness := anEndpoint("witness")
@@ -126,7 +132,9 @@ var _ = Describe("A preset", func() {
 		becomesReady(witness)
 		Consistently(func() []string { return manager.sent.that(written) }, "300ms").Should(BeEmpty())
 
-		change(preset, func(p *v1alpha1.WebhookProvider) { p.Annotations[controllers.AnnotationPresetDigest] = "of an older version" })
+		change(preset, func(p *v1alpha1.WebhookProvider) {
+			p.Annotations[controllers.AnnotationPresetDigest] = "of an older version"
+		})
 		manager.stop()
 		manager = startManager()
 		Eventually(func() []string { return manager.sent.that(written) }).ShouldNot(BeEmpty())

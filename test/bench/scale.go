@@ -107,7 +107,10 @@ func (s *scale) prepare(ctx context.Context) error {
 		name := s.namespace(i)
 		service := &corev1.Service{
 			ObjectMeta: metav1.ObjectMeta{Namespace: name, Name: worldService},
-			Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: worldPort}}},
+			Spec: corev1.ServiceSpec{
+				ClusterIP: corev1.ClusterIPNone, // the API server of the tests has few addresses
+				Ports:     []corev1.ServicePort{{Name: "http", Port: worldPort}},
+			},
 		}
 		if err := s.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 			return err
