@@ -37,7 +37,7 @@ func (d *demo) showHooks(ctx context.Context) error {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		command := exec.CommandContext(ctx, filepath.Join(d.bin, "kubectl-hooks"), "--kubeconfig", d.cluster.Kubeconfig, "events", "-n", "shop", "github") //nolint:gosec // ours
+		command := exec.CommandContext(ctx, filepath.Join(d.bin, "kubectl-hooks"), "--kubeconfig", d.cluster.Kubeconfig, "events", "-n", "shop", "github")
 		output, err := command.CombinedOutput()
 		if err == nil && strings.Contains(string(output), pushID) {
 			for line := range strings.Lines(string(output)) {
