@@ -68,6 +68,17 @@ var _ = Describe("Programmed", func() {
 		Eventually(message(endpoint, "Programmed")).Should(HaveSuffix(": dead."))
 	})
 
+	It("waits for one whose clock is behind, as long as it renews its Lease", func() {
+		receiver("alive").serves(everything)
+		anHourAgo := time.Now().Add(-time.Hour)
+		receiver("behind").tells("1", anHourAgo, 2*time.Second)
+		create(endpoint)
+		becomesReady(endpoint)
+		receiver("behind").tells("1", anHourAgo.Add(time.Second), 2*time.Second)
+		Eventually(message(endpoint, "Programmed")).Should(HaveSuffix(": behind."))
+		becomesReady(endpoint) // when it falls silent
+	})
+
 	It("does not wait for one that shuts down", func() {
 		receiver("slow").serves("1")
 		receiver("fast").serves(everything)

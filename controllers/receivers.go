@@ -23,13 +23,90 @@ import (
 )
 
 // receiverSet is what the Leases of the receivers say.
-type receiverSet []coordination.Lease
+type receiverSet []receiverLease
+
+// receiverLease is a Lease, and when it ends by the manager's clock.
+type receiverLease struct {
+	coordination.Lease
+	end time.Time
+}
 
 // receivers reads the Leases from the cache.
 func (r *WebhookEndpointReconciler) receivers(ctx context.Context) (receiverSet, error) {
 	var list coordination.LeaseList
 	err := r.Routes.List(ctx, &list, client.InNamespace(r.RouteNamespace))
-	return list.Items, err
+	set := make(receiverSet, len(list.Items))
+	for i, lease := range list.Items {
+		set[i] = receiverLease{lease, r.sightings.end(&lease, r.Now())}
+	}
+	return set, err
+}
+
+// sightings remember when Leases were seen to be renewed. A receiver's clock may
+// differ from the manager's, so a Lease is judged as leader election judges one: it
+// lasts from when its renewal was seen, whatever the time in it. It is safe for
+// concurrent use; the zero value has seen nothing.
+type sightings struct {
+	mu   sync.Mutex
+	seen map[string]sighting
+}
+
+type sighting struct {
+	renewed time.Time // by the receiver's clock
+	at      time.Time // by the manager's
+	again   bool      // it was seen to change, so somebody renews it
+}
+
+// end is when a Lease ends, as it is now.
+func (s *sightings) end(lease *coordination.Lease, now time.Time) time.Time {
+	renewed, lasting := renewalOf(lease)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last, known := s.seen[lease.Name]
+	if !known || !last.renewed.Equal(renewed) {
+		last = sighting{renewed, now, known}
+		if s.seen == nil {
+			s.seen = map[string]sighting{}
+		}
+		s.seen[lease.Name] = last
+	}
+	return last.end(lasting)
+}
+
+// ended reports whether a Lease as it was before has ended.
+func (s *sightings) ended(before *coordination.Lease, now time.Time) bool {
+	renewed, lasting := renewalOf(before)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if last, known := s.seen[before.Name]; known && last.renewed.Equal(renewed) {
+		return !last.end(lasting).After(now)
+	}
+	return !renewed.Add(lasting).After(now)
+}
+
+// forget is for a Lease that is gone.
+func (s *sightings) forget(lease string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.seen, lease)
+}
+
+// end of a Lease that was seen once only, as when the manager starts, is not later
+// than what is in it: nobody may be there to renew it.
+func (s sighting) end(lasting time.Duration) time.Time {
+	end := s.at.Add(lasting)
+	if byReceiver := s.renewed.Add(lasting); !s.again && byReceiver.Before(end) {
+		return byReceiver
+	}
+	return end
+}
+
+// renewalOf reads a Lease; one that doesn't say enough has ended long ago.
+func renewalOf(lease *coordination.Lease) (renewed time.Time, lasting time.Duration) {
+	if lease.Spec.RenewTime == nil || lease.Spec.LeaseDurationSeconds == nil {
+		return time.Time{}, 0
+	}
+	return lease.Spec.RenewTime.Time, time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second
 }
 
 // serving says how far a route has come.
@@ -50,13 +127,13 @@ func (s serving) waiting() bool { return s.live == 0 || len(s.behind) > 0 }
 func (set receiverSet) serve(version string, now time.Time) serving {
 	var result serving
 	for _, lease := range set {
-		left := remaining(lease, now)
+		left := lease.end.Sub(now)
 		if left <= 0 {
 			continue
 		}
 		result.live++
-		if !serves(lease, version) {
-			result.behind = append(result.behind, ownerOf(lease))
+		if !serves(lease.Lease, version) {
+			result.behind = append(result.behind, ownerOf(lease.Lease))
 			result.recheck = max(result.recheck, left)
 		}
 	}
@@ -81,20 +158,11 @@ func ownerOf(lease coordination.Lease) string {
 	return lease.Name
 }
 
-// remaining is how long a Lease is still valid.
-func remaining(lease coordination.Lease, now time.Time) time.Duration {
-	if lease.Spec.RenewTime == nil || lease.Spec.LeaseDurationSeconds == nil {
-		return 0
-	}
-	end := lease.Spec.RenewTime.Add(time.Duration(*lease.Spec.LeaseDurationSeconds) * time.Second)
-	return end.Sub(now)
-}
-
 // last is how long the Lease that ends last is still valid; 0: none is.
 func (set receiverSet) last(now time.Time) time.Duration {
 	var longest time.Duration
 	for _, lease := range set {
-		longest = max(longest, remaining(lease, now))
+		longest = max(longest, lease.end.Sub(now))
 	}
 	return longest
 }
@@ -108,7 +176,7 @@ func (set receiverSet) keyUse(endpoint types.NamespacedName, rotation *compile.R
 		return route.KeyUse{}
 	}
 	for _, lease := range set {
-		use, ok := keyUseOf(&lease)[endpoint.String()]
+		use, ok := keyUseOf(&lease.Lease)[endpoint.String()]
 		if !ok || use.PreviousEnds != rotation.PreviousEnds.Unix() {
 			continue
 		}
@@ -159,14 +227,17 @@ func (r *WebhookEndpointReconciler) leaseSource() source.Source {
 			r.enqueueAll(ctx, q)
 			r.awaitSilence(ctx, q)
 		},
-		DeleteFunc: func(ctx context.Context, _ event.DeleteEvent, q requestQueue) { r.enqueueAll(ctx, q) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q requestQueue) {
+			r.sightings.forget(e.Object.GetName())
+			r.enqueueAll(ctx, q)
+		},
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q requestQueue) {
 			before, after := e.ObjectOld.(*coordination.Lease), e.ObjectNew.(*coordination.Lease)
 			for _, request := range usesDiffer(before, after) {
 				q.Add(request)
 			}
 			switch {
-			case remaining(*before, r.Now()) <= 0:
+			case r.sightings.ended(before, r.Now()):
 				r.enqueueAll(ctx, q)
 			case before.Annotations[route.AnnotationServed] != after.Annotations[route.AnnotationServed]:
 				for _, request := range r.waiting.list() {

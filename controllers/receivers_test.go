@@ -32,6 +32,46 @@ func leaseOf(receiver, served string, ago time.Duration) coordination.Lease {
 	}
 }
 
+// setOf is what a manager that starts at noon makes of Leases.
+func setOf(leases ...coordination.Lease) receiverSet {
+	var seen sightings
+	set := make(receiverSet, len(leases))
+	for i := range leases {
+		set[i] = receiverLease{leases[i], seen.end(&leases[i], noon)}
+	}
+	return set
+}
+
+// What is in a Lease is the time of the receiver's clock, and whether it is alive is
+// judged by the manager's.
+func TestClocksDiffer(t *testing.T) {
+	const lasting = 40 * time.Second
+	var seen sightings
+	behind := leaseOf("a", "9", time.Hour)
+	if end := seen.end(&behind, noon); end.After(noon) {
+		t.Errorf("a Lease of an hour ago that is seen for the first time ends at %v", end)
+	}
+	renewed := leaseOf("a", "9", time.Hour-10*time.Second)
+	at := noon.Add(10 * time.Second)
+	if !seen.ended(&behind, at) {
+		t.Error("a Lease of an hour ago has not ended before it is renewed")
+	}
+	if end := seen.end(&renewed, at); !end.Equal(at.Add(lasting)) {
+		t.Errorf("a Lease that was seen to be renewed at %v ends at %v", at, end)
+	}
+	if seen.ended(&renewed, at.Add(lasting-1)) || !seen.ended(&renewed, at.Add(lasting)) {
+		t.Error("a Lease of a clock that is behind does not end when nobody has renewed it for as long as it lasts")
+	}
+	ahead := leaseOf("b", "9", -time.Hour)
+	if end := seen.end(&ahead, noon); !end.Equal(noon.Add(lasting)) {
+		t.Errorf("a Lease of a clock that is ahead ends at %v, want it %v after it was seen", end, lasting)
+	}
+	seen.forget(behind.Name)
+	if end := seen.end(&renewed, at); end.After(at) {
+		t.Errorf("a Lease of a clock that is behind ends at %v after it was forgotten", end)
+	}
+}
+
 func TestServe(t *testing.T) {
 	unrenewed, nameless := leaseOf("a", "200", 0), leaseOf("a", "9", 10*time.Second)
 	unrenewed.Spec.RenewTime = nil
@@ -44,39 +84,39 @@ func TestServe(t *testing.T) {
 	}{
 		"nobody": {version: "100", want: serving{}},
 		"all serve it": {
-			leases: receiverSet{leaseOf("a", "100", 0), leaseOf("b", "250", 0)}, version: "100",
+			leases: setOf(leaseOf("a", "100", 0), leaseOf("b", "250", 0)), version: "100",
 			want: serving{live: 2},
 		},
 		"versions are numbers, not text": {
-			leases: receiverSet{leaseOf("a", "1000", 0)}, version: "999",
+			leases: setOf(leaseOf("a", "1000", 0)), version: "999",
 			want: serving{live: 1},
 		},
 		"laggards are named in order, and looked at again when the last Lease ends": {
-			leases: receiverSet{leaseOf("c", "99", 30*time.Second), leaseOf("b", "100", 0), leaseOf("a", "9", 10*time.Second)}, version: "100",
+			leases: setOf(leaseOf("c", "99", 30*time.Second), leaseOf("b", "100", 0), leaseOf("a", "9", 10*time.Second)), version: "100",
 			want: serving{live: 3, behind: []string{"a", "c"}, recheck: 30 * time.Second},
 		},
 		"a dead one does not count": {
-			leases: receiverSet{leaseOf("a", "9", 41*time.Second), leaseOf("b", "100", 0)}, version: "100",
+			leases: setOf(leaseOf("a", "9", 41*time.Second), leaseOf("b", "100", 0)), version: "100",
 			want: serving{live: 1},
 		},
 		"one whose Lease ends just now is dead": {
-			leases: receiverSet{leaseOf("a", "100", 40*time.Second)}, version: "100",
+			leases: setOf(leaseOf("a", "100", 40*time.Second)), version: "100",
 			want: serving{},
 		},
 		"a Lease that was never renewed is nobody's": {
-			leases: receiverSet{unrenewed}, version: "100",
+			leases: setOf(unrenewed), version: "100",
 			want: serving{},
 		},
 		"one that does not say what it serves serves nothing": {
-			leases: receiverSet{leaseOf("a", "", 0), leaseOf("b", "many", 0)}, version: "100",
+			leases: setOf(leaseOf("a", "", 0), leaseOf("b", "many", 0)), version: "100",
 			want: serving{live: 2, behind: []string{"a", "b"}, recheck: 40 * time.Second},
 		},
 		"without a holder the Lease's own name is told": {
-			leases: receiverSet{nameless}, version: "100",
+			leases: setOf(nameless), version: "100",
 			want: serving{live: 1, behind: []string{"sallyport-receiver-a"}, recheck: 30 * time.Second},
 		},
 		"everybody serves no route": {
-			leases: receiverSet{leaseOf("a", "", 0)}, version: "",
+			leases: setOf(leaseOf("a", "", 0)), version: "",
 			want: serving{live: 1},
 		},
 	} {
@@ -97,7 +137,7 @@ func TestWhoWaits(t *testing.T) {
 		"nobody is there":         {serving{}, true},
 		"one is behind":           {serving{live: 2, behind: []string{"a"}}, true},
 		"all serve it":            {serving{live: 2}, false},
-		"a dead one is no reason": {receiverSet{leaseOf("a", "1", time.Hour), leaseOf("b", "5", 0)}.serve("5", noon), false},
+		"a dead one is no reason": {setOf(leaseOf("a", "1", time.Hour), leaseOf("b", "5", 0)).serve("5", noon), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.serving.waiting(); got != c.want {
@@ -113,8 +153,8 @@ func TestLast(t *testing.T) {
 		want   time.Duration
 	}{
 		"nobody":              {nil, 0},
-		"only dead ones":      {receiverSet{leaseOf("a", "1", time.Hour)}, 0},
-		"the last one counts": {receiverSet{leaseOf("a", "1", 39*time.Second), leaseOf("b", "1", 10*time.Second), leaseOf("c", "1", time.Hour)}, 30 * time.Second},
+		"only dead ones":      {setOf(leaseOf("a", "1", time.Hour)), 0},
+		"the last one counts": {setOf(leaseOf("a", "1", 39*time.Second), leaseOf("b", "1", 10*time.Second), leaseOf("c", "1", time.Hour)), 30 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := c.leases.last(noon); got != c.want {
@@ -161,17 +201,17 @@ func TestKeyUse(t *testing.T) {
 		want     route.KeyUse
 	}{
 		"nobody":      {nil, rotation, route.KeyUse{}},
-		"no rotation": {receiverSet{lease(route.KeyUse{PreviousEnds: 5000, CurrentFirst: 7})}, nil, route.KeyUse{}},
+		"no rotation": {setOf(lease(route.KeyUse{PreviousEnds: 5000, CurrentFirst: 7})), nil, route.KeyUse{}},
 		"the first and the last count": {
-			receiverSet{
+			setOf(
 				lease(route.KeyUse{PreviousEnds: 5000, CurrentFirst: 400, PreviousLast: 480}),
 				lease(route.KeyUse{PreviousEnds: 5000, PreviousLast: 600}),
 				lease(route.KeyUse{PreviousEnds: 5000, CurrentFirst: 300}),
-			}, rotation, route.KeyUse{CurrentFirst: 300, PreviousLast: 600},
+			), rotation, route.KeyUse{CurrentFirst: 300, PreviousLast: 600},
 		},
-		"of another rotation nothing counts":   {receiverSet{lease(route.KeyUse{PreviousEnds: 4000, CurrentFirst: 7})}, rotation, route.KeyUse{}},
-		"the last use counts to the minute":    {receiverSet{lease(route.KeyUse{PreviousEnds: 5000, PreviousLast: 659})}, rotation, route.KeyUse{PreviousLast: 600}},
-		"who can't be understood says nothing": {receiverSet{garbled, leaseOf("b", "1", 0)}, rotation, route.KeyUse{}},
+		"of another rotation nothing counts":   {setOf(lease(route.KeyUse{PreviousEnds: 4000, CurrentFirst: 7})), rotation, route.KeyUse{}},
+		"the last use counts to the minute":    {setOf(lease(route.KeyUse{PreviousEnds: 5000, PreviousLast: 659})), rotation, route.KeyUse{PreviousLast: 600}},
+		"who can't be understood says nothing": {setOf(garbled, leaseOf("b", "1", 0)), rotation, route.KeyUse{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, c.leases.keyUse(orders, c.rotation)); diff != "" {

@@ -55,8 +55,9 @@ type WebhookEndpointReconciler struct {
 	// Now is the clock by which Leases and previous secrets are judged.
 	Now func() time.Time
 
-	waiting waitingSet
-	silence silence
+	waiting   waitingSet
+	silence   silence
+	sightings sightings
 }
 
 // +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints,verbs=get;list;watch
