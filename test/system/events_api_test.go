@@ -116,9 +116,15 @@ func TestEventsAreReadByKubectl(t *testing.T) {
 // it is written in the background.
 func (w *world) awaitRecorded(id string) {
 	w.t.Helper()
+	w.awaitRecordedAs(id, audit.Delivered)
+}
+
+// awaitRecordedAs waits until the API knows of an outcome of an event.
+func (w *world) awaitRecordedAs(id string, outcome audit.Status) {
+	w.t.Helper()
 	watch := exec.CommandContext(w.ctx, shared.Kubectl, "--kubeconfig", shared.Kubeconfig, "-n", w.namespace,
 		"get", "webhookrecords", "--watch", "--field-selector", "eventID="+id, "-o", "json")
-	w.awaitLine(watch, `"processingStatus": "delivered"`)
+	w.awaitLine(watch, `"processingStatus": "`+string(outcome)+`"`)
 }
 
 // awaitLine starts a command, waits for a line of its output, and ends it.

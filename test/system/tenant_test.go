@@ -301,6 +301,7 @@ func TestTenantReadsNothingOfASecretThroughAnEndpoint(t *testing.T) {
 	x.expectAcknowledged(send("two", values["renewed"]), "accepted", "two")
 	x.expectAcknowledged(send("three", values["secret"]), "accepted", "three")
 	x.awaitOutcome(audit.DeadLettered, "three")
+	x.awaitRecordedAs("three", audit.DeadLettered)
 	_, err = shared.AwaitEvent(x.ctx, e.NamespacedName, func(event *eventsv1.Event) bool { return event.Reason == "DeadLettered" })
 	x.must(err)
 
