@@ -8,13 +8,13 @@ import (
 	"strings"
 	"time"
 
-	"sallyport.dev/sallyport/test/cluster"
+	"sallyport.dev/sallyport/test/port"
 )
 
 // startEventsAPI has the API server ask the manager about events. The manager's
 // address is told before it runs.
 func (d *demo) startEventsAPI(ctx context.Context) (address string, err error) {
-	if address, err = cluster.Address(ctx, 0); err != nil {
+	if address, err = port.Address(ctx); err != nil {
 		return "", err
 	}
 	return address, d.cluster.InstallEventsAPI(ctx, address)

@@ -91,7 +91,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	if err := os.Symlink(filepath.Join(c.options.Assets, "kubectl"), c.Kubectl); err != nil {
 		return err
 	}
-	if err := c.startControlPlane(); err != nil {
+	if err := c.startControlPlane(ctx); err != nil {
 		return err
 	}
 	scheme := runtime.NewScheme()
@@ -115,7 +115,7 @@ func (c *Cluster) start(ctx context.Context) error {
 
 // startControlPlane has the API server and etcd keep all of their files in Dir,
 // and under their usual names, so that the janitor finds what they leave.
-func (c *Cluster) startControlPlane() error {
+func (c *Cluster) startControlPlane(ctx context.Context) error {
 	log.SetLogger(logr.Discard()) // or envtest's client complains that there is none
 	env := &envtest.Environment{
 		CRDDirectoryPaths:     []string{filepath.Join(c.options.Root, "config", "crd", "bases")},
@@ -136,6 +136,9 @@ func (c *Cluster) startControlPlane() error {
 			return fmt.Errorf("prepare %s: %w", name, err)
 		}
 		*path = wrapper
+	}
+	if err := place(ctx, apiServer, etcd); err != nil {
+		return err
 	}
 	var err error
 	if c.frontProxy, err = newFrontProxy(filepath.Join(c.Dir, "front-proxy"), apiServer); err != nil {

@@ -2,23 +2,23 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 	"net"
+	"net/url"
 	"strconv"
+
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"sallyport.dev/sallyport/test/port"
 )
 
 // Address returns an address of the loopback interface on which nobody listens:
-// with the preferred port if that is free, else with any. 0 prefers none.
+// with the preferred port if that is free, else one of package port.
 func Address(ctx context.Context, preferred int) (string, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(preferred)))
-	if err != nil && preferred != 0 {
-		listener, err = config.Listen(ctx, "tcp", "127.0.0.1:0")
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(preferred))
+	if port.Free(ctx, address) == nil {
+		return address, nil
 	}
-	if err != nil {
-		return "", fmt.Errorf("find a free port: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
+	return port.Address(ctx)
 }
 
 // addresses fills in those of the given addresses that are empty.
@@ -27,11 +27,25 @@ func addresses(ctx context.Context, wanted ...*string) error {
 		if *address != "" {
 			continue
 		}
-		free, err := Address(ctx, 0)
+		free, err := port.Address(ctx)
 		if err != nil {
 			return err
 		}
 		*address = free
 	}
 	return nil
+}
+
+// place has an API server and its etcd listen on addresses of package port, so
+// that they can be started again.
+func place(ctx context.Context, apiServer *envtest.APIServer, etcd *envtest.Etcd) error {
+	var clients, peers, secure string
+	if err := addresses(ctx, &clients, &peers, &secure); err != nil {
+		return err
+	}
+	etcd.URL = &url.URL{Scheme: "http", Host: clients}
+	etcd.Configure().Set("listen-peer-urls", "http://"+peers)
+	var err error
+	apiServer.SecureServing.Address, apiServer.SecureServing.Port, err = net.SplitHostPort(secure)
+	return err
 }

@@ -6,9 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
+
+	"sallyport.dev/sallyport/test/port"
 )
 
 // startTimeout bounds how long a server may take to answer: a machine that is
@@ -149,31 +150,11 @@ func binary(tb testing.TB) string {
 	return ""
 }
 
-// highestPort leaves room for the port by which nodes of a cluster talk, which
-// is 10000 above.
-const highestPort = 65535 - 10000
-
 func newAddr(tb testing.TB) string {
 	tb.Helper()
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(tb)))
-}
-
-func freePort(tb testing.TB) int {
-	tb.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatalf("find a free port: %v", err)
-		}
-		port := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if port > highestPort {
-			continue
-		}
-		bus, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+10000)))
-		if err == nil {
-			_ = bus.Close()
-			return port
-		}
+	address, err := port.Address(tb.Context())
+	if err != nil {
+		tb.Fatalf("find a free port: %v", err)
 	}
+	return address
 }

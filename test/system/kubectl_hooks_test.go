@@ -18,6 +18,7 @@ import (
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/test/cluster"
+	"sallyport.dev/sallyport/test/port"
 )
 
 // plugin is kubectl-hooks as people install it: in a folder of PATH, with the script
@@ -55,7 +56,7 @@ func (w *world) installPlugin() *plugin {
 // this world, instead of the one that all tests share.
 func (w *world) serveEvents() {
 	w.t.Helper()
-	address, err := cluster.Address(w.ctx, 0)
+	address, err := port.Address(w.ctx)
 	w.must(err)
 	w.must(manager.Stop(w.ctx))
 	w.must(shared.InstallEventsAPI(w.ctx, address))
