@@ -51,6 +51,7 @@ func TestCallsOpenTheCircuitAndCloseIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
+			w.stopClock()
 			target := &recovering{broken: test.broken}
 			endpoint := w.target("api", target.ServeHTTP)
 			w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Timeout = route.Duration(100 * time.Millisecond) })
@@ -86,6 +87,7 @@ func TestCallsOpenTheCircuitAndCloseIt(t *testing.T) {
 // While one call is the probe, others are refused; what it says counts.
 func TestOneCallIsTheProbe(t *testing.T) {
 	w := newWorld(t)
+	w.stopClock()
 	held := newHanging()
 	target := &recovering{broken: answering(503)}
 	endpoint := w.target("api", func(rw http.ResponseWriter, r *http.Request) {
@@ -135,6 +137,7 @@ func TestCallsThatSayNothingAboutTheTarget(t *testing.T) {
 // A target has one circuit, whoever waits for it.
 func TestCallsAndDeliveriesShareACircuit(t *testing.T) {
 	w := newWorld(t)
+	w.stopClock()
 	target := &recovering{broken: answering(500)}
 	endpoint := w.target("api", target.ServeHTTP)
 	d := w.run()

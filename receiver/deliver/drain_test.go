@@ -37,9 +37,10 @@ func slowRetries(r *route.Route) {
 }
 
 // trip lets a target fail until its circuit opens, and returns how many events
-// that took.
+// that took. It stops the clock: when the next probe is made is up to the test.
 func (w *world) trip(d *Dispatcher, endpoint string) int {
 	w.t.Helper()
+	w.stopClock()
 	for i := range tripPoints {
 		w.offer(d, endpoint, fmt.Sprint("trip-", i))
 		w.want(audit.RetryScheduled, 1)
@@ -87,8 +88,8 @@ func TestAFailingTargetIsParkedAndDrainsWhenItReturns(t *testing.T) {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
 	w.wantParked(n)
-	if more := target.asked.Load() - asked; more > 1 {
-		t.Errorf("%d attempts were made while the circuit was open, want one probe at most", more)
+	if more := target.asked.Load() - asked; more > 0 {
+		t.Errorf("%d attempts were made while the circuit was open", more)
 	}
 	if got := testutil.ToFloat64(d.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
 		t.Errorf("the metric of the open circuit is %v, want 1", got)
