@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -55,9 +56,10 @@ type Cluster struct {
 	// Config is what Client was made of.
 	Config *rest.Config
 
-	options Options
-	janitor *janitor
-	env     *envtest.Environment
+	options     Options
+	janitor     *janitor
+	env         *envtest.Environment
+	identifying sync.Mutex
 
 	frontProxy *frontProxy
 }

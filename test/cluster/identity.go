@@ -12,11 +12,13 @@ import (
 // identify makes a kubeconfig file with a client certificate of a ServiceAccount
 // of Namespace, so that a program may do what config/rbac grants, and no more.
 func (c *Cluster) identify(serviceAccount string) (kubeconfig string, err error) {
+	c.identifying.Lock() // its count of certificates is not for two at a time
 	user, err := c.env.AddUser(envtest.User{
 		Name: "system:serviceaccount:" + Namespace + ":" + serviceAccount,
 		// The groups that an API server gives to every ServiceAccount.
 		Groups: []string{"system:serviceaccounts", "system:serviceaccounts:" + Namespace, "system:authenticated"},
 	}, nil)
+	c.identifying.Unlock()
 	if err != nil {
 		return "", fmt.Errorf("make an identity for %s: %w", serviceAccount, err)
 	}

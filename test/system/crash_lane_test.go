@@ -48,9 +48,8 @@ type point struct {
 	seed     uint64
 	endpoint endpoint
 	victim   *actor
-	armed    atomic.Bool   // the victim serves: from now on it may die
+	armed    atomic.Bool   // from now on the victim may die
 	dead     chan struct{} // closed when it is
-	parked   atomic.Bool   // see awaitParked
 
 	mu   sync.Mutex
 	runs int                  // of the script, by the victim
@@ -239,7 +238,7 @@ func (l *lane) launch(p *point) *actor {
 func (l *lane) play(p *point) {
 	l.t.Helper()
 	p.victim = l.launch(p)
-	p.armed.Store(true)
+	p.armed.Store(p.direct == nil)
 	began := time.Now()
 	var next atomic.Int64
 	for sender := range pointSenders {

@@ -49,7 +49,7 @@ type scene struct {
 	spec []with
 	// says how a target answers.
 	says func(*point, attempt) int
-	// direct does what is needed beside traffic; nil: nothing is.
+	// direct does what is needed beside traffic, and lets the victim die; nil: it may die at once.
 	direct func(*lane, *point)
 	// moments are those at which the receiver dies, each in a run of its own.
 	moments []moment
@@ -167,7 +167,7 @@ func isDown(p *point, _ attempt) int {
 
 // isDownUntilParked is a target that the victim reaches again first.
 func isDownUntilParked(p *point, a attempt) int {
-	if a.by.point == p && p.parked.Load() {
+	if a.by.point == p && p.armed.Load() {
 		return http.StatusOK
 	}
 	return isDown(p, a)
@@ -183,7 +183,7 @@ func hangsAtVictim(p *point, a attempt) int {
 // awaitParked waits until there is something to take from a backlog.
 func awaitParked(l *lane, p *point) {
 	l.awaitStats("deliveries are parked", func(s store.Stats) bool { return s.Parked >= pointEvents/4 })
-	p.parked.Store(true)
+	p.armed.Store(true)
 }
 
 // endVictim tells the victim to end while most of what it has accepted is queued:
@@ -191,6 +191,7 @@ func awaitParked(l *lane, p *point) {
 func endVictim(l *lane, p *point) {
 	_, err := l.acknowledged.AwaitN(l.ctx, 2*matrixInFlight, func(a acknowledged) bool { return a.by == p.victim })
 	l.must(err)
+	p.armed.Store(true)
 	p.victim.Terminate()
 }
 
