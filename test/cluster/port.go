@@ -46,6 +46,6 @@ func place(ctx context.Context, apiServer *envtest.APIServer, etcd *envtest.Etcd
 	etcd.URL = &url.URL{Scheme: "http", Host: clients}
 	etcd.Configure().Set("listen-peer-urls", "http://"+peers)
 	var err error
-	apiServer.SecureServing.Address, apiServer.SecureServing.Port, err = net.SplitHostPort(secure)
+	apiServer.Address, apiServer.Port, err = net.SplitHostPort(secure)
 	return err
 }
