@@ -4,25 +4,27 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/test/port"
 )
 
 // StartRedis starts the Redis server at path, see RedisServer, and waits until
 // it answers at url. It keeps an append-only file in Dir, as config/redis does.
-// Tests that are to stop and restart Redis use the package redistest.
+// Its log is in the process's Log. Tests that are to stop and restart Redis use
+// the package redistest.
 func (c *Cluster) StartRedis(ctx context.Context, path string) (process *Process, url string, err error) {
-	address, err := Address(ctx, 0)
+	address, err := port.Address(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	_, port, err := net.SplitHostPort(address)
+	_, number, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, "", err
 	}
 	process, err = c.janitor.start(program{name: "redis", path: path, args: []string{
-		"--bind", "127.0.0.1", "--port", port, "--dir", c.Dir, "--save", "", "--logfile", filepath.Join(c.Dir, "redis.log"),
+		"--bind", "127.0.0.1", "--port", number, "--dir", c.Dir, "--save", "", "--logfile", "/dev/stderr",
 		"--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction",
 	}})
 	if err != nil {
