@@ -240,8 +240,11 @@ func literal(old []byte, text string, number bool) []byte {
 	return appendQuoted(nil, text)
 }
 
+// isNumber reports whether text is a JSON number, without the space around it that
+// a document may have.
 func isNumber(text string) bool {
-	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') && json.Valid([]byte(text))
+	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') &&
+		!strings.ContainsAny(text, jsonSpace) && json.Valid([]byte(text))
 }
 
 // insert adds what p names to a container that value starts with.
