@@ -30,10 +30,10 @@ func (s *switching) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 
 // slowRetries keeps retries out of a test: what fails is not due again. Full
 // jitter chooses any time up to the backoff, and tests advance the clock by
-// minutes, so the backoff is years.
+// hours, so the backoff is a century.
 func slowRetries(r *route.Route) {
-	const years = route.Duration(10 * 365 * 24 * time.Hour)
-	r.Delivery.Retry.MinBackoff, r.Delivery.Retry.MaxBackoff, r.Delivery.Retry.MaxAge = years, years, 10*years
+	const century = route.Duration(100 * 365 * 24 * time.Hour)
+	r.Delivery.Retry.MinBackoff, r.Delivery.Retry.MaxBackoff, r.Delivery.Retry.MaxAge = century, century, 2*century
 }
 
 // trip lets a target fail until its circuit opens, and returns how many events
@@ -187,10 +187,7 @@ func TestWhatIsParkedTooLongIsADeadLetter(t *testing.T) {
 	target := &switching{}
 	target.status.Store(503)
 	endpoint := w.target("api", target.ServeHTTP)
-	w.setRoute(endpoint, func(r *route.Route) {
-		r.Delivery.Retry = route.Retry{MaxAttempts: 100, MinBackoff: route.Duration(1000 * time.Hour),
-			MaxBackoff: route.Duration(1000 * time.Hour), MaxAge: route.Duration(2000 * time.Hour)}
-	})
+	w.setRoute(endpoint, slowRetries)
 	d := w.run()
 	tripped := w.trip(d, endpoint)
 	const n = drainJobs + 50 // more than are looked at in one go
