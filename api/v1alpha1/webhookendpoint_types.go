@@ -226,7 +226,40 @@ type Target struct {
 	// text, which is taken as it is. One newline at the end is not part of it.
 	// +optional
 	SigningSecretRef *SecretKeyReference `json:"signingSecretRef,omitempty"`
+	// signature says which signature of the sender the target gets. AsSent, the default:
+	// the one that came with the event. Fresh: each attempt is signed anew, by the
+	// provider's own scheme, with the endpoint's current secret and the time of the
+	// attempt, so that a handler that checks the signature itself accepts retries and
+	// replays. Fresh needs a scheme with a shared secret (HMAC).
+	// +optional
+	// +default="AsSent"
+	Signature TargetSignature `json:"signature,omitempty"`
+	// credentials says what becomes of the secret itself where the sender sends it, in a
+	// header or in the query: Remove, the default, or Forward, for a handler that checks it.
+	// +optional
+	// +default="Remove"
+	Credentials TargetCredentials `json:"credentials,omitempty"`
 }
+
+// TargetSignature says which signature of the sender a target gets.
+// +kubebuilder:validation:Enum=AsSent;Fresh
+type TargetSignature string
+
+// The signatures that a target can get.
+const (
+	TargetSignatureAsSent TargetSignature = "AsSent"
+	TargetSignatureFresh  TargetSignature = "Fresh"
+)
+
+// TargetCredentials says what becomes of the secret where the sender sends it.
+// +kubebuilder:validation:Enum=Remove;Forward
+type TargetCredentials string
+
+// What becomes of credentials.
+const (
+	TargetCredentialsRemove  TargetCredentials = "Remove"
+	TargetCredentialsForward TargetCredentials = "Forward"
+)
 
 // ServiceTarget is a port and a path of a Service.
 //

@@ -71,6 +71,16 @@ type WebhookProviderSpec struct {
 	// +kubebuilder:validation:MaxItems=8
 	Handshakes []Handshake `json:"handshakes,omitempty"`
 
+	// jsonFormFields names the fields of a form that hold JSON, for example payload.
+	// Routes see the parsed document in event.body.<field>.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	JSONFormFields []string `json:"jsonFormFields,omitempty"`
+
 	// responses are the answers that the sender wants to see.
 	// +optional
 	Responses *ProviderResponses `json:"responses,omitempty"`
@@ -138,11 +148,16 @@ type KeyStep string
 type ContentTemplate string
 
 // IdentityTemplate is text with variables in braces: {id}, {timestamp},
-// {body_sha256} (hex), {header:X}, {query:x}, {form:x}, {json:/pointer}, {claim:/pointer}.
+// {body_sha256} (hex), {signed_sha256} (hex, of what was signed), {header:X}, {query:x}, {form:x}, {json:/pointer}, {claim:/pointer}.
 //
 // A pointer may contain "*" for all elements of an array: {json:/events/*/id}. As a
-// type, that is the different values with commas between them; as an id, if there are
-// several, a digest of them all.
+// type, each element has one of its own, made of that element's values alone; as an id,
+// if there are several, it is a digest of them all.
+//
+// An id of several variables needs text between them. In all but the last value, "%" and
+// the characters of that text are percent-encoded, so that no two events have one id. An
+// id that can't stand in a header, or has more than 256 bytes, becomes "sha256-" and its
+// digest in hex.
 //
 // What is found may be decoded further: {form:payload|json:/id},
 // {form:bt_payload|base64|xml:/notification/kind}. There may be four such steps: base64,
@@ -169,6 +184,23 @@ type SignatureScheme struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
+	// methods are those by which the sender delivers; POST alone by default.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=6
+	Methods []DeliveryMethod `json:"methods,omitempty"`
+	// bodyFormat is what the body must be, or the request is refused once its signature
+	// is found right: JSON (an object or an array), JSONObject, JSONArray, Form
+	// (application/x-www-form-urlencoded or multipart/form-data, as declared), or Any,
+	// the default.
+	// +optional
+	BodyFormat BodyFormat `json:"bodyFormat,omitempty"`
+	// contentEncoding says which bytes {body} and {body_sha256} stand for where the
+	// request has a Content-Encoding: those that were sent (AsSent, the default), or what
+	// they are the encoding of (Decoded; gzip and deflate).
+	// +optional
+	ContentEncoding ContentEncoding `json:"contentEncoding,omitempty"`
 	// mediaType restricts the scheme to bodies of this type, for example
 	// application/x-www-form-urlencoded.
 	// +optional
@@ -282,10 +314,26 @@ type RequestLocation struct {
 	Claim string `json:"claim,omitempty"`
 }
 
-// RequestCondition is something that a request can fulfil. With neither equals
-// nor pattern nor parameter, the place must hold something.
+// DeliveryMethod is an HTTP method by which a sender delivers events.
 //
-// +kubebuilder:validation:AtMostOneOf=equals;pattern;parameter
+// +kubebuilder:validation:Enum=GET;HEAD;POST;PUT;PATCH;DELETE
+type DeliveryMethod string
+
+// BodyFormat is what a body is.
+//
+// +kubebuilder:validation:Enum=Any;JSON;JSONObject;JSONArray;Form
+type BodyFormat string
+
+// ContentEncoding says which bytes of an encoded body are signed.
+//
+// +kubebuilder:validation:Enum=AsSent;Decoded
+type ContentEncoding string
+
+// RequestCondition is something that a request can fulfil. With neither equals
+// nor pattern nor parameter nor absent, the place must hold something.
+//
+// +kubebuilder:validation:AtMostOneOf=equals;pattern;parameter;absent
+// +kubebuilder:validation:XValidation:rule="!has(self.optional) || !self.optional || has(self.parameter)",message="optional needs parameter: it lets the condition hold where the endpoint gives the parameter no value"
 type RequestCondition struct {
 	// The place that is looked at.
 	RequestLocation `json:",inline"`
@@ -305,6 +353,12 @@ type RequestCondition struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Parameter string `json:"parameter,omitempty"`
+	// optional lets the condition hold where the endpoint gives the parameter no value.
+	// +optional
+	Optional bool `json:"optional,omitempty"`
+	// absent demands that there is nothing: no header of that name, no member.
+	// +optional
+	Absent bool `json:"absent,omitempty"`
 }
 
 // ProviderParameter is what a sender needs to know of an endpoint.
@@ -437,13 +491,39 @@ type CertificateSource struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	HostPattern string `json:"hostPattern"`
-	// dnsName is a name that the certificate must be valid for; its chain must then
-	// lead to a trusted root. Without it, what the allowed host serves over TLS is
-	// trusted.
-	// +optional
+	// pathPattern is a regular expression (RE2) that all of the URL's path must match. The
+	// URL must have no query.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	PathPattern string `json:"pathPattern"`
+	// dnsName is a name that the certificate must be valid for. Its chain must lead to a
+	// trusted root.
+	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	DNSName string `json:"dnsName,omitempty"`
+	DNSName string `json:"dnsName"`
+	// issuers is where the certificates of its issuers may be fetched, if the document at
+	// the URL lacks them.
+	// +optional
+	Issuers *CertificateIssuers `json:"issuers,omitempty"`
+}
+
+// CertificateIssuers is where the certificates of issuers may be fetched, at the URLs
+// that certificates name themselves (RFC 5280 §4.2.2.1, caIssuers). What is fetched there
+// is trusted for nothing but its place in a chain up to a trusted root.
+type CertificateIssuers struct {
+	// hostPattern is a regular expression (RE2) that all of the URL's host must match.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	HostPattern string `json:"hostPattern"`
+	// pathPattern is a regular expression (RE2) that all of the URL's path must match. The
+	// URL must have no query.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	PathPattern string `json:"pathPattern"`
 }
 
 // SignedHeaders is where a request says which headers are signed. The variable
@@ -478,6 +558,11 @@ type Handshake struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
+	// kind is Challenge, the default, for a request that asks for a certain answer, or Probe
+	// for a GET or HEAD that only asks whether the URL exists. A request that has a
+	// signature is no probe.
+	// +optional
+	Kind HandshakeKind `json:"kind,omitempty"`
 	// method of the request.
 	// +required
 	// +kubebuilder:validation:Enum=GET;HEAD;POST;OPTIONS
@@ -507,6 +592,11 @@ type Handshake struct {
 	// +optional
 	Confirm *Confirmation `json:"confirm,omitempty"`
 }
+
+// HandshakeKind is what a handshake is for.
+//
+// +kubebuilder:validation:Enum=Challenge;Probe
+type HandshakeKind string
 
 // HandshakeAnswer is the answer to a handshake.
 //
@@ -568,6 +658,17 @@ type Confirmation struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	HostPattern string `json:"hostPattern"`
+	// pathPattern is a regular expression (RE2) that all of the URL's path must match.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	PathPattern string `json:"pathPattern"`
+	// queryPattern is a regular expression (RE2) that all of the URL's query must match.
+	// Without it, the URL must have no query.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	QueryPattern string `json:"queryPattern,omitempty"`
 }
 
 // ProviderResponses are the answers that a sender wants to see.
@@ -594,7 +695,41 @@ type ProviderResponses struct {
 	// +optional
 	// +kubebuilder:validation:Enum=429;503
 	Overloaded int32 `json:"overloaded,omitempty"`
+	// forbidden is the status for a source address that limits.sourceRanges doesn't allow;
+	// 403 by default. It never is 410.
+	// +optional
+	// +kubebuilder:validation:Minimum=400
+	// +kubebuilder:validation:Maximum=599
+	// +kubebuilder:validation:XValidation:rule="self != 410",message="responses.forbidden must not be 410: senders delete their subscription on it"
+	Forbidden int32 `json:"forbidden,omitempty"`
+	// tooLarge is the status for a body beyond limits.maxBodyBytes; 413 by default. It
+	// never is 410.
+	// +optional
+	// +kubebuilder:validation:Minimum=400
+	// +kubebuilder:validation:Maximum=599
+	// +kubebuilder:validation:XValidation:rule="self != 410",message="responses.tooLarge must not be 410: senders delete their subscription on it"
+	TooLarge int32 `json:"tooLarge,omitempty"`
+	// invalid is the status for a request that is authentic and can't be an event: one
+	// without an id, or with another body than the sender sends; 400 by default. It never
+	// is 410.
+	// +optional
+	// +kubebuilder:validation:Minimum=400
+	// +kubebuilder:validation:Maximum=499
+	// +kubebuilder:validation:XValidation:rule="self != 410",message="responses.invalid must not be 410: senders delete their subscription on it"
+	Invalid int32 `json:"invalid,omitempty"`
+	// refusalBody is the body of every answer that is no success: Detailed, the default,
+	// a JSON object that says what is wrong; or Empty.
+	// +optional
+	RefusalBody RefusalBody `json:"refusalBody,omitempty"`
 }
+
+// RefusalBody is the body of an answer that is no success.
+//
+// +kubebuilder:validation:Enum=Detailed;Empty
+type RefusalBody string
+
+// RefusalBodyEmpty leaves the body of refusals empty.
+const RefusalBodyEmpty RefusalBody = "Empty"
 
 // SuccessResponse is an answer.
 //
@@ -746,12 +881,14 @@ type SignatureTimestamp struct {
 	// not understood.
 	// +optional
 	Unit TimestampUnit `json:"unit,omitempty"`
-	// tolerance is how far it may be from now, into the past and into the future,
-	// from 1s to 24h. Without it, the timestamp is not judged.
+	// tolerance is how far it may be from now, into the past and into the future, from 1s
+	// to 360h. Where retries keep the signature of the first attempt, it must cover the
+	// whole schedule of retries, and deduplication.window twice the tolerance. Without it,
+	// the timestamp is not judged.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="timestamp.tolerance must be a duration from 1s to 24h, for example 5m"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) >= duration('1s') && duration(self) <= duration('360h')",message="timestamp.tolerance must be a duration from 1s to 360h, for example 5m"
 	Tolerance *metav1.Duration `json:"tolerance,omitempty"`
 }
 
@@ -860,6 +997,73 @@ type ProviderFacts struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:items:MaxLength=512
 	Docs []string `json:"docs,omitempty"`
+
+	// methods says where the methods of the schemes come from.
+	// +optional
+	Methods *FactSource `json:"methods,omitempty"`
+	// id is what is known of the event id.
+	// +optional
+	ID *IDFact `json:"id,omitempty"`
+	// retries is what is known of repeated requests.
+	// +optional
+	Retries *RetryFact `json:"retries,omitempty"`
+	// bodies says where maxBodyBytes comes from.
+	// +optional
+	Bodies *FactSource `json:"bodies,omitempty"`
+	// answers says where responses come from.
+	// +optional
+	Answers *FactSource `json:"answers,omitempty"`
+	// handshakes says where the handshakes come from, or that there are none.
+	// +optional
+	Handshakes *FactSource `json:"handshakes,omitempty"`
+}
+
+// FactSource says where a fact comes from.
+type FactSource struct {
+	// confidence in the source.
+	// +required
+	Confidence FactConfidence `json:"confidence"`
+	// source is the address of the document, or a sentence that says how the fact was
+	// decided where no document says it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Source string `json:"source"`
+}
+
+// IDFact is what is known of the event id.
+type IDFact struct {
+	FactSource `json:",inline"`
+	// perEvent says whether each event has an id of its own: Unique, Shared (some events
+	// have the same, and the endpoint could take one for another), or Unknown.
+	// +required
+	// +kubebuilder:validation:Enum=Unique;Shared;Unknown
+	PerEvent string `json:"perEvent"`
+	// overRetries says whether a repeated request has the id of the first: Same, Different,
+	// Unknown, or None where the sender repeats nothing.
+	// +required
+	// +kubebuilder:validation:Enum=Same;Different;Unknown;None
+	OverRetries string `json:"overRetries"`
+}
+
+// RetryFact is what is known of repeated requests.
+type RetryFact struct {
+	FactSource `json:",inline"`
+	// signature says whether a repeated request is signed Anew, with the time of the
+	// repetition; keeps the signature of the first (Kept); or is made of nothing that
+	// changes (Timeless: there is no time in what is signed). None: the sender repeats
+	// nothing.
+	// +required
+	// +kubebuilder:validation:Enum=Anew;Kept;Timeless;Unknown;None
+	Signature string `json:"signature"`
+	// within is how long after the first attempt the last repetition comes. Without it,
+	// nobody says. It is what timestamp.tolerance and deduplication.window are checked
+	// against.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([0-9]+([.][0-9]+)?(ms|s|m|h))+$') && duration(self) <= duration('720h')",message="retries.within must be a duration of at most 720h, for example 72h"
+	Within *metav1.Duration `json:"within,omitempty"`
 }
 
 // ProviderTest is an example request and what must come of it.
@@ -906,7 +1110,7 @@ type ExampleRequest struct {
 	// method of the request.
 	// +optional
 	// +default="POST"
-	// +kubebuilder:validation:Enum=GET;HEAD;POST;OPTIONS
+	// +kubebuilder:validation:Enum=GET;HEAD;POST;PUT;PATCH;DELETE;OPTIONS
 	Method string `json:"method,omitempty"`
 	// url is the public URL, with the query.
 	// +optional

@@ -101,6 +101,7 @@ func sentence(err error) string {
 // verifyProvider says the same in the words of the receiver.
 func verifyProvider(name string, spec *v1alpha1.WebhookProviderSpec) verify.Provider {
 	p := verify.Provider{Name: name, Identity: verify.Identity{ID: texts(spec.Identity.ID), Type: texts(spec.Identity.Type)}}
+	p.JSONFormFields = spec.JSONFormFields
 	for i := range spec.Verify {
 		p.Schemes = append(p.Schemes, verifyScheme(&spec.Verify[i]))
 	}
@@ -116,6 +117,9 @@ func verifyProvider(name string, spec *v1alpha1.WebhookProviderSpec) verify.Prov
 func verifyScheme(in *v1alpha1.SignatureScheme) verify.Scheme {
 	out := verify.Scheme{
 		Name:               in.Name,
+		Methods:            texts(in.Methods),
+		BodyFormat:         verify.BodyFormat(in.BodyFormat),
+		ContentEncoding:    verify.ContentEncoding(in.ContentEncoding),
 		MediaType:          in.MediaType,
 		When:               verifyConditions(in.When),
 		KeySource:          verifyKeySource(in.KeySource),
@@ -174,6 +178,7 @@ func verifyConditions(in []v1alpha1.RequestCondition) (out []verify.Condition) {
 	for _, c := range in {
 		out = append(out, verify.Condition{
 			Location: verify.Location(c.RequestLocation), Equals: c.Equals, Pattern: c.Pattern, Parameter: c.Parameter,
+			Optional: c.Optional, Absent: c.Absent,
 		})
 	}
 	return out
@@ -185,7 +190,10 @@ func verifyKeySource(in *v1alpha1.KeySource) *verify.KeySource {
 	}
 	out := &verify.KeySource{JWKSURL: in.JWKSURL, PublicKey: (*verify.PublicKeySource)(in.PublicKey)}
 	if c := in.Certificate; c != nil {
-		out.Certificate = &verify.CertificateSource{From: verify.Location(c.From), HostPattern: c.HostPattern, DNSName: c.DNSName}
+		out.Certificate = &verify.CertificateSource{
+			From: verify.Location(c.From), HostPattern: c.HostPattern, PathPattern: c.PathPattern, DNSName: c.DNSName,
+			Issuers: (*verify.CertificateIssuers)(c.Issuers),
+		}
 	}
 	return out
 }
@@ -204,6 +212,7 @@ func verifyJWT(in *v1alpha1.JSONWebToken) *verify.JWT {
 func verifyHandshake(in *v1alpha1.Handshake) verify.Handshake {
 	out := verify.Handshake{
 		Name:     in.Name,
+		Kind:     verify.HandshakeKind(in.Kind),
 		Method:   in.Method,
 		Match:    verifyConditions(in.Match),
 		Unsigned: in.Unsigned,
@@ -217,7 +226,10 @@ func verifyHandshake(in *v1alpha1.Handshake) verify.Handshake {
 		},
 	}
 	if in.Confirm != nil {
-		out.Confirm = &verify.Confirmation{From: verify.Location(in.Confirm.From), HostPattern: in.Confirm.HostPattern}
+		out.Confirm = &verify.Confirmation{
+			From: verify.Location(in.Confirm.From), HostPattern: in.Confirm.HostPattern, PathPattern: in.Confirm.PathPattern,
+			QueryPattern: in.Confirm.QueryPattern,
+		}
 	}
 	return out
 }

@@ -17,6 +17,10 @@ func responses(spec *v1alpha1.ProviderResponses) route.Responses {
 		Unauthenticated: int(spec.Unauthenticated),
 		Malformed:       int(spec.Malformed),
 		Overloaded:      int(spec.Overloaded),
+		Forbidden:       int(spec.Forbidden),
+		TooLarge:        int(spec.TooLarge),
+		Invalid:         int(spec.Invalid),
+		EmptyRefusals:   spec.RefusalBody == v1alpha1.RefusalBodyEmpty,
 	}
 	if s := spec.Success; s != nil {
 		out.Success = &route.Response{Status: int(s.Status), ContentType: s.ContentType, Body: s.Body}

@@ -107,6 +107,14 @@ type Responses struct {
 	Malformed int `json:"malformed,omitempty"`
 	// Overloaded is the status beyond the rate limit; 0: 429.
 	Overloaded int `json:"overloaded,omitempty"`
+	// Forbidden is the status for a source that is not allowed; 0: 403.
+	Forbidden int `json:"forbidden,omitempty"`
+	// TooLarge is the status for a body that is too large; 0: 413.
+	TooLarge int `json:"tooLarge,omitempty"`
+	// Invalid is the status for an authentic request that is no event; 0: 400.
+	Invalid int `json:"invalid,omitempty"`
+	// EmptyRefusals: answers that are no success have no body.
+	EmptyRefusals bool `json:"emptyRefusals,omitempty"`
 }
 
 // Response is a fixed answer.
@@ -175,6 +183,10 @@ type Target struct {
 	Unresolved string `json:"unresolved,omitempty"`
 	// Signing signs what the target gets; nil: it gets no signature of ours.
 	Signing *Signing `json:"signing,omitempty"`
+	// FreshSignature: each attempt is signed anew, by the provider's scheme.
+	FreshSignature bool `json:"freshSignature,omitempty"`
+	// ForwardCredentials: the target gets the secret that the sender sent.
+	ForwardCredentials bool `json:"forwardCredentials,omitempty"`
 }
 
 // Signing is what a target's events are signed with, by Standard Webhooks.

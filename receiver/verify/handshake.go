@@ -7,6 +7,8 @@ import "net/http"
 type Handshake struct {
 	// Name tells the handshakes of a provider apart, for example "url_verification".
 	Name string `json:"name"`
+	// Kind is what it is for; empty: Challenge.
+	Kind HandshakeKind `json:"kind,omitempty"`
 	// Method is GET, HEAD, POST or OPTIONS.
 	Method string `json:"method"`
 	// Match says which requests of that method are meant: all conditions hold. POST
@@ -24,6 +26,18 @@ type Handshake struct {
 	// answer is given; nil: none. Only a signed handshake may have it.
 	Confirm *Confirmation `json:"confirm,omitempty"`
 }
+
+// HandshakeKind is what a handshake is for.
+type HandshakeKind string
+
+// The kinds.
+const (
+	// Challenge asks for a certain answer.
+	Challenge HandshakeKind = "Challenge"
+	// Probe is a GET or HEAD that only asks whether the URL exists. A request that has a
+	// signature is none.
+	Probe HandshakeKind = "Probe"
+)
 
 // HandshakeAnswer is the answer to a handshake. At most one of Body and JSON is
 // set. Templates may use what stands in the request, and HMACs of it by the key
@@ -59,6 +73,11 @@ type Confirmation struct {
 	From Location `json:"from"`
 	// HostPattern is a regular expression (RE2) that the URL's whole host must match.
 	HostPattern string `json:"hostPattern"`
+	// PathPattern is a regular expression (RE2) that the URL's whole path must match.
+	PathPattern string `json:"pathPattern"`
+	// QueryPattern is a regular expression (RE2) that the URL's whole query must match;
+	// empty: it must have none.
+	QueryPattern string `json:"queryPattern,omitempty"`
 }
 
 // Answer is what to answer to a handshake.

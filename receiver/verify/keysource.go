@@ -54,9 +54,22 @@ type CertificateSource struct {
 	From Location `json:"from"`
 	// HostPattern is a regular expression (RE2) that the URL's whole host must match.
 	HostPattern string `json:"hostPattern"`
-	// DNSName is a name that the certificate must be valid for; the whole chain
-	// must lead to a trusted root then. Empty: who served it over TLS is trusted.
-	DNSName string `json:"dnsName,omitempty"`
+	// PathPattern is a regular expression (RE2) that the URL's whole path must match; it
+	// must have no query.
+	PathPattern string `json:"pathPattern"`
+	// DNSName is a name that the certificate must be valid for; the whole chain must
+	// lead to a trusted root.
+	DNSName string `json:"dnsName"`
+	// Issuers is where the certificates of issuers may be fetched; nil: nowhere.
+	Issuers *CertificateIssuers `json:"issuers,omitempty"`
+}
+
+// CertificateIssuers is where the certificates of issuers may be fetched, at URLs that
+// certificates name themselves (RFC 5280 §4.2.2.1).
+type CertificateIssuers struct {
+	// HostPattern and PathPattern are as in CertificateSource.
+	HostPattern string `json:"hostPattern"`
+	PathPattern string `json:"pathPattern"`
 }
 
 // SignedHeaders is for senders that say in the request which headers they
@@ -70,7 +83,7 @@ type SignedHeaders struct {
 }
 
 // Condition is something that a request can fulfil. With neither Equals nor
-// Pattern nor Parameter the place must hold something.
+// Pattern nor Parameter nor Absent the place must hold something.
 type Condition struct {
 	Location
 	// Equals is what must be there.
@@ -79,6 +92,10 @@ type Condition struct {
 	Pattern string `json:"pattern,omitempty"`
 	// Parameter names a parameter; what is there must be one of its values.
 	Parameter string `json:"parameter,omitempty"`
+	// Optional: the condition holds where the parameter has no value.
+	Optional bool `json:"optional,omitempty"`
+	// Absent: there must be nothing.
+	Absent bool `json:"absent,omitempty"`
 }
 
 // NeedsSecret reports whether the provider can't serve without a secret of the

@@ -11,11 +11,11 @@ const (
 	maxKeySteps     = 4
 	maxClaims       = 8
 	maxClaimValues  = 16
-	maxName         = 256          // bytes of a header, a parameter, a JSON pointer, a literal
-	maxTolerance    = 24 * 60 * 60 // seconds
-	maxDecoders     = 4            // of a variable
-	maxMembers      = 16           // of {members:…}
-	maxConditions   = 8            // of a scheme, and of each list of a handshake
+	maxName         = 256           // bytes of a header, a parameter, a JSON pointer, a literal
+	maxTolerance    = 360 * 60 * 60 // seconds; half of the longest window
+	maxDecoders     = 4             // of a variable
+	maxMembers      = 16            // of {members:…}
+	maxConditions   = 8             // of a scheme, and of each list of a handshake
 	maxParameters   = 16
 	maxHandshakes   = 8
 	maxAnswerFields = 16

@@ -12,6 +12,8 @@ type Provider struct {
 	Identity Identity `json:"identity"`
 	// Handshakes are requests that are no events.
 	Handshakes []Handshake `json:"handshakes,omitempty"`
+	// JSONFormFields are the fields of forms that hold JSON, for expressions.
+	JSONFormFields []string `json:"jsonFormFields,omitempty"`
 	// Parameters are what templates and conditions may use beside the request.
 	Parameters []Parameter `json:"parameters,omitempty"`
 }

@@ -5,6 +5,13 @@ package verify
 type Scheme struct {
 	// Name tells the schemes of a provider apart, for example "v1".
 	Name string `json:"name"`
+	// Methods are those by which the sender delivers; empty: POST.
+	Methods []string `json:"methods,omitempty"`
+	// BodyFormat is what the body must be; empty: Any.
+	BodyFormat BodyFormat `json:"bodyFormat,omitempty"`
+	// ContentEncoding says which bytes {body} stands for where the request has a
+	// Content-Encoding; empty: AsSent.
+	ContentEncoding ContentEncoding `json:"contentEncoding,omitempty"`
 	// MediaType restricts the scheme to bodies of this type, for example
 	// "application/x-www-form-urlencoded"; empty: any.
 	MediaType string `json:"mediaType,omitempty"`
@@ -62,6 +69,27 @@ const (
 	Token           Algorithm = "Token"             // the secret itself
 	Basic           Algorithm = "Basic"             // RFC 7617; the secret is "user:password"
 	JSONWebToken    Algorithm = "JWT"               // RFC 7519, signed (RFC 7515, compact); see JWT
+)
+
+// BodyFormat is what a body is.
+type BodyFormat string
+
+// The formats.
+const (
+	AnyBody    BodyFormat = "Any"
+	JSONBody   BodyFormat = "JSON" // an object or an array
+	JSONObject BodyFormat = "JSONObject"
+	JSONArray  BodyFormat = "JSONArray"
+	FormBody   BodyFormat = "Form" // application/x-www-form-urlencoded or multipart/form-data
+)
+
+// ContentEncoding says which bytes of an encoded body (RFC 9110 §8.4) are signed.
+type ContentEncoding string
+
+// The bytes that can be signed.
+const (
+	AsSent  ContentEncoding = "AsSent"
+	Decoded ContentEncoding = "Decoded" // gzip, deflate
 )
 
 // Location is one place of a request. Exactly one field is set.

@@ -20,6 +20,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AnswerFieldApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BodyDigest"):
 		return &apiv1alpha1.BodyDigestApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CertificateIssuers"):
+		return &apiv1alpha1.CertificateIssuersApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CertificateSource"):
 		return &apiv1alpha1.CertificateSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyReference"):
@@ -46,10 +48,14 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ExpectationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ExpectedHandshake"):
 		return &apiv1alpha1.ExpectedHandshakeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FactSource"):
+		return &apiv1alpha1.FactSourceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Handshake"):
 		return &apiv1alpha1.HandshakeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HandshakeAnswer"):
 		return &apiv1alpha1.HandshakeAnswerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IDFact"):
+		return &apiv1alpha1.IDFactApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JSONWebToken"):
 		return &apiv1alpha1.JSONWebTokenApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("JWTClaim"):
@@ -80,6 +86,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RequestConditionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RequestLocation"):
 		return &apiv1alpha1.RequestLocationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RetryFact"):
+		return &apiv1alpha1.RetryFactApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RetrySpec"):
 		return &apiv1alpha1.RetrySpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyReference"):

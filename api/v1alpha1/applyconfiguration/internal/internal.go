@@ -49,6 +49,17 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: optional
       type:
         scalar: boolean
+- name: dev.sallyport.sallyport.api.v1alpha1.BodyFormat
+  scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.CertificateIssuers
+  map:
+    fields:
+    - name: hostPattern
+      type:
+        scalar: string
+    - name: pathPattern
+      type:
+        scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.CertificateSource
   map:
     fields:
@@ -59,6 +70,12 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
     - name: hostPattern
+      type:
+        scalar: string
+    - name: issuers
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.CertificateIssuers
+    - name: pathPattern
       type:
         scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.ConfigMapKeyReference
@@ -80,6 +97,14 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: hostPattern
       type:
         scalar: string
+    - name: pathPattern
+      type:
+        scalar: string
+    - name: queryPattern
+      type:
+        scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.ContentEncoding
+  scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.ContentTemplate
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.DeduplicationSpec
@@ -92,6 +117,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: window
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+- name: dev.sallyport.sallyport.api.v1alpha1.DeliveryMethod
+  scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.DeliveryMode
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.DeliverySpec
@@ -235,6 +262,15 @@ var schemaYAML = typed.YAMLObject(`types:
       default: 200
 - name: dev.sallyport.sallyport.api.v1alpha1.FactConfidence
   scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.FactSource
+  map:
+    fields:
+    - name: confidence
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.FactConfidence
+    - name: source
+      type:
+        scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.Handshake
   map:
     fields:
@@ -250,6 +286,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: dev.sallyport.sallyport.api.v1alpha1.RequestCondition
           elementRelationship: atomic
+    - name: kind
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.HandshakeKind
     - name: match
       type:
         list:
@@ -294,6 +333,23 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 200
+- name: dev.sallyport.sallyport.api.v1alpha1.HandshakeKind
+  scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.IDFact
+  map:
+    fields:
+    - name: confidence
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.FactConfidence
+    - name: overRetries
+      type:
+        scalar: string
+    - name: perEvent
+      type:
+        scalar: string
+    - name: source
+      type:
+        scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.IdentityTemplate
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.JSONWebToken
@@ -395,6 +451,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ackSeconds
       type:
         scalar: numeric
+    - name: answers
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.FactSource
+    - name: bodies
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.FactSource
     - name: delivery
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.FactConfidence
@@ -407,9 +469,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: events
       type:
         scalar: string
+    - name: handshakes
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.FactSource
+    - name: id
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.IDFact
+    - name: methods
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.FactSource
     - name: notes
       type:
         scalar: string
+    - name: retries
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.RetryFact
     - name: retry
       type:
         scalar: string
@@ -440,15 +514,27 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.ProviderResponses
   map:
     fields:
+    - name: forbidden
+      type:
+        scalar: numeric
+    - name: invalid
+      type:
+        scalar: numeric
     - name: malformed
       type:
         scalar: numeric
     - name: overloaded
       type:
         scalar: numeric
+    - name: refusalBody
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.RefusalBody
     - name: success
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SuccessResponse
+    - name: tooLarge
+      type:
+        scalar: numeric
     - name: unauthenticated
       type:
         scalar: numeric
@@ -499,6 +585,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: perSecond
       type:
         scalar: numeric
+- name: dev.sallyport.sallyport.api.v1alpha1.RefusalBody
+  scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.RejectionReason
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.ReplayProtection
@@ -536,6 +624,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.RequestCondition
   map:
     fields:
+    - name: absent
+      type:
+        scalar: boolean
     - name: claim
       type:
         scalar: string
@@ -551,6 +642,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: json
       type:
         scalar: string
+    - name: optional
+      type:
+        scalar: boolean
     - name: parameter
       type:
         scalar: string
@@ -578,6 +672,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: query
       type:
         scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.RetryFact
+  map:
+    fields:
+    - name: confidence
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.FactConfidence
+    - name: signature
+      type:
+        scalar: string
+    - name: source
+      type:
+        scalar: string
+    - name: within
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
 - name: dev.sallyport.sallyport.api.v1alpha1.RetrySpec
   map:
     fields:
@@ -734,12 +843,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: bodyDigest
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.BodyDigest
+    - name: bodyFormat
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.BodyFormat
     - name: bodyUnsigned
       type:
         scalar: boolean
     - name: content
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.ContentTemplate
+    - name: contentEncoding
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.ContentEncoding
     - name: id
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation
@@ -761,6 +876,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: mediaType
       type:
         scalar: string
+    - name: methods
+      type:
+        list:
+          elementType:
+            namedType: dev.sallyport.sallyport.api.v1alpha1.DeliveryMethod
+          elementRelationship: associative
     - name: name
       type:
         scalar: string
@@ -830,12 +951,24 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.Target
   map:
     fields:
+    - name: credentials
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.TargetCredentials
+      default: Remove
     - name: service
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.ServiceTarget
+    - name: signature
+      type:
+        namedType: dev.sallyport.sallyport.api.v1alpha1.TargetSignature
+      default: AsSent
     - name: signingSecretRef
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.SecretKeyReference
+- name: dev.sallyport.sallyport.api.v1alpha1.TargetCredentials
+  scalar: string
+- name: dev.sallyport.sallyport.api.v1alpha1.TargetSignature
+  scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.TimestampUnit
   scalar: string
 - name: dev.sallyport.sallyport.api.v1alpha1.TrafficStatus
@@ -986,6 +1119,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: identity
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.EventIdentity
+    - name: jsonFormFields
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: maxBodyBytes
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity

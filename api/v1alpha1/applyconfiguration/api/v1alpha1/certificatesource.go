@@ -11,10 +11,15 @@ type CertificateSourceApplyConfiguration struct {
 	From *RequestLocationApplyConfiguration `json:"from,omitempty"`
 	// hostPattern is a regular expression (RE2) that all of the URL's host must match.
 	HostPattern *string `json:"hostPattern,omitempty"`
-	// dnsName is a name that the certificate must be valid for; its chain must then
-	// lead to a trusted root. Without it, what the allowed host serves over TLS is
-	// trusted.
+	// pathPattern is a regular expression (RE2) that all of the URL's path must match. The
+	// URL must have no query.
+	PathPattern *string `json:"pathPattern,omitempty"`
+	// dnsName is a name that the certificate must be valid for. Its chain must lead to a
+	// trusted root.
 	DNSName *string `json:"dnsName,omitempty"`
+	// issuers is where the certificates of its issuers may be fetched, if the document at
+	// the URL lacks them.
+	Issuers *CertificateIssuersApplyConfiguration `json:"issuers,omitempty"`
 }
 
 // CertificateSourceApplyConfiguration constructs a declarative configuration of the CertificateSource type for use with
@@ -39,10 +44,26 @@ func (b *CertificateSourceApplyConfiguration) WithHostPattern(value string) *Cer
 	return b
 }
 
+// WithPathPattern sets the PathPattern field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PathPattern field is set to the value of the last call.
+func (b *CertificateSourceApplyConfiguration) WithPathPattern(value string) *CertificateSourceApplyConfiguration {
+	b.PathPattern = &value
+	return b
+}
+
 // WithDNSName sets the DNSName field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the DNSName field is set to the value of the last call.
 func (b *CertificateSourceApplyConfiguration) WithDNSName(value string) *CertificateSourceApplyConfiguration {
 	b.DNSName = &value
+	return b
+}
+
+// WithIssuers sets the Issuers field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Issuers field is set to the value of the last call.
+func (b *CertificateSourceApplyConfiguration) WithIssuers(value *CertificateIssuersApplyConfiguration) *CertificateSourceApplyConfiguration {
+	b.Issuers = value
 	return b
 }

@@ -11,6 +11,11 @@ type ConfirmationApplyConfiguration struct {
 	From *RequestLocationApplyConfiguration `json:"from,omitempty"`
 	// hostPattern is a regular expression (RE2) that all of the URL's host must match.
 	HostPattern *string `json:"hostPattern,omitempty"`
+	// pathPattern is a regular expression (RE2) that all of the URL's path must match.
+	PathPattern *string `json:"pathPattern,omitempty"`
+	// queryPattern is a regular expression (RE2) that all of the URL's query must match.
+	// Without it, the URL must have no query.
+	QueryPattern *string `json:"queryPattern,omitempty"`
 }
 
 // ConfirmationApplyConfiguration constructs a declarative configuration of the Confirmation type for use with
@@ -32,5 +37,21 @@ func (b *ConfirmationApplyConfiguration) WithFrom(value *RequestLocationApplyCon
 // If called multiple times, the HostPattern field is set to the value of the last call.
 func (b *ConfirmationApplyConfiguration) WithHostPattern(value string) *ConfirmationApplyConfiguration {
 	b.HostPattern = &value
+	return b
+}
+
+// WithPathPattern sets the PathPattern field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PathPattern field is set to the value of the last call.
+func (b *ConfirmationApplyConfiguration) WithPathPattern(value string) *ConfirmationApplyConfiguration {
+	b.PathPattern = &value
+	return b
+}
+
+// WithQueryPattern sets the QueryPattern field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the QueryPattern field is set to the value of the last call.
+func (b *ConfirmationApplyConfiguration) WithQueryPattern(value string) *ConfirmationApplyConfiguration {
+	b.QueryPattern = &value
 	return b
 }

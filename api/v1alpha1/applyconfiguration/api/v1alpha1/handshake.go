@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "sallyport.dev/sallyport/api/v1alpha1"
+)
+
 // HandshakeApplyConfiguration represents a declarative configuration of the Handshake type for use
 // with apply.
 //
@@ -9,6 +13,10 @@ package v1alpha1
 type HandshakeApplyConfiguration struct {
 	// name tells the handshakes of a provider apart, for example url_verification.
 	Name *string `json:"name,omitempty"`
+	// kind is Challenge, the default, for a request that asks for a certain answer, or Probe
+	// for a GET or HEAD that only asks whether the URL exists. A request that has a
+	// signature is no probe.
+	Kind *apiv1alpha1.HandshakeKind `json:"kind,omitempty"`
 	// method of the request.
 	Method *string `json:"method,omitempty"`
 	// match says which requests of that method are meant: those that fulfil all
@@ -37,6 +45,14 @@ func Handshake() *HandshakeApplyConfiguration {
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *HandshakeApplyConfiguration) WithName(value string) *HandshakeApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithKind sets the Kind field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Kind field is set to the value of the last call.
+func (b *HandshakeApplyConfiguration) WithKind(value apiv1alpha1.HandshakeKind) *HandshakeApplyConfiguration {
+	b.Kind = &value
 	return b
 }
 

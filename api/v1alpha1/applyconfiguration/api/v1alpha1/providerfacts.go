@@ -29,6 +29,18 @@ type ProviderFactsApplyConfiguration struct {
 	Notes *string `json:"notes,omitempty"`
 	// docs are where to read on.
 	Docs []string `json:"docs,omitempty"`
+	// methods says where the methods of the schemes come from.
+	Methods *FactSourceApplyConfiguration `json:"methods,omitempty"`
+	// id is what is known of the event id.
+	ID *IDFactApplyConfiguration `json:"id,omitempty"`
+	// retries is what is known of repeated requests.
+	Retries *RetryFactApplyConfiguration `json:"retries,omitempty"`
+	// bodies says where maxBodyBytes comes from.
+	Bodies *FactSourceApplyConfiguration `json:"bodies,omitempty"`
+	// answers says where responses come from.
+	Answers *FactSourceApplyConfiguration `json:"answers,omitempty"`
+	// handshakes says where the handshakes come from, or that there are none.
+	Handshakes *FactSourceApplyConfiguration `json:"handshakes,omitempty"`
 }
 
 // ProviderFactsApplyConfiguration constructs a declarative configuration of the ProviderFacts type for use with
@@ -108,5 +120,53 @@ func (b *ProviderFactsApplyConfiguration) WithDocs(values ...string) *ProviderFa
 	for i := range values {
 		b.Docs = append(b.Docs, values[i])
 	}
+	return b
+}
+
+// WithMethods sets the Methods field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Methods field is set to the value of the last call.
+func (b *ProviderFactsApplyConfiguration) WithMethods(value *FactSourceApplyConfiguration) *ProviderFactsApplyConfiguration {
+	b.Methods = value
+	return b
+}
+
+// WithID sets the ID field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ID field is set to the value of the last call.
+func (b *ProviderFactsApplyConfiguration) WithID(value *IDFactApplyConfiguration) *ProviderFactsApplyConfiguration {
+	b.ID = value
+	return b
+}
+
+// WithRetries sets the Retries field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Retries field is set to the value of the last call.
+func (b *ProviderFactsApplyConfiguration) WithRetries(value *RetryFactApplyConfiguration) *ProviderFactsApplyConfiguration {
+	b.Retries = value
+	return b
+}
+
+// WithBodies sets the Bodies field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Bodies field is set to the value of the last call.
+func (b *ProviderFactsApplyConfiguration) WithBodies(value *FactSourceApplyConfiguration) *ProviderFactsApplyConfiguration {
+	b.Bodies = value
+	return b
+}
+
+// WithAnswers sets the Answers field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Answers field is set to the value of the last call.
+func (b *ProviderFactsApplyConfiguration) WithAnswers(value *FactSourceApplyConfiguration) *ProviderFactsApplyConfiguration {
+	b.Answers = value
+	return b
+}
+
+// WithHandshakes sets the Handshakes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Handshakes field is set to the value of the last call.
+func (b *ProviderFactsApplyConfiguration) WithHandshakes(value *FactSourceApplyConfiguration) *ProviderFactsApplyConfiguration {
+	b.Handshakes = value
 	return b
 }

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "sallyport.dev/sallyport/api/v1alpha1"
+)
+
 // ProviderResponsesApplyConfiguration represents a declarative configuration of the ProviderResponses type for use
 // with apply.
 //
@@ -18,6 +22,19 @@ type ProviderResponsesApplyConfiguration struct {
 	// overloaded is the status for more requests than limits.rateLimit allows, with a
 	// Retry-After: 429, the default, or 503.
 	Overloaded *int32 `json:"overloaded,omitempty"`
+	// forbidden is the status for a source address that limits.sourceRanges doesn't allow;
+	// 403 by default. It never is 410.
+	Forbidden *int32 `json:"forbidden,omitempty"`
+	// tooLarge is the status for a body beyond limits.maxBodyBytes; 413 by default. It
+	// never is 410.
+	TooLarge *int32 `json:"tooLarge,omitempty"`
+	// invalid is the status for a request that is authentic and can't be an event: one
+	// without an id, or with another body than the sender sends; 400 by default. It never
+	// is 410.
+	Invalid *int32 `json:"invalid,omitempty"`
+	// refusalBody is the body of every answer that is no success: Detailed, the default,
+	// a JSON object that says what is wrong; or Empty.
+	RefusalBody *apiv1alpha1.RefusalBody `json:"refusalBody,omitempty"`
 }
 
 // ProviderResponsesApplyConfiguration constructs a declarative configuration of the ProviderResponses type for use with
@@ -55,5 +72,37 @@ func (b *ProviderResponsesApplyConfiguration) WithMalformed(value int32) *Provid
 // If called multiple times, the Overloaded field is set to the value of the last call.
 func (b *ProviderResponsesApplyConfiguration) WithOverloaded(value int32) *ProviderResponsesApplyConfiguration {
 	b.Overloaded = &value
+	return b
+}
+
+// WithForbidden sets the Forbidden field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Forbidden field is set to the value of the last call.
+func (b *ProviderResponsesApplyConfiguration) WithForbidden(value int32) *ProviderResponsesApplyConfiguration {
+	b.Forbidden = &value
+	return b
+}
+
+// WithTooLarge sets the TooLarge field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TooLarge field is set to the value of the last call.
+func (b *ProviderResponsesApplyConfiguration) WithTooLarge(value int32) *ProviderResponsesApplyConfiguration {
+	b.TooLarge = &value
+	return b
+}
+
+// WithInvalid sets the Invalid field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Invalid field is set to the value of the last call.
+func (b *ProviderResponsesApplyConfiguration) WithInvalid(value int32) *ProviderResponsesApplyConfiguration {
+	b.Invalid = &value
+	return b
+}
+
+// WithRefusalBody sets the RefusalBody field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RefusalBody field is set to the value of the last call.
+func (b *ProviderResponsesApplyConfiguration) WithRefusalBody(value apiv1alpha1.RefusalBody) *ProviderResponsesApplyConfiguration {
+	b.RefusalBody = &value
 	return b
 }

@@ -6,7 +6,7 @@ package v1alpha1
 // with apply.
 //
 // RequestCondition is something that a request can fulfil. With neither equals
-// nor pattern nor parameter, the place must hold something.
+// nor pattern nor parameter nor absent, the place must hold something.
 type RequestConditionApplyConfiguration struct {
 	// The place that is looked at.
 	RequestLocationApplyConfiguration `json:""`
@@ -17,6 +17,10 @@ type RequestConditionApplyConfiguration struct {
 	// parameter names a parameter of the provider: what is there must be one of the
 	// values that the endpoint gives it.
 	Parameter *string `json:"parameter,omitempty"`
+	// optional lets the condition hold where the endpoint gives the parameter no value.
+	Optional *bool `json:"optional,omitempty"`
+	// absent demands that there is nothing: no header of that name, no member.
+	Absent *bool `json:"absent,omitempty"`
 }
 
 // RequestConditionApplyConfiguration constructs a declarative configuration of the RequestCondition type for use with
@@ -86,5 +90,21 @@ func (b *RequestConditionApplyConfiguration) WithPattern(value string) *RequestC
 // If called multiple times, the Parameter field is set to the value of the last call.
 func (b *RequestConditionApplyConfiguration) WithParameter(value string) *RequestConditionApplyConfiguration {
 	b.Parameter = &value
+	return b
+}
+
+// WithOptional sets the Optional field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Optional field is set to the value of the last call.
+func (b *RequestConditionApplyConfiguration) WithOptional(value bool) *RequestConditionApplyConfiguration {
+	b.Optional = &value
+	return b
+}
+
+// WithAbsent sets the Absent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Absent field is set to the value of the last call.
+func (b *RequestConditionApplyConfiguration) WithAbsent(value bool) *RequestConditionApplyConfiguration {
+	b.Absent = &value
 	return b
 }

@@ -13,6 +13,17 @@ import (
 type SignatureSchemeApplyConfiguration struct {
 	// name tells the schemes of a provider apart, for example v1.
 	Name *string `json:"name,omitempty"`
+	// methods are those by which the sender delivers; POST alone by default.
+	Methods []apiv1alpha1.DeliveryMethod `json:"methods,omitempty"`
+	// bodyFormat is what the body must be, or the request is refused once its signature
+	// is found right: JSON (an object or an array), JSONObject, JSONArray, Form
+	// (application/x-www-form-urlencoded or multipart/form-data, as declared), or Any,
+	// the default.
+	BodyFormat *apiv1alpha1.BodyFormat `json:"bodyFormat,omitempty"`
+	// contentEncoding says which bytes {body} and {body_sha256} stand for where the
+	// request has a Content-Encoding: those that were sent (AsSent, the default), or what
+	// they are the encoding of (Decoded; gzip and deflate).
+	ContentEncoding *apiv1alpha1.ContentEncoding `json:"contentEncoding,omitempty"`
 	// mediaType restricts the scheme to bodies of this type, for example
 	// application/x-www-form-urlencoded.
 	MediaType *string `json:"mediaType,omitempty"`
@@ -69,6 +80,32 @@ func SignatureScheme() *SignatureSchemeApplyConfiguration {
 // If called multiple times, the Name field is set to the value of the last call.
 func (b *SignatureSchemeApplyConfiguration) WithName(value string) *SignatureSchemeApplyConfiguration {
 	b.Name = &value
+	return b
+}
+
+// WithMethods adds the given value to the Methods field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Methods field.
+func (b *SignatureSchemeApplyConfiguration) WithMethods(values ...apiv1alpha1.DeliveryMethod) *SignatureSchemeApplyConfiguration {
+	for i := range values {
+		b.Methods = append(b.Methods, values[i])
+	}
+	return b
+}
+
+// WithBodyFormat sets the BodyFormat field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BodyFormat field is set to the value of the last call.
+func (b *SignatureSchemeApplyConfiguration) WithBodyFormat(value apiv1alpha1.BodyFormat) *SignatureSchemeApplyConfiguration {
+	b.BodyFormat = &value
+	return b
+}
+
+// WithContentEncoding sets the ContentEncoding field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ContentEncoding field is set to the value of the last call.
+func (b *SignatureSchemeApplyConfiguration) WithContentEncoding(value apiv1alpha1.ContentEncoding) *SignatureSchemeApplyConfiguration {
+	b.ContentEncoding = &value
 	return b
 }
 

@@ -17,8 +17,10 @@ type SignatureTimestampApplyConfiguration struct {
 	// unit is how it is written. Without it, the timestamp is signed as text and
 	// not understood.
 	Unit *apiv1alpha1.TimestampUnit `json:"unit,omitempty"`
-	// tolerance is how far it may be from now, into the past and into the future,
-	// from 1s to 24h. Without it, the timestamp is not judged.
+	// tolerance is how far it may be from now, into the past and into the future, from 1s
+	// to 360h. Where retries keep the signature of the first attempt, it must cover the
+	// whole schedule of retries, and deduplication.window twice the tolerance. Without it,
+	// the timestamp is not judged.
 	Tolerance *v1.Duration `json:"tolerance,omitempty"`
 }
 

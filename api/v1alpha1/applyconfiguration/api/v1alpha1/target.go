@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "sallyport.dev/sallyport/api/v1alpha1"
+)
+
 // TargetApplyConfiguration represents a declarative configuration of the Target type for use
 // with apply.
 //
@@ -14,6 +18,15 @@ type TargetApplyConfiguration struct {
 	// can tell it from what others send. The value is "whsec_" and base64, or any other
 	// text, which is taken as it is. One newline at the end is not part of it.
 	SigningSecretRef *SecretKeyReferenceApplyConfiguration `json:"signingSecretRef,omitempty"`
+	// signature says which signature of the sender the target gets. AsSent, the default:
+	// the one that came with the event. Fresh: each attempt is signed anew, by the
+	// provider's own scheme, with the endpoint's current secret and the time of the
+	// attempt, so that a handler that checks the signature itself accepts retries and
+	// replays. Fresh needs a scheme with a shared secret (HMAC).
+	Signature *apiv1alpha1.TargetSignature `json:"signature,omitempty"`
+	// credentials says what becomes of the secret itself where the sender sends it, in a
+	// header or in the query: Remove, the default, or Forward, for a handler that checks it.
+	Credentials *apiv1alpha1.TargetCredentials `json:"credentials,omitempty"`
 }
 
 // TargetApplyConfiguration constructs a declarative configuration of the Target type for use with
@@ -35,5 +48,21 @@ func (b *TargetApplyConfiguration) WithService(value *ServiceTargetApplyConfigur
 // If called multiple times, the SigningSecretRef field is set to the value of the last call.
 func (b *TargetApplyConfiguration) WithSigningSecretRef(value *SecretKeyReferenceApplyConfiguration) *TargetApplyConfiguration {
 	b.SigningSecretRef = value
+	return b
+}
+
+// WithSignature sets the Signature field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Signature field is set to the value of the last call.
+func (b *TargetApplyConfiguration) WithSignature(value apiv1alpha1.TargetSignature) *TargetApplyConfiguration {
+	b.Signature = &value
+	return b
+}
+
+// WithCredentials sets the Credentials field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Credentials field is set to the value of the last call.
+func (b *TargetApplyConfiguration) WithCredentials(value apiv1alpha1.TargetCredentials) *TargetApplyConfiguration {
+	b.Credentials = &value
 	return b
 }

@@ -24,6 +24,9 @@ type WebhookProviderSpecApplyConfiguration struct {
 	// handshakes lists requests by which the sender makes sure that somebody
 	// listens. They are answered and are no events.
 	Handshakes []HandshakeApplyConfiguration `json:"handshakes,omitempty"`
+	// jsonFormFields names the fields of a form that hold JSON, for example payload.
+	// Routes see the parsed document in event.body.<field>.
+	JSONFormFields []string `json:"jsonFormFields,omitempty"`
 	// responses are the answers that the sender wants to see.
 	Responses *ProviderResponsesApplyConfiguration `json:"responses,omitempty"`
 	// deduplication says how the sender repeats events.
@@ -97,6 +100,16 @@ func (b *WebhookProviderSpecApplyConfiguration) WithHandshakes(values ...*Handsh
 			panic("nil value passed to WithHandshakes")
 		}
 		b.Handshakes = append(b.Handshakes, *values[i])
+	}
+	return b
+}
+
+// WithJSONFormFields adds the given value to the JSONFormFields field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the JSONFormFields field.
+func (b *WebhookProviderSpecApplyConfiguration) WithJSONFormFields(values ...string) *WebhookProviderSpecApplyConfiguration {
+	for i := range values {
+		b.JSONFormFields = append(b.JSONFormFields, values[i])
 	}
 	return b
 }
