@@ -17,12 +17,15 @@ type Verifier struct {
 	credentials []string
 	handshakes  []compiledHandshake
 	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
+	bodies      *places   // all places in bodies that the others read
 }
 
 // compiled is a Scheme, checked and made ready.
 type compiled struct {
 	name       string
 	mediaType  string
+	format     BodyFormat
+	encoding   ContentEncoding
 	when       conditions
 	from       []place
 	signature  Signature
@@ -88,6 +91,7 @@ func Compile(p Provider) (*Verifier, error) {
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
+	v.bodies = newPlacesOf(v)
 	return v, nil
 }
 

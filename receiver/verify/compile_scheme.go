@@ -10,9 +10,10 @@ import (
 
 // scheme compiles one scheme.
 func (c *compiler) scheme(field string, s *Scheme) compiled {
-	k := compiled{name: s.Name, mediaType: s.MediaType, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
+	k := compiled{name: s.Name, mediaType: s.MediaType, format: s.BodyFormat, encoding: s.ContentEncoding, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
 	c.fail(field+".name", text("name", s.Name))
 	c.mediaType(field+".mediaType", s.MediaType)
+	c.body(field, s)
 	k.when = c.conditions(field+".when", s.When, false)
 	var err error
 	k.algorithm = algorithms[s.Algorithm]
@@ -48,6 +49,14 @@ func (c *compiler) mediaType(field, text string) {
 	name, parameters, err := mime.ParseMediaType(text)
 	c.check(err == nil && name == text && len(parameters) == 0 && len(text) <= maxName, field,
 		"%q must be a media type in lower case without parameters, for example application/json", text)
+}
+
+// body checks what is said of the body.
+func (c *compiler) body(field string, s *Scheme) {
+	formats := []BodyFormat{"", AnyBody, JSONBody, JSONObject, JSONArray, FormBody}
+	c.check(slices.Contains(formats, s.BodyFormat), field+".bodyFormat", "is %q: it must be Any, JSON, JSONObject, JSONArray or Form", s.BodyFormat)
+	encodings := []ContentEncoding{"", AsSent, Decoded}
+	c.check(slices.Contains(encodings, s.ContentEncoding), field+".contentEncoding", "is %q: it must be AsSent or Decoded", s.ContentEncoding)
 }
 
 func (c *compiler) signature(field string, s *Scheme, k *compiled) {

@@ -34,4 +34,6 @@ const (
 	maxMatched       = 8192  // bytes that a condition looks at
 	maxEcho          = 4096  // bytes of a request that get into one place of an answer
 	maxHMACInput     = 256   // bytes of a request that get signed
+
+	maxHandshake = 64 << 10 // bytes of the body of a handshake that the sender does not sign
 )

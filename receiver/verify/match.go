@@ -120,14 +120,14 @@ func (s *compiled) checkBodyDigest(r *Request) *Rejection {
 	if rejection != nil {
 		return rejection
 	}
-	if text == "" && (s.bodyDigest.optional || s.bodyDigest.absentWhenEmpty && len(r.Body) == 0) {
+	if text == "" && (s.bodyDigest.optional || s.bodyDigest.absentWhenEmpty && len(r.content()) == 0) {
 		return nil
 	}
 	if text == "" {
 		return reject(PreconditionFailed, "%s is missing: it ties the body to the signature", s.bodyDigest.from)
 	}
 	signed, err := s.bodyDigest.encoding.decode(text)
-	if digest := r.BodySHA256(); err != nil || subtle.ConstantTimeCompare(digest[:], signed) != 1 {
+	if digest := r.contentSHA256(); err != nil || subtle.ConstantTimeCompare(digest[:], signed) != 1 {
 		return reject(WrongSignature, "the body does not have the digest that is in %s", s.bodyDigest.from)
 	}
 	return nil

@@ -32,10 +32,22 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 		return Verdict{}, rejection
 	}
 	verdict, rejection := s.verify(r, f, material, now)
+	if rejection == nil {
+		rejection = s.checkBody(r)
+	}
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
 	return verdict, nil
+}
+
+// checkBody refuses a request that was found authentic, if its body is not what
+// was assumed or what the scheme says.
+func (s *compiled) checkBody(r *Request) *Rejection {
+	if rejection := r.verified(); rejection != nil {
+		return rejection
+	}
+	return r.checkFormat(s.format)
 }
 
 // judge chooses the scheme: the first one whose conditions hold and of whose
@@ -43,8 +55,10 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 // There is no way back to a later scheme, or a sender could pick a weaker one by
 // spoiling a stronger one.
 func (v *Verifier) judge(r *Request, p Parameters) (*compiled, found, *Rejection) {
+	r.judgedBy(v.bodies, true)
 	for i := range v.schemes {
 		s := &v.schemes[i]
+		r.tried(s)
 		if s.mediaType != "" && s.mediaType != r.mediaType() {
 			continue
 		}
@@ -116,6 +130,9 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	if s.token != nil {
 		return s.verifyToken(r, f, material, now)
 	}
+	if s.encoding == Decoded && !r.decodable() {
+		return Verdict{}, reject(MalformedBody, "the body can't be decompressed: its Content-Encoding must be gzip or deflate, and it must not be too large")
+	}
 	scope, at, rejection := s.scope(r, f, material.Parameters)
 	if rejection != nil {
 		return Verdict{}, rejection
@@ -130,7 +147,7 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	}
 	index, digest, rejection := s.matchAny(scope, signatures, keys)
 	if rejection != nil {
-		return Verdict{}, rejection
+		return Verdict{}, s.explain(rejection, r)
 	}
 	if s.timestamp != nil {
 		if rejection := s.timestamp.judge(at, now); rejection != nil {

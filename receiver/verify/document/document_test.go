@@ -101,7 +101,7 @@ func TestUnique(t *testing.T) {
 func TestText(t *testing.T) {
 	for value, want := range map[string]string{
 		`"a"`: "a", `"\"\\\/\b\f\n\r\t"`: "\"\\/\b\f\n\r\t", `"\u00e9"`: "é", `"\ud83d\ude00"`: "😀", `"\ud83d"`: "\ufffd", `"\ud83d\u0041"`: "\ufffdA",
-		`"\ude00\ud83d\ude00x"`: "\ufffd😀x", `1e3`: "1e3", `true`: "true", `null`: "", ``: "", `"`: "",
+		`"\ude00\ud83d\ude00x"`: "\ufffd😀x", `"t\u00e9xt\n."`: "téxt\n.", `1e3`: "1e3", `true`: "true", `null`: "", ``: "", `"`: "",
 	} {
 		if got, ok := Text([]byte(value)); !ok || got != want {
 			t.Errorf("%s is %q, %v; want %q", value, got, ok, want)
@@ -126,7 +126,7 @@ func TestTrim(t *testing.T) {
 func FuzzFind(f *testing.F) {
 	for _, text := range []string{
 		`{"a":{"b":[1,"x"]},"c":2}`, `[[],{}]`, `{"a":1,"a":{"b":2}}`, ` "x" `, `{"\u0061":null}`, `-0.5e3`, `[{"a":1},[2]]`, `{"a\"":"\\"}`,
-		`{"a":`, `[}`, `"\`, `{"a":"b":"c"}`, `{"\u00`, `[,]`, `{"a"`, `{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa":1}`,
+		`{"a":"x\n\u00e9y","b":{"a":"\"z"}}`, `{"a":`, `[}`, `"\`, `{"a":"b":"c"}`, `{"\u00`, `[,]`, `{"a"`, `{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa":1}`,
 	} {
 		f.Add(text, "a", "b", "1")
 	}

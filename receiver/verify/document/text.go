@@ -62,10 +62,10 @@ func appendUnescaped(text, inner []byte, limit int) (_ []byte, ok bool) {
 		if next < 0 {
 			next = len(inner)
 		}
-		text = append(text, inner[:min(next, max(0, limit-len(text)+1))]...)
-		if len(text) > limit {
+		if next > limit-len(text) {
 			return text, false
 		}
+		text = append(text, inner[:next]...)
 		if inner = inner[next:]; len(inner) == 0 {
 			break
 		}
