@@ -194,8 +194,8 @@ func (x *exchange) record(ended time.Time) audit.Record {
 	if x.called != nil {
 		r.Relayed, r.Attempt, r.Target, r.StatusCode = true, 1, x.called.Target, cmp.Or(x.called.Status, x.status)
 	}
-	if x.body != nil {
-		digest := x.signed.BodySHA256() // the verification may have it already
+	if x.body != nil && (x.verified || x.signed.HasBodySHA256()) { // a stranger's body is not worth it
+		digest := x.signed.BodySHA256()
 		r.BodySHA256 = hex.EncodeToString(digest[:])
 	}
 	return r

@@ -29,6 +29,7 @@ type compiled struct {
 	when       conditions
 	from       []place
 	signature  Signature
+	candidates int // that a request may have
 	decode     func(string) ([]byte, error)
 	named      Algorithm
 	algorithm  parser

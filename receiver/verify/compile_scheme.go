@@ -68,6 +68,10 @@ func (c *compiler) signature(field string, s *Scheme, k *compiled) {
 		k.from = append(k.from, *at)
 	}
 	c.fail(field, s.Signature.validate())
+	k.candidates = maxCandidates
+	if slices.Contains(publicKeyed, s.Algorithm) {
+		k.candidates = maxPublicCandidates
+	}
 	c.fail(field+".encoding", s.Signature.Encoding.validate())
 	c.check(s.KeyID == nil || s.Signature.Pairs == nil, field+".pairs", "pairs name the key already: drop keyID")
 	k.decode = s.Signature.Encoding.decode

@@ -104,16 +104,24 @@ func (r *Request) isPlainForm() bool {
 
 // appendForm appends the fields of the body, sorted. No body is an empty form.
 func appendForm(text []byte, r *Request) ([]byte, *Rejection) {
-	body, readable := r.readable()
-	if readable && len(body) == 0 {
+	body, ok := r.readable()
+	switch {
+	case ok && len(body) == 0:
 		return text, nil
-	}
-	if readable && r.mediaType() == formType {
-		if text, ok := document.AppendSorted(text, body); ok {
-			return text, nil
+	case !ok || r.mediaType() != formType:
+		return nil, notPlainForm()
+	case r.body.sorted == nil:
+		sorted, ok := document.AppendSorted([]byte{}, body)
+		if !ok {
+			return nil, notPlainForm()
 		}
+		r.body.sorted = sorted
 	}
-	return nil, reject(MalformedBody, "the body must be a form of type %s", formType)
+	return append(text, r.body.sorted...), nil
+}
+
+func notPlainForm() *Rejection {
+	return reject(MalformedBody, "the body must be a form of type %s", formType)
 }
 
 // checkFormat refuses a body that is not what the scheme says it is. It is for

@@ -247,9 +247,11 @@ func (c *compiledClaim) texts(claims []byte) (texts []string) {
 // accepts compares with the values that are accepted.
 func (c *compiledClaim) accepts(text string, r *Request, p Parameters) bool {
 	if c.urlDigest != "" {
-		want := sha256.Sum256([]byte(r.URL))
 		got, err := c.urlDigest.decode(text)
-		return err == nil && subtle.ConstantTimeCompare(got, want[:]) == 1
+		return err == nil && slices.ContainsFunc(withoutMark(r.URL), func(address string) bool {
+			want := sha256.Sum256([]byte(address))
+			return subtle.ConstantTimeCompare(got, want[:]) == 1
+		})
 	}
 	return slices.Contains(c.values, text) || p.contain(c.parameter, text)
 }

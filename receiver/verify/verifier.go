@@ -95,7 +95,7 @@ func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection
 	for _, at := range s.from {
 		if s.signature.Repeated {
 			for _, value := range r.Header[at.name] {
-				if rejection := s.take(value, &f, &present); rejection != nil {
+				if rejection := s.take(at, value, &f, &present); rejection != nil {
 					return f, true, rejection
 				}
 			}
@@ -103,7 +103,7 @@ func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection
 		}
 		value, rejection := r.lookup(at)
 		if rejection == nil {
-			rejection = s.take(value, &f, &present)
+			rejection = s.take(at, value, &f, &present)
 		}
 		if rejection != nil {
 			return f, true, rejection
@@ -113,12 +113,27 @@ func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection
 }
 
 // take adds the candidates of a value that is not empty.
-func (s *compiled) take(value string, f *found, present *bool) *Rejection {
+func (s *compiled) take(at place, value string, f *found, present *bool) *Rejection {
 	if value == "" {
 		return nil
 	}
 	*present = true
-	return s.signature.parse(value, f)
+	rejection := s.signature.parse(s.withPrefix(at, value), f)
+	if rejection == nil && len(f.candidates) > s.candidates {
+		return reject(MalformedSignature, "there are more than %d signatures: send fewer", s.candidates)
+	}
+	return rejection
+}
+
+// withPrefix writes the name of an authentication scheme as the provider does it:
+// in the header Authorization it may have any case (RFC 9110 §11.1).
+func (s *compiled) withPrefix(at place, value string) string {
+	prefix := s.signature.Prefix
+	if at.kind == inHeader && at.name == "Authorization" && strings.HasSuffix(prefix, " ") &&
+		len(value) >= len(prefix) && strings.EqualFold(value[:len(prefix)], prefix) {
+		return prefix + value[len(prefix):]
+	}
+	return value
 }
 
 // verify judges a request by s. The order matters: nothing about the time or
