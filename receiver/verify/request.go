@@ -60,7 +60,7 @@ type bodyCache struct {
 	texts  []*memberText // by the places of the provider
 	fields []document.Field
 	form   *formBody
-	sorted []byte // the form, sorted; nil: not known
+	sorted []byte             // the form, sorted; nil: not known
 	digest *[sha256.Size]byte // of the decompressed body
 }
 
