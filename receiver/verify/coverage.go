@@ -64,7 +64,7 @@ func (s *compiled) covers(v variable) bool {
 // (always) or in none (never).
 func (s *compiled) present(v variable) (always, never bool) {
 	switch v.name {
-	case varBodySHA256:
+	case varBodySHA256, varSignedSHA256:
 		return true, false
 	case varID:
 		return s.id != nil, s.id == nil
