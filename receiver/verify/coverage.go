@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // coversBody reports whether every byte of the body is signed.
@@ -188,6 +189,22 @@ func (s *compiled) bodyGap() string {
 		return "the body"
 	}
 	return fmt.Sprintf("the body, but for %s", strings.Join(members, ", "))
+}
+
+// Lifetime is for how long after it was first accepted a request may be accepted again,
+// by the times in it: it has to be remembered for so long. 0: no scheme looks at times,
+// and a request can be sent again for ever.
+func (v *Verifier) Lifetime() (longest time.Duration) {
+	for i := range v.schemes {
+		s := &v.schemes[i]
+		if s.timestamp != nil {
+			longest = max(longest, 2*s.timestamp.tolerance)
+		}
+		if s.token != nil && s.token.maxAge > 0 {
+			longest = max(longest, s.token.maxAge+clockLeeway)
+		}
+	}
+	return longest
 }
 
 // NeedsURL reports whether a scheme signs the URL, so that the receiver has to
