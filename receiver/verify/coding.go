@@ -149,7 +149,7 @@ func readDecoded(decoder io.Reader, limit int64, reserve func(int64) bool) ([]by
 	}
 }
 
-// explain adds to the rejection of a compressed body which of its bytes are signed:
+// explain adds to the rejection of a compressed body which of its bytes count:
 // senders differ in it.
 func (s *compiled) explain(rejection *Rejection, r *Request) *Rejection {
 	switch {
@@ -158,6 +158,15 @@ func (s *compiled) explain(rejection *Rejection, r *Request) *Rejection {
 		rejection.Detail += "; the body is compressed (Content-Encoding), and what is verified are the decompressed bytes"
 	default:
 		rejection.Detail += "; the body is compressed (Content-Encoding), and what is verified are the bytes as they were sent"
+	}
+	return rejection
+}
+
+// explainClosed adds to the rejection of a compressed body that nothing of it was
+// looked at.
+func (r *Request) explainClosed(rejection *Rejection) *Rejection {
+	if r.trust.closed {
+		rejection.Detail += "; the body is compressed (Content-Encoding), and is not looked into before it is verified"
 	}
 	return rejection
 }

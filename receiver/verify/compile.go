@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,6 +19,7 @@ type Verifier struct {
 	handshakes  []compiledHandshake
 	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
 	bodies      *places   // all places in bodies that the others read
+	oracle      bool      // strangers can have a text signed: see oracle.go
 }
 
 // compiled is a Scheme, checked and made ready.
@@ -35,6 +37,7 @@ type compiled struct {
 	algorithm  parser
 	credential bool
 	keySteps   []step
+	encoded    bool // secrets are written in an encoding: see encodesKey
 	keyID      *place
 	source     *compiledSource
 	token      *compiledToken
@@ -45,6 +48,14 @@ type compiled struct {
 	headers    *compiledSignedHeaders
 	bodyDigest *compiledDigest
 	require    conditions
+	// require, taken apart: what is judged before the signature, and what after it.
+	requireFixed, requireAllowed conditions
+	methods                      []string
+}
+
+// delivers reports whether events come by that method; empty: POST.
+func (s *compiled) delivers(method string) bool {
+	return slices.Contains(s.methods, cmp.Or(method, http.MethodPost))
 }
 
 type compiledTimestamp struct {
@@ -86,9 +97,11 @@ func Compile(p Provider) (*Verifier, error) {
 	c.reachable(v.schemes)
 	v.ids = c.identity("identity.id", p.Identity.ID, forID)
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
+	c.digests(v)
 	v.credentials = credentialHeaders(v.schemes)
 	v.signer = signer(v.schemes, p.Schemes)
-	v.handshakes = c.handshakes(p.Handshakes, v.signer)
+	v.handshakes = c.handshakes(p.Handshakes, v)
+	v.oracle = slices.ContainsFunc(v.handshakes, func(h compiledHandshake) bool { return h.unsigned && h.answer.signs() })
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
@@ -193,6 +206,7 @@ func (c *compiler) identity(field string, texts []string, u use) []template {
 		templates[i] = c.template(field, text, u)
 		constant := len(templates[i]) == 1 && templates[i][0].literal != ""
 		c.check(!required || !constant, field, "%q is the same for every event: use a variable", text)
+		c.check(!required || !templates[i].adjacent(), field, "%q has two variables side by side: put a text between them, or two events could have one id", text)
 	}
 	return templates
 }
@@ -205,11 +219,12 @@ func (c *compiler) reachable(schemes []compiled) {
 			earlier := &schemes[j]
 			c.check(earlier.name != later.name, fmt.Sprintf("schemes[%d].name", i), "%q is the name of another scheme, too", later.name)
 			shadowed := len(earlier.when) == 0 && (earlier.mediaType == "" || earlier.mediaType == later.mediaType)
+			shadowed = shadowed && !slices.ContainsFunc(later.methods, func(method string) bool { return !earlier.delivers(method) })
 			for _, at := range later.from {
 				shadowed = shadowed && slices.ContainsFunc(earlier.from, at.same)
 			}
 			c.check(!shadowed || len(later.from) == 0, fmt.Sprintf("schemes[%d]", i),
-				"%q is never reached: %q has the same places and judges first; make two providers, or tell them apart by mediaType or when", later.name, earlier.name)
+				"%q is never reached: %q has the same places and judges first; make two providers, or tell them apart by methods, mediaType or when", later.name, earlier.name)
 		}
 	}
 }

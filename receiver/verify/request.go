@@ -49,6 +49,11 @@ type trust struct {
 	unverified bool
 	// decodes: {body} stands for the decompressed body.
 	decodes bool
+	// closed: the body is compressed, and something in it was asked for before it could
+	// be decompressed.
+	closed bool
+	// missed: what must not be in the body was not found because it was closed.
+	missed bool
 	// relied: something was read of a body of which nobody knows yet that it is JSON.
 	relied bool
 }
@@ -93,6 +98,9 @@ func (r *Request) verified() *Rejection {
 	next := r.trust
 	next.unverified = false
 	r.setTrust(next)
+	if r.trust.missed {
+		return reject(PreconditionFailed, "the body must not be compressed (Content-Encoding): what must not be in it can't be told")
+	}
 	if r.trust.relied && !r.isJSON() {
 		return reject(MalformedBody, "the body must be JSON: the signature, or what is signed, is in it")
 	}
@@ -146,6 +154,7 @@ func (r *Request) contentSHA256() [sha256.Size]byte {
 // readable is the body as it is meant, as far as it may be read now.
 func (r *Request) readable() (data []byte, ok bool) {
 	if r.compressed() && !r.trust.opens() {
+		r.trust.closed = true
 		return nil, false
 	}
 	return r.Document()
@@ -193,9 +202,6 @@ func (r *Request) isJSON() bool {
 	return *r.body.json
 }
 
-// isContainer reports whether the body is an object or an array, if it is JSON.
-func isContainer(text []byte) bool { return len(text) > 0 && (text[0] == '{' || text[0] == '[') }
-
 // lookup returns the text at a place. An empty text counts as missing, because
 // senders without a secret are known to send empty signatures. A second value
 // in the same place is refused: nobody can say which one the sender meant.
@@ -215,6 +221,24 @@ func (r *Request) lookup(at place) (string, *Rejection) {
 		text, _ := r.member(at)
 		return text, nil
 	}
+}
+
+// has reports whether there is anything in a place, were it empty, null or there
+// twice.
+func (r *Request) has(at place) bool {
+	inBody := at.kind == inForm || at.kind == inJSON
+	r.trust.missed = r.trust.missed || inBody && r.compressed() && !r.trust.opens()
+	switch at.kind {
+	case inHeader:
+		return len(r.Header[at.name]) > 0
+	case inQuery:
+		return len(r.queryValues()[at.name]) > 0
+	case inForm:
+		return r.field(at.name).Count > 0
+	case inClaim:
+		return at.pointer.find(r.document(inClaim)) != nil
+	}
+	return r.mayBeJSON() && r.value(at) != nil
 }
 
 // document is the JSON document that a place points into: the claims or the
@@ -240,30 +264,45 @@ func (r *Request) member(at place) (text string, ok bool) {
 		}
 		return at.pointer.text(document)
 	}
-	if r.trust.unverified && !isContainer(r.json()) || !r.trust.unverified && !r.isJSON() {
+	if !r.mayBeJSON() {
 		return "", false
 	}
 	i, known := r.trust.places.member(at)
 	if !known {
-		found := document.Compile([][]string{at.pointer}, nil).Find(r.json())
-		return r.rely(found.Value(0))
+		return document.Text(r.value(at))
 	}
 	if r.body.texts == nil {
 		r.body.texts = make([]*memberText, len(r.trust.places.members))
 	}
+	value := r.value(at)
 	if r.body.texts[i] == nil {
-		text, ok := r.rely(r.find().Value(i))
+		text, ok := document.Text(value)
 		r.body.texts[i] = &memberText{text, ok}
 	}
-	cached := r.body.texts[i]
-	r.trust.relied = r.trust.relied || cached.text != "" || !cached.ok
-	return cached.text, cached.ok
+	return r.body.texts[i].text, r.body.texts[i].ok
 }
 
-// rely is the text of a value that something will depend on.
-func (r *Request) rely(value []byte) (text string, ok bool) {
+// mayBeJSON reports whether the body is JSON; before the request is verified,
+// whether it begins like an object or an array.
+func (r *Request) mayBeJSON() bool {
+	if r.trust.unverified {
+		text := r.json()
+		return len(text) > 0 && (text[0] == '{' || text[0] == '[')
+	}
+	return r.isJSON()
+}
+
+// value is the value at a place in the body, as it is written; nil: there is none.
+// All places of the provider are looked up in one pass.
+func (r *Request) value(at place) (value []byte) {
+	if i, known := r.trust.places.member(at); known {
+		value = r.find().Value(i)
+	} else {
+		found := document.Compile([][]string{at.pointer}, nil).Find(r.json())
+		value = found.Value(0)
+	}
 	r.trust.relied = r.trust.relied || value != nil
-	return document.Text(value)
+	return value
 }
 
 // find looks all places of the provider up.

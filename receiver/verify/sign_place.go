@@ -230,7 +230,7 @@ func (p pointer) put(whole []byte, text string, number bool) ([]byte, error) {
 		value = next
 	}
 	old := document.Value(value)
-	if isContainer(old) {
+	if old[0] == '{' || old[0] == '[' {
 		return nil, errors.New("there is an object or an array in its place: it must be a text")
 	}
 	at := len(whole) - len(value)
