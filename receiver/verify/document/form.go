@@ -135,10 +135,10 @@ func appendUnescapedQuery(text, written []byte) (_ []byte, ok bool) {
 		case '+':
 			c = ' '
 		case '%':
-			if i+2 >= len(written) || hexDigits[written[i+1]] == 0 || hexDigits[written[i+2]] == 0 {
+			if i+2 >= len(written) || hexDigits[written[i+1]]|hexDigits[written[i+2]] >= noDigit {
 				return text, false
 			}
-			c = (hexDigits[written[i+1]]-1)<<4 | (hexDigits[written[i+2]] - 1)
+			c = hexDigits[written[i+1]]<<4 | hexDigits[written[i+2]]
 			i += 2
 		}
 		text = append(text, c)
