@@ -209,8 +209,8 @@ func (s *pass) member(n *node, key []byte, behind int) {
 // that key.
 func (s *pass) compare(key []byte, known *node) {
 	for i, name := range s.paths.unique {
-		if folded(key, name) {
-			s.again[i] = s.again[i] || s.seen[i] || known == nil || known.name != name
+		if !s.again[i] && folded(key, name) {
+			s.again[i] = s.seen[i] || known == nil || known.name != name
 			s.seen[i] = true
 		}
 	}
