@@ -9,6 +9,10 @@ import (
 // none.
 const MaxFields = 10_000
 
+// MaxSorted bounds the fields of a form that are sorted. Senders that sign so send
+// less than a hundred.
+const MaxSorted = 1000
+
 // escapedByte is how many bytes a percent-escape has.
 const escapedByte = 3
 
@@ -206,8 +210,11 @@ func (p pair) compare(q pair) int {
 
 // AppendSorted appends what Twilio and Mandrill sign of a form: for each name in
 // byte order, for each distinct value in byte order, name and value with nothing
-// between. ok is false if it is no form.
+// between. ok is false if it is no form, or has too many fields.
 func AppendSorted(text, form []byte) (_ []byte, ok bool) {
+	if bytes.Count(form, []byte("&")) >= MaxSorted {
+		return text, false
+	}
 	list, ok := pairs(form)
 	if !ok {
 		return text, false

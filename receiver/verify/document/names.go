@@ -183,6 +183,17 @@ func afterColon(text []byte, from int) int {
 	return none
 }
 
+// isASCII reports whether text has no other characters. Of those, none has a case
+// that takes another number of bytes.
+func isASCII[T string | []byte](text T) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 // folded reports whether key is name in any case.
 func folded(key []byte, name string) bool {
 	if len(key) == 0 || name == "" {

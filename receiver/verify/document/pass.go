@@ -208,11 +208,13 @@ func (s *pass) member(n *node, key []byte, behind int) {
 // compare notes which of the unique names a key is once more. known is the node of
 // that key.
 func (s *pass) compare(key []byte, known *node) {
+	plain := isASCII(key)
 	for i, name := range s.paths.unique {
-		if !s.again[i] && folded(key, name) {
-			s.again[i] = s.seen[i] || known == nil || known.name != name
-			s.seen[i] = true
+		if plain && len(name) != len(key) && s.paths.plain || s.again[i] || !folded(key, name) {
+			continue
 		}
+		s.again[i] = s.seen[i] || known == nil || known.name != name
+		s.seen[i] = true
 	}
 }
 

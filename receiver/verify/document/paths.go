@@ -11,6 +11,7 @@ type Paths struct {
 	root   *node
 	places []int    // of the pointers and the unique names, in Found.values
 	unique []string // see Compile
+	plain  bool     // all of unique are ASCII
 }
 
 // node is a place that pointers lead to or through.
@@ -33,7 +34,7 @@ type indexed struct {
 // names of top-level members of which a pass also finds out whether each is there
 // once, in whatever case: readers differ in which of several they take.
 func Compile(pointers [][]string, unique []string) *Paths {
-	p := &Paths{root: &node{index: none}, unique: unique}
+	p := &Paths{root: &node{index: none}, unique: unique, plain: !slices.ContainsFunc(unique, func(name string) bool { return !isASCII(name) })}
 	ends := make([]*node, len(pointers))
 	for i, tokens := range pointers {
 		at := p.root
