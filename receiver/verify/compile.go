@@ -93,6 +93,7 @@ func Compile(p Provider) (*Verifier, error) {
 	c.reachable(v.schemes)
 	v.ids = c.identity("identity.id", p.Identity.ID, forID)
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
+	c.digests(v)
 	v.credentials = credentialHeaders(v.schemes)
 	v.signer = signer(v.schemes, p.Schemes)
 	v.handshakes = c.handshakes(p.Handshakes, v)
