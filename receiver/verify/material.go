@@ -15,10 +15,10 @@ type Material struct {
 	// KeySource, by the source's URL: a JWK Set (RFC 7517) or a PEM public key.
 	Fetched map[string][]byte
 	// Certificate is the chain that the request names (see
-	// Verifier.CertificateURL), as PEM, leaf first; nil: not fetched.
+	// Verifier.Certificate), as PEM, leaf first; nil: not fetched.
 	Certificate []byte
-	// Roots are the authorities that Certificate must lead to, if the scheme
-	// demands a DNS name; nil: those of the system.
+	// Roots are the authorities that Certificate must lead to; nil: those of the
+	// system.
 	Roots *x509.CertPool
 	// Parameters are the values of the provider's parameters.
 	Parameters Parameters

@@ -161,14 +161,14 @@ type topic struct {
 	certificate []byte
 }
 
-func newTopic(t *testing.T) topic {
+func newTopic(t *testing.T, name string) topic {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sns.amazonaws.com"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: trapTime.Add(-time.Hour), NotAfter: trapTime.Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -178,9 +178,16 @@ func newTopic(t *testing.T) topic {
 	return topic{key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
 }
 
+// roots are the authorities that trust the topic's certificate, which is its own.
+func (o topic) roots() *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(o.certificate)
+	return roots
+}
+
 const (
 	topicARN    = "arn:aws:sns:us-east-2:123456789012:orders"
-	confirmHere = "https://sns.us-east-2.amazonaws.com/?Action=ConfirmSubscription&Token=2"
+	confirmHere = "https://sns.us-east-2.amazonaws.com/?Action=ConfirmSubscription&TopicArn=" + topicARN + "&Token=2"
 )
 
 // confirmation is a signed request to confirm a subscription.
@@ -200,7 +207,7 @@ func (o topic) confirmation(t *testing.T, arn, address string) *verify.Request {
 		t.Fatal(err)
 	}
 	members["Signature"], members["SignatureVersion"] = base64.StdEncoding.EncodeToString(signature), "2"
-	members["SigningCertURL"] = "https://sns.us-east-2.amazonaws.com/SimpleNotificationService-1.pem"
+	members["SigningCertURL"] = "https://sns.us-east-2.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"
 	body, err := json.Marshal(members)
 	if err != nil {
 		t.Fatal(err)
@@ -213,8 +220,8 @@ func (o topic) confirmation(t *testing.T, arn, address string) *verify.Request {
 // but to Amazon.
 func TestConfirmationsLeadToTheSender(t *testing.T) {
 	all := loadSenders(t)
-	verifier, owner := all.verifier(t, "aws-sns"), newTopic(t)
-	material := &verify.Material{Certificate: owner.certificate, Parameters: verify.Parameters{"topic_arn": {secret.New([]byte(topicARN))}}}
+	verifier, owner := all.verifier(t, "aws-sns"), newTopic(t, "sns.amazonaws.com")
+	material := &verify.Material{Certificate: owner.certificate, Roots: owner.roots(), Parameters: verify.Parameters{"topic_arn": {secret.New([]byte(topicARN))}}}
 	confirm := func(arn, address string) (string, error) {
 		r := owner.confirmation(t, arn, address)
 		verdict, err := verifier.Verify(r, material, trapTime)
@@ -233,10 +240,19 @@ func TestConfirmationsLeadToTheSender(t *testing.T) {
 	if address, err := confirm("arn:aws:sns:us-east-2:999999999999:orders", confirmHere); err == nil {
 		t.Errorf("one of another account leads to %q", address)
 	}
-	for _, elsewhere := range []string{
+	_, query, _ := strings.Cut(confirmHere, "?")
+	elsewhere := []string{
+		"", "https://sns.us-east-2.amazonaws.com/", "https://sns.us-east-2.amazonaws.com/?Action=DeleteTopic&TopicArn=" + topicARN,
+		confirmHere + "&Action=DeleteTopic", confirmHere + "#a", strings.Replace(confirmHere, "ConfirmSubscription", "Unsubscribe", 1),
+	}
+	for _, origin := range []string{
 		"http://sns.us-east-2.amazonaws.com/", "https://evil.example.com/", "https://sns.us-east-2.amazonaws.com.evil.example.com/",
-		"https://sns.us-east-2.amazonaws.com@evil.example.com/", "https://sns.us-east-2.amazonaws.com:22/", "https://169.254.169.254/", "",
+		"https://sns.us-east-2.amazonaws.com@evil.example.com/", "https://sns.us-east-2.amazonaws.com:22/", "https://169.254.169.254/",
+		"https://sns.s3-us-west-2.amazonaws.com/", "https://sns.us-east-2.amazonaws.com/a", "https://sns.us-east-2.amazonaws.com//",
 	} {
+		elsewhere = append(elsewhere, origin+"?"+query)
+	}
+	for _, elsewhere := range elsewhere {
 		if address, err := confirm(topicARN, elsewhere); err == nil {
 			t.Errorf("one that names %q leads to %q", elsewhere, address)
 		}
