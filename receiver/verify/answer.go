@@ -45,8 +45,8 @@ type compiledConfirmation struct {
 // verdict of Verify, at the signed ones. Without an error and an answer, r is
 // none of these. The error is a *Rejection.
 //
-// A handshake that it answers is no event. What is neither a handshake nor a
-// POST is no event either.
+// A handshake that it answers is no event. With a verdict, what came by a method by
+// which the scheme delivers nothing and is no handshake is a Rejection.
 func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer, error) {
 	for i := range v.handshakes {
 		h := &v.handshakes[i]
@@ -66,13 +66,30 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		}
 		return answer, nil
 	}
+	if verdict != nil && verdict.noEvent {
+		return nil, reject(MalformedHandshake, "this is none of the handshakes that the sender makes by this method, and it delivers no events by it")
+	}
 	return nil, nil // most requests are no handshakes, which is no error
 }
 
-// Methods are the HTTP methods that the provider's requests have, sorted: POST,
-// which all events have, and those of handshakes.
+// Delivers reports whether a request by that method may be an event, or a handshake
+// that is signed, so that it has to be verified.
+func (v *Verifier) Delivers(method string) bool {
+	return v.signsHandshakes(method) || slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.delivers(method) })
+}
+
+// signsHandshakes reports whether the sender signs handshakes of that method.
+func (v *Verifier) signsHandshakes(method string) bool {
+	return slices.ContainsFunc(v.handshakes, func(h compiledHandshake) bool { return h.method == method && !h.unsigned })
+}
+
+// Methods are the HTTP methods that the provider's requests have, sorted: those by
+// which events come, and those of handshakes.
 func (v *Verifier) Methods() []string {
-	methods := []string{http.MethodPost}
+	var methods []string
+	for i := range v.schemes {
+		methods = append(methods, v.schemes[i].methods...)
+	}
 	for i := range v.handshakes {
 		methods = append(methods, v.handshakes[i].method)
 	}

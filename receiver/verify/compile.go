@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -17,6 +18,7 @@ type Verifier struct {
 	credentials []string
 	handshakes  []compiledHandshake
 	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
+	oracle      bool      // strangers can have a text signed: see oracle.go
 }
 
 // compiled is a Scheme, checked and made ready.
@@ -41,6 +43,15 @@ type compiled struct {
 	headers    *compiledSignedHeaders
 	bodyDigest *compiledDigest
 	require    conditions
+	// require, taken apart: what is judged before the signature, and what after it.
+	requireFixed, requireAllowed conditions
+	methods                      []string
+	format                       BodyFormat
+}
+
+// delivers reports whether events come by that method; empty: POST.
+func (s *compiled) delivers(method string) bool {
+	return slices.Contains(s.methods, cmp.Or(method, http.MethodPost))
 }
 
 type compiledTimestamp struct {
@@ -82,9 +93,11 @@ func Compile(p Provider) (*Verifier, error) {
 	c.reachable(v.schemes)
 	v.ids = c.identity("identity.id", p.Identity.ID, forID)
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
+	c.digests(v)
 	v.credentials = credentialHeaders(v.schemes)
 	v.signer = signer(v.schemes, p.Schemes)
-	v.handshakes = c.handshakes(p.Handshakes, v.signer)
+	v.handshakes = c.handshakes(p.Handshakes, v)
+	v.oracle = slices.ContainsFunc(v.handshakes, func(h compiledHandshake) bool { return h.unsigned && h.answer.signs() })
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
@@ -188,6 +201,7 @@ func (c *compiler) identity(field string, texts []string, u use) []template {
 		templates[i] = c.template(field, text, u)
 		constant := len(templates[i]) == 1 && templates[i][0].literal != ""
 		c.check(!required || !constant, field, "%q is the same for every event: use a variable", text)
+		c.check(!required || !templates[i].adjacent(), field, "%q has two variables side by side: put a text between them, or two events could have one id", text)
 	}
 	return templates
 }
@@ -200,11 +214,12 @@ func (c *compiler) reachable(schemes []compiled) {
 			earlier := &schemes[j]
 			c.check(earlier.name != later.name, fmt.Sprintf("schemes[%d].name", i), "%q is the name of another scheme, too", later.name)
 			shadowed := len(earlier.when) == 0 && (earlier.mediaType == "" || earlier.mediaType == later.mediaType)
+			shadowed = shadowed && !slices.ContainsFunc(later.methods, func(method string) bool { return !earlier.delivers(method) })
 			for _, at := range later.from {
 				shadowed = shadowed && slices.ContainsFunc(earlier.from, at.same)
 			}
 			c.check(!shadowed || len(later.from) == 0, fmt.Sprintf("schemes[%d]", i),
-				"%q is never reached: %q has the same places and judges first; make two providers, or tell them apart by mediaType or when", later.name, earlier.name)
+				"%q is never reached: %q has the same places and judges first; make two providers, or tell them apart by methods, mediaType or when", later.name, earlier.name)
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -13,7 +15,11 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 	k := compiled{name: s.Name, mediaType: s.MediaType, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
 	c.fail(field+".name", text("name", s.Name))
 	c.mediaType(field+".mediaType", s.MediaType)
+	k.format = s.BodyFormat
+	k.methods = c.methods(field+".methods", s.Methods)
 	k.when = c.conditions(field+".when", s.When, false)
+	c.check(!slices.ContainsFunc(s.When, func(w Condition) bool { return w.Parameter != "" }), field+".when",
+		"must not use a parameter: whether a value is allowed is judged after the signature; move it to require")
 	var err error
 	k.algorithm = algorithms[s.Algorithm]
 	c.check(k.algorithm != nil, field+".algorithm", "%q is not an algorithm: there are HMAC-SHA1, HMAC-SHA256, HMAC-SHA512, "+
@@ -30,6 +36,7 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 	c.contents(field, s, &k)
 	c.digest(field+".bodyDigest", s.BodyDigest, &k)
 	k.require = c.conditions(field+".require", s.Require, false)
+	k.requireAllowed, k.requireFixed = k.require.byParameter()
 	switch {
 	case k.credential:
 		c.credential(field, s)
@@ -39,6 +46,21 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 		c.coverage(field, s, &k)
 	}
 	return k
+}
+
+// deliveryMethods are those by which events can come.
+var deliveryMethods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+
+// methods compiles the methods by which the sender delivers.
+func (c *compiler) methods(field string, names []string) []string {
+	if len(names) == 0 {
+		return []string{http.MethodPost}
+	}
+	for i, name := range names {
+		c.check(slices.Contains(deliveryMethods, name) && !slices.Contains(names[:i], name), field,
+			"%q must be one of %s, and occur once", name, strings.Join(deliveryMethods, ", "))
+	}
+	return names
 }
 
 func (c *compiler) mediaType(field, text string) {

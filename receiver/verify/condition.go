@@ -11,6 +11,8 @@ type condition struct {
 	equals    string
 	pattern   *regexp.Regexp
 	parameter string
+	optional  bool
+	absent    bool
 }
 
 // conditions all hold, or don't.
@@ -26,6 +28,12 @@ func (c conditions) hold(r *Request, p Parameters) (bool, *Rejection) {
 // firstFailed is the first condition that r does not fulfil; nil: it fulfils all.
 func (c conditions) firstFailed(r *Request, p Parameters) (*condition, *Rejection) {
 	for i := range c {
+		if c[i].absent {
+			if r.has(c[i].at) {
+				return &c[i], nil
+			}
+			continue
+		}
 		value, rejection := r.lookup(c[i].at)
 		if rejection != nil {
 			return nil, rejection
@@ -37,8 +45,23 @@ func (c conditions) firstFailed(r *Request, p Parameters) (*condition, *Rejectio
 	return nil, nil
 }
 
+// byParameter takes the conditions apart: those that hang on what the endpoint
+// gives a parameter, and the others.
+func (c conditions) byParameter() (with, without conditions) {
+	for i := range c {
+		if c[i].parameter != "" {
+			with = append(with, c[i])
+		} else {
+			without = append(without, c[i])
+		}
+	}
+	return with, without
+}
+
 func (c *condition) fulfilledBy(value string, p Parameters) bool {
 	switch {
+	case c.optional && len(p[c.parameter]) == 0:
+		return true
 	case value == "" || len(value) > maxMatched:
 		return false
 	case c.equals != "":
@@ -61,6 +84,8 @@ func (c *condition) demand() string {
 		return "does not have the form that is accepted here"
 	case c.parameter != "":
 		return fmt.Sprintf("must be one of the values of the parameter %s", c.parameter)
+	case c.absent:
+		return "must not be there"
 	}
 	return "is missing"
 }
@@ -90,14 +115,15 @@ func (c *compiler) condition(field string, in *Condition, claims bool) condition
 	at, err := in.compile()
 	c.fail(field, err)
 	c.check(at.kind != inClaim || claims, field+".claim", "there are no claims here: they are those of a verified token")
-	k := condition{at: at, equals: in.Equals, parameter: in.Parameter}
+	k := condition{at: at, equals: in.Equals, parameter: in.Parameter, optional: in.Optional, absent: in.Absent}
 	set := 0
-	for _, text := range [...]string{in.Equals, in.Pattern, in.Parameter} {
-		if text != "" {
+	for _, is := range [...]bool{in.Equals != "", in.Pattern != "", in.Parameter != "", in.Absent} {
+		if is {
 			set++
 		}
 	}
-	c.check(set <= 1, field, "set at most one of equals, pattern and parameter")
+	c.check(set <= 1, field, "set at most one of equals, pattern, parameter and absent")
+	c.check(!in.Optional || in.Parameter != "", field+".optional", "needs parameter: it lets the condition hold where the endpoint gives the parameter no value")
 	c.fail(field, atMost("equals", in.Equals))
 	if in.Pattern != "" {
 		k.pattern, err = compilePattern(in.Pattern)

@@ -12,9 +12,11 @@ import (
 
 // Identification says which event a request is.
 type Identification struct {
-	// ID is the event id: 1 to 256 bytes of UTF-8 without control characters.
+	// ID is the event id: 1 to 256 visible characters of ASCII, between which there may be
+	// spaces. One that the sender writes otherwise is "sha256-" and its digest in hex.
 	ID string
-	// Type is the event type, as bounded as the id; empty if the request has none.
+	// Type is the event type, at most 256 bytes of UTF-8 without control characters; empty
+	// if the request has none.
 	Type string
 }
 
@@ -22,7 +24,7 @@ type Identification struct {
 // verdict. It is the first to look into the body, but for schemes that sign
 // members of it. The error is a *Rejection.
 func (v *Verifier) Identify(r *Request, verdict Verdict) (Identification, error) {
-	s := &scope{request: r, id: verdict.id, timestamp: verdict.timestamp}
+	s := &scope{request: r, id: verdict.id, timestamp: verdict.timestamp, signed: verdict.ContentSHA256}
 	id, rejection := first(v.ids, s)
 	if rejection == nil {
 		rejection = v.checkID(r, id)
@@ -37,7 +39,17 @@ func (v *Verifier) Identify(r *Request, verdict Verdict) (Identification, error)
 	if !printable(kind) {
 		kind = "" // a type is for routing: what can't be a type matches no route
 	}
-	return Identification{ID: id, Type: kind}, nil
+	return Identification{ID: fit(id), Type: kind}, nil
+}
+
+// fit is the id as it can stand in a header, a log and a key, whatever the sender
+// wrote: what can't, or is too long, is told by its digest.
+func fit(id string) string {
+	invisible := func(r rune) bool { return r < ' ' || r > '~' }
+	if len(id) <= maxIdentity && !strings.ContainsFunc(id, invisible) && strings.Trim(id, " ") == id {
+		return id
+	}
+	return fmt.Sprintf("sha256-%x", sha256.Sum256([]byte(id)))
 }
 
 // first is the text of the first template whose variables are all there.
@@ -58,8 +70,6 @@ func (v *Verifier) checkID(r *Request, id string) *Rejection {
 		return reject(MalformedBody, "the body must be JSON: the event id is in it")
 	case id == "":
 		return reject(MissingID, "there is no event id: it must be in %s", v.idPlaces())
-	case !printable(id):
-		return reject(MissingID, "the event id must have at most %d bytes of UTF-8 without control characters", maxIdentity)
 	}
 	return nil
 }

@@ -16,6 +16,12 @@ func withIdentity(id, kind []string) Provider {
 	return p
 }
 
+// digestOf is the id that stands for one which can't be written.
+func digestOf(id string) string {
+	digest := sha256.Sum256([]byte(id))
+	return "sha256-" + hex.EncodeToString(digest[:])
+}
+
 func TestIdentify(t *testing.T) {
 	const digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of "{}"
 	both := []string{"{header:X-Id}", "{json:/a}:{json:/b}", "{body_sha256}"}
@@ -38,9 +44,15 @@ func TestIdentify(t *testing.T) {
 		"JSON without it":         {both[1:2], nil, post("{}"), Identification{}, MissingID},
 		"an object":               {[]string{"{json:/a}"}, nil, post(`{"a":{}}`), Identification{}, MissingID},
 		"the longest":             {both, nil, post("{}", "X-Id", strings.Repeat("x", 256)), Identification{strings.Repeat("x", 256), ""}, ""},
-		"too long":                {both, nil, post("{}", "X-Id", strings.Repeat("x", 257)), Identification{}, MissingID},
-		"control characters":      {[]string{"{json:/a}"}, nil, post(`{"a":"x\ny"}`), Identification{}, MissingID},
-		"no UTF-8":                {both, nil, post("{}", "X-Id", "\xff"), Identification{}, MissingID},
+		"too long":                {both, nil, post("{}", "X-Id", strings.Repeat("x", 257)), Identification{ID: digestOf(strings.Repeat("x", 257))}, ""},
+		"control characters":      {[]string{"{json:/a}"}, nil, post(`{"a":"x\ny"}`), Identification{ID: digestOf("x\ny")}, ""},
+		"no ASCII":                {both, nil, post("{}", "X-Id", "\xff"), Identification{ID: digestOf("\xff")}, ""},
+		"a space inside":          {both, nil, post("{}", "X-Id", "a b"), Identification{ID: "a b"}, ""},
+		"a space at the end":      {[]string{"{json:/a}"}, nil, post(`{"a":"x "}`), Identification{ID: digestOf("x ")}, ""},
+		"its border in a value":   {both, nil, post(`{"a":"x:y","b":"z"}`), Identification{ID: "x%3Ay:z"}, ""},
+		"the border behind it":    {both, nil, post(`{"a":"x","b":"y:z"}`), Identification{ID: "x:y:z"}, ""},
+		"a percent sign":          {both, nil, post(`{"a":"x%3A","b":"z"}`), Identification{ID: "x%253A:z"}, ""},
+		"what was signed":         {[]string{"{signed_sha256}"}, nil, post("{}"), Identification{ID: strings.Repeat("0", 64)}, ""},
 		"a type that is none":     {both, kind, post(`{"type":"a\nb"}`, "X-Id", "1"), Identification{"1", ""}, ""},
 		"a constant type":         {both, []string{"push"}, post("{}", "X-Id", "1"), Identification{"1", "push"}, ""},
 	} {

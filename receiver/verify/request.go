@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"mime"
 	"net/http"
@@ -110,6 +111,22 @@ func (r *Request) lookup(at place) (string, *Rejection) {
 		text, _ := r.member(at)
 		return text, nil
 	}
+}
+
+// has reports whether there is anything in a place, were it empty, null or there
+// twice.
+func (r *Request) has(at place) bool {
+	switch at.kind {
+	case inHeader:
+		return len(r.Header[at.name]) > 0
+	case inQuery:
+		return len(r.queryValues()[at.name]) > 0
+	case inForm:
+		values, _ := r.formValues()
+		return len(values[at.name]) > 0
+	}
+	document := bytes.TrimLeft(r.document(at.kind), jsonSpace)
+	return len(document) > 0 && at.pointer.find(document) != nil
 }
 
 // document is the JSON document that a place points into: the claims or the

@@ -118,6 +118,16 @@ func (t template) message(head []byte, s *scope) (message, *Rejection) {
 	return m, nil
 }
 
+// adjacent reports whether two variables stand side by side.
+func (t template) adjacent() bool {
+	for i := range t[:max(0, len(t)-1)] {
+		if t[i].literal == "" && t[i+1].literal == "" {
+			return true
+		}
+	}
+	return false
+}
+
 // describe names what t is made of.
 func (t template) describe() string {
 	var parts []string
@@ -130,16 +140,35 @@ func (t template) describe() string {
 }
 
 // text writes t for an identity or an answer. ok is false if a variable is missing.
+//
+// In an id, no value but the last may run into the text behind it: "a#b" and "c" are
+// not "a" and "b#c".
 func (t template) text(s *scope) (text string, ok bool, rejection *Rejection) {
 	var b strings.Builder
-	for _, part := range t {
+	for i, part := range t {
 		value := part.literal
 		if value == "" {
 			if value, rejection = part.variable.text(s); rejection != nil || value == "" {
 				return "", false, rejection
 			}
+			if part.variable.use == forID && i < len(t)-1 {
+				value = t.escape(value)
+			}
 		}
 		b.WriteString(value)
 	}
 	return b.String(), true, nil
+}
+
+// escape percent-encodes "%" and the characters of t's literals.
+func (t template) escape(value string) string {
+	var b strings.Builder
+	for i := range len(value) {
+		if c := value[i]; c == '%' || slices.ContainsFunc(t, func(s segment) bool { return strings.IndexByte(s.literal, c) >= 0 }) {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -41,6 +42,7 @@ const (
 	varCRC32         = "crc32"          // CRC-32 (IEEE) of the body, decimal
 	varFormSorted    = "form_sorted"    // the form as formSorted writes it
 	varBodySHA256    = "body_sha256"    // SHA-256 of the body, lower case hex
+	varSignedSHA256  = "signed_sha256"  // SHA-256 of what was signed, lower case hex
 	varSignedHeaders = "signed_headers" // the headers that Scheme.SignedHeaders leads to
 	varKeyID         = "key_id"         // the id of the newest secret
 )
@@ -72,7 +74,7 @@ var allowed = map[use][]string{
 		varBody, varTimestamp, varID, varMethod, varURL, varRequestURI, varSecret, varCRC32, varFormSorted, varBodySHA256, varSignedHeaders,
 		"header:x", "query:x", "form:x", "json:x", "members:x", "param:x",
 	},
-	forID:     {varTimestamp, varID, varBodySHA256, "header:x", "query:x", "form:x", "json:x", "claim:x"},
+	forID:     {varTimestamp, varID, varBodySHA256, varSignedSHA256, "header:x", "query:x", "form:x", "json:x", "claim:x"},
 	forType:   {varTimestamp, varID, varBodySHA256, "header:x", "query:x", "form:x", "json:x", "claim:x"},
 	forAnswer: {varKeyID, "header:x", "query:x", "form:x", "json:x", "param:x"},
 }
@@ -152,6 +154,7 @@ type scope struct {
 	request       *Request
 	timestamp     string
 	id            string
+	signed        [sha256.Size]byte // digest of what was signed
 	url           string
 	secret        []byte
 	signedHeaders string
@@ -278,6 +281,8 @@ func (v variable) identifies(s *scope) (string, *Rejection) {
 	case varBodySHA256:
 		digest := s.request.BodySHA256()
 		return hex.EncodeToString(digest[:]), nil
+	case varSignedSHA256:
+		return hex.EncodeToString(s.signed[:]), nil
 	}
 	texts, whole, rejection := s.request.all(v.at)
 	if rejection != nil {

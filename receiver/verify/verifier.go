@@ -21,31 +21,41 @@ type Verdict struct {
 	Timestamp time.Time
 
 	id, timestamp string // for Identify
+	noEvent       bool   // the scheme delivers nothing by this method
 }
 
 // Verify judges a request. material is what the endpoint verifies with; now is
 // the time to compare timestamps with. The error is a *Rejection.
 func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdict, error) {
 	r.claims = nil
+	if v.oracle && len(r.Header["Content-Encoding"]) > 0 {
+		// A text in any alphabet can be the encoding of a document, and nobody signs the header.
+		return Verdict{}, reject(PreconditionFailed, "header Content-Encoding must not be there: send the body as it is signed")
+	}
 	s, f, rejection := v.judge(r, material.Parameters)
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
 	verdict, rejection := s.verify(r, f, material, now)
+	if rejection == nil {
+		// Only now: whether a value is allowed here is not for strangers to find out.
+		rejection = demand(s.requireAllowed, r, material.Parameters)
+	}
 	if rejection != nil {
 		return Verdict{}, rejection
 	}
+	verdict.noEvent = !s.delivers(r.Method)
 	return verdict, nil
 }
 
-// judge chooses the scheme: the first one whose conditions hold and of whose
-// places a signature is in.
+// judge chooses the scheme: the first one for requests of the method whose
+// conditions hold and of whose places a signature is in.
 // There is no way back to a later scheme, or a sender could pick a weaker one by
 // spoiling a stronger one.
 func (v *Verifier) judge(r *Request, p Parameters) (*compiled, found, *Rejection) {
 	for i := range v.schemes {
 		s := &v.schemes[i]
-		if s.mediaType != "" && s.mediaType != r.mediaType() {
+		if !s.delivers(r.Method) && !v.signsHandshakes(r.Method) || s.mediaType != "" && s.mediaType != r.mediaType() {
 			continue
 		}
 		meant, rejection := s.when.hold(r, p)
@@ -110,7 +120,7 @@ func (s *compiled) take(value string, f *found, present *bool) *Rejection {
 // verify judges a request by s. The order matters: nothing about the time or
 // the body is told to somebody who can't sign.
 func (s *compiled) verify(r *Request, f found, material *Material, now time.Time) (Verdict, *Rejection) {
-	if rejection := s.preconditions(r, material.Parameters); rejection != nil {
+	if rejection := demand(s.requireFixed, r, material.Parameters); rejection != nil {
 		return Verdict{}, rejection
 	}
 	if s.token != nil {
@@ -143,9 +153,9 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	return Verdict{Scheme: s.name, Key: index, ContentSHA256: digest, Timestamp: at, id: scope.id, timestamp: scope.timestamp}, nil
 }
 
-// preconditions checks what the scheme requires of a request.
-func (s *compiled) preconditions(r *Request, p Parameters) *Rejection {
-	failed, rejection := s.require.firstFailed(r, p)
+// demand refuses a request that doesn't fulfil what the scheme requires of it.
+func demand(required conditions, r *Request, p Parameters) *Rejection {
+	failed, rejection := required.firstFailed(r, p)
 	if rejection != nil || failed == nil {
 		return rejection
 	}
