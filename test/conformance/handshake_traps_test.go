@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"hash/crc32"
 	"math/big"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/audit"
@@ -136,7 +138,7 @@ func TestChecksumIsNoSignature(t *testing.T) {
 	g := newGround(t, all, []specimen{s})
 	g.accept(t, &s)
 	forged := s.wire
-	forged.body = withChecksum([]byte(`{"event_type":"PAYMENT.CAPTURE.COMPLETED","amount":1000000}`), crc32.ChecksumIEEE(s.wire.body))
+	forged.body = forgery(crc32.ChecksumIEEE(s.wire.body))
 	if status, record := g.send(t, &s, mutant{name: "forged", wire: forged}); record.Status != audit.Duplicate {
 		t.Errorf("a forged body is answered %d (%s)", status, record.Status)
 	}
@@ -144,14 +146,33 @@ func TestChecksumIsNoSignature(t *testing.T) {
 	g.try(t, &s, again)
 }
 
-// withChecksum appends four bytes after which body has the CRC-32 sum.
-func withChecksum(body []byte, sum uint32) []byte {
-	state := ^sum
-	for range 4 {
-		i := slices.IndexFunc(crc32.IEEETable[:], func(entry uint32) bool { return entry>>24 == state>>24 })
-		state = (state^crc32.IEEETable[i])<<8 | uint32(i)
+// forgery is a JSON object that has the CRC-32 sum. Among the texts that have it, it
+// takes the first that needs no escapes.
+func forgery(sum uint32) []byte {
+	for n := 0; ; n++ {
+		body := withChecksum(fmt.Appendf(nil, `{"event_type":"PAYMENT.CAPTURE.COMPLETED","amount":1000000,"n":%d,"x":"`, n), []byte(`"}`), sum)
+		if json.Valid(body) && utf8.Valid(body) {
+			return body
+		}
 	}
-	return binary.LittleEndian.AppendUint32(slices.Clone(body), state^^crc32.ChecksumIEEE(body))
+}
+
+// withChecksum puts four bytes between two texts, by which all of it has the CRC-32
+// sum.
+func withChecksum(before, behind []byte, sum uint32) []byte {
+	state := ^sum
+	back := func(b byte) {
+		i := slices.IndexFunc(crc32.IEEETable[:], func(entry uint32) bool { return entry>>24 == state>>24 })
+		state = (state^crc32.IEEETable[i])<<8 | uint32(byte(i)^b)
+	}
+	for _, b := range slices.Backward(behind) {
+		back(b)
+	}
+	for range 4 {
+		back(0)
+	}
+	body := binary.LittleEndian.AppendUint32(before, state^^crc32.ChecksumIEEE(before))
+	return append(body, behind...)
 }
 
 // topic is an account's own topic at Amazon SNS: anybody can have one, and have
