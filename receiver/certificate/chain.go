@@ -51,7 +51,7 @@ func (c *Cache) chain(ctx context.Context, named verify.NamedCertificate) (chain
 }
 
 func (c *Cache) verify(chain []*x509.Certificate) error {
-	return verify.VerifyChain(chain, x509.VerifyOptions{Roots: c.roots, CurrentTime: c.now()})
+	return verify.CheckChain(chain, x509.VerifyOptions{Roots: c.roots, CurrentTime: c.now()})
 }
 
 // end returns where a chain ends that leads to no root for want of an issuer; nil:

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -201,9 +202,7 @@ func TestIssuersThatAreNotThereAreFetched(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := &web{documents: map[string]string{at.URL: test.document}}
-			for address, document := range test.issuers {
-				w.documents[address] = document
-			}
+			maps.Copy(w.documents, test.issuers)
 			got, err := NewCache(w, func() time.Time { return start }, rootsOf(t)).Get(t.Context(), endpoint, at)
 			if string(got) != test.want || (err == nil) != (test.want != "") {
 				t.Errorf("got %q, %v", got, err)

@@ -99,7 +99,7 @@ func (c *compiledCertificate) trusted(m *Material, host string, now time.Time) (
 	if !slices.ContainsFunc(names, func(name string) bool { return leaf.VerifyHostname(name) == nil }) {
 		return nil, reject(UntrustedCertificate, "the certificate that %s names must be for %s", c.from, strings.Join(names, " or "))
 	}
-	if err := VerifyChain(chain, x509.VerifyOptions{Roots: m.Roots, CurrentTime: now}); err != nil {
+	if err := CheckChain(chain, x509.VerifyOptions{Roots: m.Roots, CurrentTime: now}); err != nil {
 		return nil, reject(UntrustedCertificate, "the certificate that %s names must be by an authority that the receiver trusts", c.from)
 	}
 	return leaf, nil

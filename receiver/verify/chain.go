@@ -48,10 +48,10 @@ func ParseCertificates(document []byte) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-// VerifyChain looks for a chain from the first certificate to a root, at the time
+// CheckChain looks for a chain from the first certificate to a root, at the time
 // that options say; the others are what it may lead over. The error is of package
 // crypto/x509.
-func VerifyChain(certificates []*x509.Certificate, options x509.VerifyOptions) error {
+func CheckChain(certificates []*x509.Certificate, options x509.VerifyOptions) error {
 	options.Intermediates = x509.NewCertPool()
 	for _, c := range certificates[1:] {
 		options.Intermediates.AddCert(c)
