@@ -426,7 +426,7 @@ func TestTokenVerdict(t *testing.T) {
 		t.Error(diff)
 	}
 	event, err := v.Identify(r, got)
-	if diff := cmp.Diff(Identification{ID: "ev_1", Type: "demo.created"}, event); diff != "" || err != nil {
+	if diff := cmp.Diff(identified("ev_1", "demo.created"), event); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	if !p.IDCovered() || len(v.Unauthenticated()) > 0 || len(v.CredentialHeaders()) > 0 {
