@@ -18,6 +18,7 @@ type Verifier struct {
 	credentials []string
 	handshakes  []compiledHandshake
 	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
+	oracle      bool      // strangers can have a text signed: see oracle.go
 }
 
 // compiled is a Scheme, checked and made ready.
@@ -45,6 +46,7 @@ type compiled struct {
 	// require, taken apart: what is judged before the signature, and what after it.
 	requireFixed, requireAllowed conditions
 	methods                      []string
+	format                       BodyFormat
 }
 
 // delivers reports whether events come by that method; empty: POST.
@@ -91,9 +93,11 @@ func Compile(p Provider) (*Verifier, error) {
 	c.reachable(v.schemes)
 	v.ids = c.identity("identity.id", p.Identity.ID, forID)
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
+	c.digests(v)
 	v.credentials = credentialHeaders(v.schemes)
 	v.signer = signer(v.schemes, p.Schemes)
-	v.handshakes = c.handshakes(p.Handshakes, v.signer)
+	v.handshakes = c.handshakes(p.Handshakes, v)
+	v.oracle = slices.ContainsFunc(v.handshakes, func(h compiledHandshake) bool { return h.unsigned && h.answer.signs() })
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}

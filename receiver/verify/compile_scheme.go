@@ -15,6 +15,7 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 	k := compiled{name: s.Name, mediaType: s.MediaType, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
 	c.fail(field+".name", text("name", s.Name))
 	c.mediaType(field+".mediaType", s.MediaType)
+	k.format = s.BodyFormat
 	k.methods = c.methods(field+".methods", s.Methods)
 	k.when = c.conditions(field+".when", s.When, false)
 	c.check(!slices.ContainsFunc(s.When, func(w Condition) bool { return w.Parameter != "" }), field+".when",

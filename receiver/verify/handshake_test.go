@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" // Braintree's key
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,15 @@ func shaking(handshakes ...Handshake) Provider {
 	return p
 }
 
+// ofFormat is a provider all of whose schemes demand a format of the body.
+func ofFormat(format BodyFormat, p Provider) Provider {
+	p.Schemes = slices.Clone(p.Schemes)
+	for i := range p.Schemes {
+		p.Schemes[i].BodyFormat = format
+	}
+	return p
+}
+
 // The handshakes of senders, as their documentation describes them.
 var (
 	slackLike = shaking(Handshake{
@@ -51,11 +61,11 @@ var (
 			Answer: answerText("{query:hub.challenge}"),
 		}},
 	}
-	xLike = shaking(Handshake{
+	xLike = ofFormat(JSONObject, shaking(Handshake{
 		Name: "crc", Method: "GET", Unsigned: true, Match: []Condition{queryIs("crc_token")},
 		Guard:  []Condition{{Location: Location{Query: "crc_token"}, Pattern: `[A-Za-z0-9_=.\-]{1,128}`}},
 		Answer: answerJSON("response_token", "sha256={query:crc_token|hmac_base64}"),
-	})
+	}))
 	zoomLike = shaking(Handshake{
 		Name: "url_validation", Method: "POST", Match: []Condition{jsonIs("/event", "endpoint.url_validation")},
 		Answer: answerJSON("plainToken", "{json:/payload/plainToken}", "encryptedToken", "{json:/payload/plainToken|hmac_hex}"),
@@ -105,7 +115,7 @@ var (
 			Name: "default", Algorithm: HMACSHA1, Key: []string{"sha1"}, Content: "{form:bt_payload}",
 			Signature: Signature{From: []Location{{Form: "bt_signature"}}, Pairs: &Pairs{Separator: "&", Equals: "|"}, Encoding: Hex},
 		}},
-		Identity: Identity{ID: []string{"{body_sha256}"}},
+		Identity: Identity{ID: []string{"{form:bt_payload|base64|xml:/notification/timestamp}:{form:bt_payload|base64|xml:/notification/kind}"}},
 		Handshakes: []Handshake{{
 			Name: "bt_challenge", Method: "GET", Unsigned: true, Match: []Condition{queryIs("bt_challenge")},
 			Guard:  []Condition{{Location: Location{Query: "bt_challenge"}, Pattern: `[a-f0-9]{20,32}`}},
