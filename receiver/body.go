@@ -51,7 +51,7 @@ func (h *Handler) read(x *exchange) error {
 func rejectBody(x *exchange, err error) *reject {
 	switch {
 	case errors.Is(err, errBodyTooLarge):
-		return tooLarge(x.entry.Route.Limits)
+		return x.tooLarge()
 	case errors.Is(err, errNoMemory):
 		return unavailable("too many requests are in flight, please send again", retryBusy, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):

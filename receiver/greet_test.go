@@ -28,6 +28,7 @@ func withHandshakes(r *route.Route) {
 	query := func(name, pattern string) verify.Condition {
 		return verify.Condition{Location: verify.Location{Query: name}, Pattern: pattern}
 	}
+	r.Provider.Schemes[0].BodyFormat = verify.JSONBody // or an answer could pass for an event
 	r.Provider.Parameters = []verify.Parameter{{Name: "verify_token"}}
 	r.Parameters = []route.Parameter{{Name: "verify_token", Entry: route.ParameterEntry(0), Value: secret.New([]byte("hunter3"))}}
 	r.Provider.Handshakes = []verify.Handshake{

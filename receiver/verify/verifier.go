@@ -37,11 +37,12 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 		return Verdict{}, rejection
 	}
 	verdict, rejection := s.verify(r, f, material, now)
-	if rejection == nil {
-		// Only now: whether a value is allowed here is not for strangers to find out.
-		rejection = demand(s.requireAllowed, r, material.Parameters)
-	}
 	if rejection != nil {
+		return Verdict{}, rejection
+	}
+	// Only now: whether a value is allowed here is not for strangers to find out.
+	if rejection = demand(s.requireAllowed, r, material.Parameters); rejection != nil {
+		rejection.Authentic = true
 		return Verdict{}, rejection
 	}
 	verdict.noEvent = !s.delivers(r.Method)
