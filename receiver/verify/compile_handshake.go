@@ -19,7 +19,7 @@ func (c *compiler) handshakes(list []Handshake, v *Verifier) []compiledHandshake
 		handshakes[i] = c.handshake(field, &list[i])
 		c.signed(field+".answer", &handshakes[i], v)
 		c.kind(field, &list[i], &handshakes[i])
-		events := slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.delivers(list[i].Method) })
+		events := list[i].Method == http.MethodPost || slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.delivers(list[i].Method) })
 		c.check(handshakes[i].probe || !events || len(list[i].Match) > 0, field+".match", "is missing: every event would be taken for the handshake")
 		for _, other := range list[:i] {
 			c.check(other.Name != list[i].Name, field+".name", "%q is the name of another handshake, too", other.Name)
@@ -54,7 +54,6 @@ func (c *compiler) handshake(field string, in *Handshake) compiledHandshake {
 	c.fail(field, text("name", in.Name))
 	methods := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions}
 	c.check(slices.Contains(methods, in.Method), field+".method", "is %q: it must be GET, HEAD, POST or OPTIONS", in.Method)
-	c.check(in.Method != http.MethodPost || len(in.Match) > 0, field+".match", "is missing: every POST would be taken for the handshake")
 	if in.Confirm != nil {
 		c.check(!in.Unsigned, field+".confirm", "needs a signed handshake: anybody could have the receiver send requests")
 		from := c.place(field+".confirm.from", &in.Confirm.From)
