@@ -33,6 +33,7 @@ type compiled struct {
 	algorithm  parser
 	credential bool
 	keySteps   []step
+	encoded    bool // secrets are written in an encoding: see encodesKey
 	keyID      *place
 	source     *compiledSource
 	token      *compiledToken
