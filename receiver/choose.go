@@ -2,8 +2,6 @@ package receiver
 
 import (
 	"errors"
-	"mime"
-	"net/url"
 
 	"sallyport.dev/sallyport/receiver/match"
 )
@@ -43,10 +41,10 @@ func (h *Handler) choose(x *exchange) error {
 
 // readable is the body as expressions can read it.
 func (x *exchange) readable() match.Body {
-	body := match.Body{Document: x.body, JSONFields: x.entry.Route.Provider.JSONFormFields}
-	if media, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err == nil && media == "application/x-www-form-urlencoded" {
-		form, err := url.ParseQuery(string(x.body))
-		body.Form, body.Unreadable = form, err != nil
+	document, ok := x.signed.Document()
+	body := match.Body{Document: document, Unreadable: !ok, JSONFields: x.entry.Route.Provider.JSONFormFields}
+	if fields, isForm := x.signed.Form(); isForm {
+		body.Form = fields
 	}
 	return body
 }

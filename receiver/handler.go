@@ -195,8 +195,9 @@ func (x *exchange) record(ended time.Time) audit.Record {
 	if x.called != nil {
 		r.Relayed, r.Attempt, r.Target, r.StatusCode = true, 1, x.called.Target, cmp.Or(x.called.Status, x.status)
 	}
-	if x.body != nil {
-		digest := x.signed.BodySHA256() // the verification may have it already
+	r.BodyRead = x.body != nil
+	if r.BodyRead && (x.verified || x.signed.HasBodySHA256()) { // what a stranger sends is not hashed for the record alone
+		digest := x.signed.BodySHA256()
 		r.BodySHA256 = hex.EncodeToString(digest[:])
 	}
 	return r

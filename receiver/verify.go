@@ -65,10 +65,10 @@ func (h *Handler) identify(x *exchange) error {
 
 // publicURL is the URL that the sender was given, with the query that it added.
 // It comes from the configuration: what the request says of its own URL has
-// gone through proxies and can be made up.
+// gone through proxies and can be made up. A "?" without a query counts, too.
 func (x *exchange) publicURL() string {
 	public := x.entry.Route.PublicURL
-	if public == "" || x.r.URL.RawQuery == "" {
+	if public == "" || x.r.URL.RawQuery == "" && !x.r.URL.ForceQuery {
 		return public
 	}
 	return public + "?" + x.r.URL.RawQuery

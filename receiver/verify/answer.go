@@ -49,6 +49,10 @@ type compiledConfirmation struct {
 // A handshake that it answers is no event. With a verdict, what came by a method by
 // which the scheme delivers nothing and is no handshake is a Rejection.
 func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer, error) {
+	if verdict == nil && len(r.Body) > maxHandshake {
+		return nil, nil // no sender's is so large, and anybody could have it read
+	}
+	r.judgedBy(v.bodies, verdict == nil)
 	for i := range v.handshakes {
 		h := &v.handshakes[i]
 		if h.method != r.Method || h.unsigned != (verdict == nil) || h.probe && v.hasSignature(r) {
@@ -64,6 +68,9 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, signer: v.signer, secrets: m.Secrets})
 		if rejection != nil {
 			return nil, rejection
+		}
+		if r.trust.relied && !r.isJSON() {
+			continue
 		}
 		return answer, nil
 	}

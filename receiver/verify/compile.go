@@ -18,6 +18,7 @@ type Verifier struct {
 	credentials []string
 	handshakes  []compiledHandshake
 	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
+	bodies      *places   // all places in bodies that the others read
 	oracle      bool      // strangers can have a text signed: see oracle.go
 }
 
@@ -25,9 +26,12 @@ type Verifier struct {
 type compiled struct {
 	name       string
 	mediaType  string
+	format     BodyFormat
+	encoding   ContentEncoding
 	when       conditions
 	from       []place
 	signature  Signature
+	candidates int // that a request may have
 	decode     func(string) ([]byte, error)
 	named      Algorithm
 	algorithm  parser
@@ -47,7 +51,6 @@ type compiled struct {
 	// require, taken apart: what is judged before the signature, and what after it.
 	requireFixed, requireAllowed conditions
 	methods                      []string
-	format                       BodyFormat
 }
 
 // delivers reports whether events come by that method; empty: POST.
@@ -102,6 +105,7 @@ func Compile(p Provider) (*Verifier, error) {
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
+	v.bodies = newPlacesOf(v)
 	return v, nil
 }
 

@@ -3,6 +3,8 @@ package verify
 import (
 	"slices"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // eventTypes are the different types of a request, in their order.
@@ -129,11 +131,11 @@ func (v variable) column(s *scope) (column, *Rejection) {
 	}
 	c := column{whole: true}
 	if v.at.pointer.wild() {
-		document := s.request.document(v.at.kind)
-		if document == nil {
+		text := s.request.document(v.at.kind)
+		if text == nil {
 			return column{}, nil
 		}
-		c.walk(v.at.pointer, document)
+		c.walk(v.at.pointer, text)
 	} else {
 		text, rejection := s.request.lookup(v.at)
 		if rejection != nil || text == "" {
@@ -154,8 +156,8 @@ func (c column) decode(step decoder, elements bool) column {
 	next := column{whole: c.whole, cut: c.cut}
 	for _, text := range c.values {
 		if d, ok := step.(jsonDecoder); ok && d.wild() {
-			if document := []byte(text); validJSON(document) {
-				next.walk(d.at, document)
+			if array := []byte(text); validJSON(array) {
+				next.walk(d.at, array)
 			} else {
 				next.whole = false
 			}
@@ -171,29 +173,29 @@ func (c column) decode(step decoder, elements bool) column {
 }
 
 // walk adds what p leads to from the start of a valid document on.
-func (c *column) walk(p pointer, document []byte) {
-	document = skipSpace(document)
+func (c *column) walk(p pointer, text []byte) {
+	text = document.SkipSpace(text)
 	for i, token := range p {
 		if token == anyElement {
-			c.each(p[i+1:], document)
+			c.each(p[i+1:], text)
 			return
 		}
-		if document = child(document, token); document == nil {
+		if text = document.Child(text, token); text == nil {
 			c.add("", !p.wild())
 			return
 		}
 	}
-	text, _ := scalar(document)
-	c.add(text, true)
+	value, _ := document.Text(document.Value(text))
+	c.add(value, true)
 }
 
 // each adds what p leads to from each element of an array.
-func (c *column) each(p pointer, document []byte) {
-	if document[0] != '[' {
+func (c *column) each(p pointer, array []byte) {
+	if len(array) == 0 || array[0] != '[' {
 		c.whole = false
 		return
 	}
-	for rest := skipSpace(document[1:]); rest[0] != ']' && !c.cut; rest = nextItem(rest) {
+	for rest := document.First(array); rest != nil && !c.cut; rest = document.Next(rest) {
 		c.walk(p, rest)
 	}
 }
