@@ -37,8 +37,8 @@ type compiledField struct {
 }
 
 type compiledConfirmation struct {
-	from  place
-	hosts hostPattern
+	from place
+	urls *URLPattern
 }
 
 // Handshake answers r if it is a handshake. Without a verdict it looks at those
@@ -159,8 +159,8 @@ func (c *compiledConfirmation) url(r *Request) (string, *Rejection) {
 		return "", rejection
 	case address == "":
 		return "", reject(MalformedHandshake, "%s is missing: it says what confirms the handshake", c.from)
-	case !c.hosts.allows(address):
-		return "", reject(HandshakeRefused, "%s must be an https URL of a host of the sender", c.from)
+	case !c.urls.Allows(address):
+		return "", reject(HandshakeRefused, "%s must be an https URL by which the sender has handshakes confirmed", c.from)
 	}
 	return address, nil
 }

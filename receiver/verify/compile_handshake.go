@@ -57,9 +57,8 @@ func (c *compiler) handshake(field string, in *Handshake) compiledHandshake {
 	if in.Confirm != nil {
 		c.check(!in.Unsigned, field+".confirm", "needs a signed handshake: anybody could have the receiver send requests")
 		from := c.place(field+".confirm.from", &in.Confirm.From)
-		hosts, err := parseHostPattern(in.Confirm.HostPattern)
-		c.fail(field+".confirm.hostPattern", err)
-		h.confirm = &compiledConfirmation{from: *from, hosts: hosts}
+		urls := c.urls(field+".confirm", in.Confirm.HostPattern, in.Confirm.PathPattern, in.Confirm.QueryPattern)
+		h.confirm = &compiledConfirmation{from: *from, urls: urls}
 	}
 	return h
 }

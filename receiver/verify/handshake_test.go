@@ -130,9 +130,12 @@ var (
 		Name: "sns-like", Schemes: githubLike.Schemes, Identity: githubLike.Identity, Parameters: []Parameter{{Name: "topics", Required: true}},
 		Handshakes: []Handshake{{
 			Name: "subscription", Method: "POST", Match: []Condition{jsonIs("/Type", "SubscriptionConfirmation")},
-			Guard:   []Condition{{Location: Location{JSON: "/TopicArn"}, Parameter: "topics"}},
-			Answer:  HandshakeAnswer{Status: 200},
-			Confirm: &Confirmation{From: Location{JSON: "/SubscribeURL"}, HostPattern: `sns\.[a-z0-9-]{3,}\.amazonaws\.com`},
+			Guard:  []Condition{{Location: Location{JSON: "/TopicArn"}, Parameter: "topics"}},
+			Answer: HandshakeAnswer{Status: 200},
+			Confirm: &Confirmation{
+				From: Location{JSON: "/SubscribeURL"}, HostPattern: `sns\.[a-z]{2}(-[a-z]+)+-[0-9]\.amazonaws\.com`,
+				PathPattern: "/", QueryPattern: `Action=ConfirmSubscription&Token=[0-9a-f]+`,
+			},
 		}},
 	}
 )
@@ -353,14 +356,22 @@ func TestHandshakeMutations(t *testing.T) {
 			request: signedPost(`{"event":"endpoint.url_validation","payload":{"plainToken":"` + strings.Repeat("a", maxHMACInput+1) + `"}}`),
 		},
 	}
+	const query = "?Action=ConfirmSubscription&Token=1"
 	for _, address := range []string{
-		"http://sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com.example.com/", "https://example.com/sns.us-west-2.amazonaws.com",
-		"https://user@sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com:8443/", "https://example.com#.sns.us-west-2.amazonaws.com",
-		"https://169.254.169.254/", "//sns.us-west-2.amazonaws.com/", "https:sns.us-west-2.amazonaws.com", "https://sns.us-west-2.amazonaws.com@example.com/",
-		`https://sns.us-west-2.amazonaws.com\\@example.com/`, "https://sns.us-west-2.amazonaws.com\\n.example.com/",
-		"https://sns.us-west-2.amazonaws.com/" + strings.Repeat("a", maxCertificateURL),
+		"http://sns.us-west-2.amazonaws.com/" + query, "https://sns.us-west-2.amazonaws.com.example.com/" + query,
+		"https://example.com/sns.us-west-2.amazonaws.com" + query, "https://user@sns.us-west-2.amazonaws.com/" + query,
+		"https://sns.us-west-2.amazonaws.com:8443/" + query, "https://example.com#.sns.us-west-2.amazonaws.com/" + query,
+		"https://169.254.169.254/" + query, "//sns.us-west-2.amazonaws.com/" + query, "https:sns.us-west-2.amazonaws.com" + query,
+		"https://sns.us-west-2.amazonaws.com@example.com/" + query, `https://sns.us-west-2.amazonaws.com\\@example.com/` + query,
+		"https://sns.us-west-2.amazonaws.com\\n.example.com/" + query, "https://sns.s3-us-west-2.amazonaws.com/" + query,
+		"https://sns.us-west-2.amazonaws.com/" + query + strings.Repeat("a", maxNamedURL),
+		"https://sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com/?", "https://sns.us-west-2.amazonaws.com" + query,
+		"https://sns.us-west-2.amazonaws.com/?Action=DeleteTopic&Token=1", "https://sns.us-west-2.amazonaws.com/" + query + "&Action=DeleteTopic",
+		"https://sns.us-west-2.amazonaws.com/?Action=DeleteTopic&" + query[1:], "https://sns.us-west-2.amazonaws.com/" + query + "#a",
+		"https://sns.us-west-2.amazonaws.com/a" + query, "https://sns.us-west-2.amazonaws.com//" + query,
+		"https://sns.us-west-2.amazonaws.com/.." + query, "https://sns.us-west-2.amazonaws.com/%2e" + query,
 	} {
-		cases["confirm "+address[:min(len(address), 60)]] = subscribe(address)
+		cases["confirm "+address[:min(len(address), 90)]] = subscribe(address)
 	}
 	for name, c := range cases {
 		t.Run(name, c.run)
@@ -438,10 +449,19 @@ func TestHandshakeErrors(t *testing.T) {
 		}, "anybody can have"},
 		"two HMACs":           {func(h *Handshake) { h.Answer.Body = "{query:x|hmac_hex|hmac_hex}" }, "not a step"},
 		"an id without ids":   {func(h *Handshake) { h.Answer.Body = "{key_id}" }, "keyID or pairs"},
-		"an unsigned confirm": {func(h *Handshake) { h.Confirm = &Confirmation{From: at, HostPattern: "a"} }, "needs a signed handshake"},
+		"an unsigned confirm": {func(h *Handshake) { h.Confirm = &Confirmation{From: at, HostPattern: "a", PathPattern: "/"} }, "needs a signed handshake"},
 		"confirm anywhere": {func(h *Handshake) {
-			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: ".*"}
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: ".*", PathPattern: "/"}
 		}, "any host matches"},
+		"confirm no path": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a"}
+		}, "confirm.pathPattern: is missing"},
+		"confirm any path": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a", PathPattern: "/.*"}
+		}, "any path matches"},
+		"confirm any query": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a", PathPattern: "/", QueryPattern: ".*"}
+		}, "any query matches"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := base()

@@ -361,6 +361,7 @@ func TestSignFails(t *testing.T) {
 		{"a form that is none", mac(Scheme{Signature: Signature{From: []Location{{Form: "sign"}}, Encoding: Hex}, Content: "{form:a}"}), "{}", "the body must be a form"},
 		{"a header that is signed and not there", mac(Scheme{Content: "{header:X-A}{body}"}), "{}", "header X-A is missing"},
 		{"a pattern", mac(Scheme{Require: []Condition{{Location: Location{Header: "X-A"}, Pattern: "a+"}}}), "{}", "header X-A must match the regular expression ^(?:a+)$: set it"},
+		{"a member that must not be there", mac(Scheme{Require: []Condition{{Location: Location{JSON: "/b"}, Absent: true}}}), `{"a":"1","b":null}`, "JSON member /b must not be there: take it out"},
 		{"a value of another scheme", mac(Scheme{When: []Condition{{Location: Location{JSON: "/v"}, Equals: "1"}}}), `{"v":"2"}`, `JSON member /v must be "1"`},
 		{"a media type", mac(Scheme{MediaType: "text/plain"}), "{}", "is for bodies of the type text/plain"},
 		{"the URL", mac(Scheme{Content: "{url}{body}"}), "{}", "give the public URL"},
