@@ -27,6 +27,8 @@ func (h *Handler) choose(x *exchange) error {
 	}
 	targets, err := x.entry.Choose(event)
 	switch {
+	case x.crowded:
+		return noMemory()
 	case err == nil:
 	case len(targets) > 0:
 		x.note = err.Error()

@@ -1,6 +1,8 @@
 package receiver
 
 import (
+	"bytes"
+	"compress/gzip"
 	"maps"
 	"net/http"
 	"slices"
@@ -123,6 +125,8 @@ func TestForgedEventIsAssignedToNothing(t *testing.T) {
 // goes to the target that gets the rest, or is put off.
 func TestWhatExpressionsCannotRead(t *testing.T) {
 	const isOne = "event.body.a == 1"
+	const multipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\n" +
+		"Content-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n{\r\n--b--\r\n"
 	for name, test := range map[string]struct {
 		hasTarget bool
 		routes    []string
@@ -138,6 +142,8 @@ func TestWhatExpressionsCannotRead(t *testing.T) {
 		"a broken form":           {false, []string{"one", isOne}, "a=%zz", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, nil, true},
 		"an encoding":             {false, []string{"one", isOne}, "text", http.Header{"Content-Encoding": {"br"}}, nil, true},
 		"a broken encoding":       {false, []string{"one", isOne}, `{"a":1}`, http.Header{"Content-Encoding": {"gzip"}}, nil, true},
+		"a compressed body":       {false, []string{"one", isOne}, compressed(`{"a":1}`), http.Header{"Content-Encoding": {"gzip"}}, []string{"one"}, false},
+		"a form with files":       {false, []string{"one", "event.body.a == '1'"}, multipart, http.Header{"Content-Type": {"multipart/form-data; boundary=b"}}, []string{"one"}, false},
 		"a byte order mark":       {false, []string{"one", isOne}, "\ufeff{\"a\":1}", nil, []string{"one"}, false},
 		"JSON of another type":    {false, []string{"one", isOne}, `{"a":1}`, http.Header{"Content-Type": {"text/plain"}}, []string{"one"}, false},
 		"JSON called a form":      {false, []string{"one", isOne}, `{"a":1}`, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, []string{"one"}, false},
@@ -217,5 +223,40 @@ func TestBatchGoesToTheRouteOfEachOfItsTypes(t *testing.T) {
 		if kind := g.stored()[i].Type; kind != test.kind {
 			t.Errorf("the type is %q, want %q", kind, test.kind)
 		}
+	}
+}
+
+// compressed is a text in the content coding gzip.
+func compressed(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(text))
+	_ = w.Close()
+	return b.String()
+}
+
+// TestLackOfMemoryIsNotTheEventsFault: what can't be decoded for lack of memory goes
+// nowhere, and comes again.
+func TestLackOfMemoryIsNotTheEventsFault(t *testing.T) {
+	for name, change := range map[string]func(*route.Route){
+		"a route": withRoutes("one", "event.body.a == 1"),
+		"an id":   func(r *route.Route) { r.Provider.Identity.ID = []string{"{json:/a}"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(t, change)
+			body := compressed(`{"a":1,"b":"` + strings.Repeat("b", 1<<20) + `"}`)
+			header := signed("1", []byte(body))
+			header["Content-Encoding"] = []string{"gzip"}
+			g.handler.bytesInFlight.Store(receiverBytes - 64<<10)
+			got := g.send(http.MethodPost, testPath, header, strings.NewReader(body))
+			if got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") != "2" || !strings.Contains(got.Error, "in flight") {
+				t.Errorf("the answer is %d %q, Retry-After %q", got.StatusCode, got.Error, got.Header.Get("Retry-After"))
+			}
+			g.handler.bytesInFlight.Store(0)
+			header["X-Id"] = []string{"1"}
+			if got := g.send(http.MethodPost, testPath, header, strings.NewReader(body)); got.StatusCode != http.StatusOK {
+				t.Errorf("the answer with memory is %d %q", got.StatusCode, got.Error)
+			}
+		})
 	}
 }

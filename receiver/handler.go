@@ -96,6 +96,7 @@ type exchange struct {
 	entry    *route.Entry // nil: no route
 	memory   reservation
 	body     []byte
+	crowded  bool             // there was no memory to decode it
 	signed   verify.Request   // what the verification looks at
 	material *verify.Material // what it verifies with
 	verdict  verify.Verdict

@@ -72,14 +72,22 @@ func unavailable(reason string, retryAfter time.Duration, cause error) *reject {
 	return &reject{status: http.StatusServiceUnavailable, reason: reason, retryAfter: retryAfter, cause: cause}
 }
 
+// noMemory is for what would be taken if fewer requests were in flight.
+func noMemory() *reject {
+	return unavailable("too many requests are in flight, please send again", retryBusy, errNoMemory)
+}
+
 // rejectVerify translates what the verification says: a request that is not
 // well-formed is 400, one that is not authentic 401, one that is authentic and
 // no event 400, or what the provider wants to see instead. What the endpoint lacks
 // is not the sender's fault: 503.
 func (x *exchange) rejectVerify(err error) *reject {
 	r, ok := errors.AsType[*verify.Rejection](err)
-	if !ok {
+	switch {
+	case !ok:
 		return asReject(err)
+	case x.crowded:
+		return noMemory()
 	}
 	wanted := x.entry.Route.Responses
 	switch r.Reason {
