@@ -153,11 +153,12 @@ func (v *vector) now() time.Time {
 	if at, err := time.Parse(time.RFC3339, stated); err == nil {
 		return at
 	}
-	seconds, err := strconv.ParseInt(v.Headers["x-zm-request-timestamp"], 10, 64)
-	if err != nil {
-		return time.Unix(1, 0)
+	for _, name := range []string{"x-zm-request-timestamp", "X-Twilio-Email-Event-Webhook-Timestamp", "X-Signature-Timestamp"} {
+		if seconds, err := strconv.ParseInt(v.Headers[name], 10, 64); err == nil {
+			return time.Unix(seconds, 0)
+		}
 	}
-	return time.Unix(seconds, 0)
+	return time.Unix(1, 0)
 }
 
 // member is a text of a body that is a JSON object.
