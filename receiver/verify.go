@@ -44,10 +44,14 @@ func (h *Handler) verify(x *exchange) error {
 	return nil
 }
 
-// unverified counts a rejection and translates it.
+// unverified counts a rejection and translates it. One whose signature is right is
+// verified all the same.
 func (h *Handler) unverified(x *exchange, err error) error {
 	if r, ok := errors.AsType[*verify.Rejection](err); ok {
-		h.metrics.signatureFailed(x, r.Reason)
+		x.verified = x.verified || r.Authentic
+		if !r.Authentic {
+			h.metrics.signatureFailed(x, r.Reason)
+		}
 	}
 	return x.rejectVerify(err)
 }
