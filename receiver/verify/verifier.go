@@ -51,9 +51,9 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 	return verdict, nil
 }
 
-// checkAuthentic refuses a request whose signature was found right, if its body is
-// not what the scheme says, or if it is not allowed here: that is not for strangers to
-// find out. A handshake need not have the body of an event.
+// checkAuthentic refuses a request that is authentic, if its body is not what the
+// scheme says, or if it is not allowed here: that is not for strangers to find out.
+// A handshake need not have the body of an event.
 func (s *compiled) checkAuthentic(r *Request, p Parameters) *Rejection {
 	if s.delivers(r.Method) {
 		if rejection := r.checkFormat(s.format); rejection != nil {
