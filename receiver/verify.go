@@ -9,25 +9,25 @@ import (
 // certify fetches the certificate that the request names, if the endpoint's
 // provider signs by one. It is the only thing that is done for a request before
 // it is verified that others can see, so it comes after the source, the rate and
-// the size, and leads to hosts of the provider only.
+// the size, and leads to hosts and paths of the provider only.
 func (h *Handler) certify(x *exchange) error {
 	if !x.entry.NeedsCertificate {
 		return nil
 	}
-	address, err := x.entry.Verifier.CertificateURL(&x.signed, x.material.Parameters)
+	named, err := x.entry.Verifier.Certificate(&x.signed, x.material.Parameters)
 	if err != nil {
 		return h.unverified(x, err)
 	}
-	if address == "" {
+	if named.URL == "" {
 		return nil
 	}
-	chain, err := h.certificates.Get(x.r.Context(), address)
+	chain, err := h.certificates.Get(x.r.Context(), x.entry.Name, named)
 	if err != nil {
 		h.metrics.signatureFailed(x, verify.NoCertificate)
 		return unavailable("the certificate that the request names could not be fetched, please send again later", retryFetch, err)
 	}
 	material := *x.material
-	material.Certificate = chain
+	material.Certificate, material.Roots = chain, h.roots
 	x.material = &material
 	return nil
 }
@@ -44,10 +44,14 @@ func (h *Handler) verify(x *exchange) error {
 	return nil
 }
 
-// unverified counts a rejection and translates it.
+// unverified counts a rejection and translates it. An authentic request whose body is
+// not what the sender sends is no failure of its signature.
 func (h *Handler) unverified(x *exchange, err error) error {
 	if r, ok := errors.AsType[*verify.Rejection](err); ok {
-		h.metrics.signatureFailed(x, r.Reason)
+		x.verified = r.Authentic && r.Reason == verify.MalformedBody
+		if !x.verified {
+			h.metrics.signatureFailed(x, r.Reason)
+		}
 	}
 	return x.rejectVerify(err)
 }

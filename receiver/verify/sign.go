@@ -220,6 +220,11 @@ func (w *draft) fulfil() error {
 }
 
 func (w *draft) fulfilOne(c *condition, overwrite bool) error {
+	if c.absent && w.r.has(c.at) {
+		return w.cannot("has a condition: %s %s: take it out", c.at, c.demand())
+	} else if c.absent {
+		return nil
+	}
 	value, rejection := w.r.lookup(c.at)
 	if rejection != nil {
 		return w.refused(rejection)

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -38,23 +39,37 @@ type ground struct {
 	paths   map[string]string // by the name of the endpoint
 
 	certificates map[string]string // by URL
+	accepted     *accepter
+}
+
+// accepter is a store that remembers to which targets the last event goes.
+type accepter struct {
+	*store.Store
+	targets []string
+}
+
+// Accept implements receiver.Accepter.
+func (a *accepter) Accept(ctx context.Context, e *store.Event, o store.AcceptOptions) (store.Outcome, []store.Lease, error) {
+	a.targets = o.Targets
+	return a.Store.Accept(ctx, e, o)
 }
 
 // Record implements audit.Sink.
 func (g *ground) Record(r audit.Record) { g.records <- r }
 
-func newGround(t *testing.T, all senders, specimens []specimen) *ground {
+// newGround serves the specimens' routes, each after some changes.
+func newGround(t *testing.T, all senders, specimens []specimen, changes ...func(*route.Route)) *ground {
 	t.Helper()
 	events, err := store.Open(t.Context(), store.Options{URL: redistest.Start(t).URL()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = events.Close() })
-	g := &ground{clock: make(chan time.Time, 1), records: make(chan audit.Record, 1), paths: map[string]string{}, certificates: map[string]string{}}
+	g := &ground{clock: make(chan time.Time, 1), records: make(chan audit.Record, 1), paths: map[string]string{}, certificates: map[string]string{}, accepted: &accepter{Store: events}}
 	live := route.NewLive("cluster.local")
-	live.Replace(g.routes(t, all, specimens))
+	live.Replace(g.routes(t, all, specimens, changes))
 	server := httptest.NewServer(receiver.NewHandler(receiver.HandlerOptions{
-		Routes: live, Accepter: events, Dispatcher: unhurried{}, Lease: time.Minute, Audit: g,
+		Routes: live, Accepter: g.accepted, Dispatcher: unhurried{}, Lease: time.Minute, Audit: g,
 		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Log: slog.New(slog.DiscardHandler), Now: g.now,
 		Senders: egress.NewWithTransport(g),
 	}))
@@ -70,9 +85,16 @@ func (g *ground) now() time.Time {
 	return now
 }
 
-// send sends one request on a connection of its own, and returns the answer's
-// status and what the audit says.
+// send sends one request, and returns the answer's status and what the audit says.
 func (g *ground) send(t *testing.T, s *specimen, m mutant) (int, audit.Record) {
+	t.Helper()
+	answer, record := g.ask(t, s, m)
+	return answer.status, record
+}
+
+// ask sends one request on a connection of its own, and returns the answer and what
+// the audit says.
+func (g *ground) ask(t *testing.T, s *specimen, m mutant) (answered, audit.Record) {
 	t.Helper()
 	select {
 	case <-g.clock:
@@ -93,15 +115,16 @@ func (g *ground) send(t *testing.T, s *specimen, m mutant) (int, audit.Record) {
 		t.Fatalf("%s: %v", m.name, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case record := <-g.records:
-		return response.StatusCode, record
+		return answered{status: response.StatusCode, header: response.Header, body: string(text), outcome: record.Status}, record
 	case <-time.After(10 * time.Second):
 		t.Fatalf("%s: answered %d, which did not come from the receiver", m.name, response.StatusCode)
-		return 0, audit.Record{}
+		return answered{}, audit.Record{}
 	}
 }
 
@@ -112,13 +135,16 @@ func (s *specimen) endpoint(stranger bool) string {
 	return s.preset
 }
 
-func (g *ground) routes(t *testing.T, all senders, specimens []specimen) (objects []route.Object) {
+func (g *ground) routes(t *testing.T, all senders, specimens []specimen, changes []func(*route.Route)) (objects []route.Object) {
 	t.Helper()
 	for i := range specimens {
 		s := &specimens[i]
 		g.certificates[s.wire.get(s.certificate())] = s.example.Key
 		for _, stranger := range []bool{false, true} {
 			compiled := s.route(t, all[s.preset], stranger)
+			for _, change := range changes {
+				change(&compiled)
+			}
 			data, err := route.Encode(compiled)
 			if err != nil {
 				t.Fatalf("%s: %v", s.preset, err)
