@@ -1,6 +1,9 @@
 package document
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // pass is where a pass stands. It goes through the text by blocks. Of the objects
 // that pointers lead through it looks at the keys; of all others, at their brackets.
@@ -255,8 +258,8 @@ func (s *pass) awaitElements(n *node, array int) {
 		}
 		at, more = s.next(valueEnd(s.text, at))
 	}
-	for i := len(places) - 1; i >= 0; i-- {
-		s.await(n.elements[i].node, places[i])
+	for i, place := range slices.Backward(places) {
+		s.await(n.elements[i].node, place)
 	}
 }
 

@@ -35,13 +35,13 @@ type indexed struct {
 // once, in whatever case: readers differ in which of several they take.
 func Compile(pointers [][]string, unique []string) *Paths {
 	p := &Paths{root: &node{index: none}, unique: unique, plain: !slices.ContainsFunc(unique, func(name string) bool { return !isASCII(name) })}
-	ends := make([]*node, len(pointers))
-	for i, tokens := range pointers {
+	ends := make([]*node, 0, len(pointers)+len(unique))
+	for _, tokens := range pointers {
 		at := p.root
 		for _, token := range tokens {
 			at = at.child(token)
 		}
-		ends[i] = at
+		ends = append(ends, at)
 		at.index = 0 // one pointer at least; see number
 	}
 	for _, name := range unique {
