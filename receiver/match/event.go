@@ -17,8 +17,9 @@ type Event struct {
 	ID       string
 	Type     string
 	Provider string
-	// Header and Body are those of the request.
+	// Header, Query and Body are those of the request; Query is without "?".
 	Header http.Header
+	Query  string
 	Body   []byte
 
 	seen   *celEvent
@@ -31,6 +32,7 @@ type celEvent struct {
 	Type     string            `cel:"type"`
 	Provider string            `cel:"provider"`
 	Headers  map[string]string `cel:"headers"`
+	Query    map[string]string `cel:"query"`
 	Body     any               `cel:"body"`
 }
 
@@ -44,7 +46,7 @@ func (e *Event) variable(withBody bool) *celEvent {
 		for name, values := range e.Header {
 			headers[strings.ToLower(name)] = strings.Join(values, ", ")
 		}
-		e.seen = &celEvent{ID: e.ID, Type: e.Type, Provider: e.Provider, Headers: headers}
+		e.seen = &celEvent{ID: e.ID, Type: e.Type, Provider: e.Provider, Headers: headers, Query: parseQuery(e.Query)}
 	}
 	if withBody && !e.parsed {
 		e.seen.Body, e.parsed = parseBody(e.Header.Get("Content-Type"), e.Body), true
