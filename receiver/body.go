@@ -44,7 +44,10 @@ func (h *Handler) read(x *exchange) error {
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	x.body = body
-	x.signed = verify.Request{Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: body}
+	x.signed = verify.Request{
+		Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: body,
+		DecodeLimit: max(x.entry.Route.Limits.MaxBodyBytes, verify.DefaultDecodeLimit), Reserve: x.memory.grow,
+	}
 	return nil
 }
 

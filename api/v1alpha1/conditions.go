@@ -47,6 +47,9 @@ const (
 	ReasonPathConflict = "PathConflict"
 	// ReasonInvalidRoute: what a route matches can't be read, an expression for example.
 	ReasonInvalidRoute = "InvalidRoute"
+	// ReasonInvalidDeduplication: events are remembered for so short a time that a
+	// captured request could be sent again.
+	ReasonInvalidDeduplication = "InvalidDeduplication"
 	// ReasonQuotaExceeded: the platform team allows less in this namespace.
 	ReasonQuotaExceeded = "QuotaExceeded"
 )

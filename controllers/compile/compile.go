@@ -31,7 +31,7 @@ func Endpoint(in Input) Result {
 	result.Notes = slices.Concat(secrets.notes, parameters.notes, targets.notes, in.Quota.Ignored)
 	heavy := slices.Concat(senderProblems, secrets.problems, parameters.problems, fetchProblems)
 	beyond := overQuota(in)
-	result.Accepted = slices.Concat(beyond, targets.invalid)
+	result.Accepted = slices.Concat(beyond, targets.invalid, checkWindow(endpoint.Spec.Deduplication, sender))
 	result.ResolvedRefs = slices.Concat(heavy, targets.problems)
 
 	result.Route = &route.Route{

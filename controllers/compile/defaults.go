@@ -51,12 +51,8 @@ func deduplication(spec *v1alpha1.DeduplicationSpec, sender *Sender) route.Dedup
 	if spec == nil {
 		spec = &v1alpha1.DeduplicationSpec{}
 	}
-	window := sender.Window
-	if window == 0 {
-		window = defaultWindow
-	}
 	return route.Deduplication{
-		Window:          durationOr(spec.Window, window),
+		Window:          durationOr(spec.Window, sender.window()),
 		RememberContent: rememberContent(spec.ReplayProtection, sender),
 	}
 }

@@ -22,6 +22,9 @@ type Sender struct {
 	Provider verify.Provider
 	// Window is for how long the sender repeats events; 0: it doesn't say.
 	Window time.Duration
+	// MinWindow is for how long an event must be remembered at least, so that nobody can
+	// send it again; 0: no time does, because no time is judged.
+	MinWindow time.Duration
 	// MaxBodyBytes is the largest body; 0: the provider doesn't say.
 	MaxBodyBytes int64
 	// SignedContentUnique: no two events have the same signed content.
@@ -69,7 +72,11 @@ func Provider(object *v1alpha1.WebhookProvider) *Sender {
 		s.Reason, s.Problem = v1alpha1.ReasonInvalidScheme, sentence(err)
 		return s
 	}
-	s.NeedsURL, s.Unauthenticated = verifier.NeedsURL(), verifier.Unauthenticated()
+	s.NeedsURL, s.Unauthenticated, s.MinWindow = verifier.NeedsURL(), verifier.Unauthenticated(), verifier.Lifetime()
+	if err := checkRetries(spec, s); err != nil {
+		s.Reason, s.Problem = v1alpha1.ReasonInvalidScheme, sentence(err)
+		return s
+	}
 	for i := range spec.Tests {
 		if problem := runExample(verifier, &s.Provider, &spec.Tests[i]); problem != "" {
 			s.Reason = v1alpha1.ReasonExampleFailed
@@ -191,7 +198,7 @@ func verifyKeySource(in *v1alpha1.KeySource) *verify.KeySource {
 	out := &verify.KeySource{JWKSURL: in.JWKSURL, PublicKey: (*verify.PublicKeySource)(in.PublicKey)}
 	if c := in.Certificate; c != nil {
 		out.Certificate = &verify.CertificateSource{
-			From: verify.Location(c.From), HostPattern: c.HostPattern, PathPattern: c.PathPattern, DNSName: c.DNSName,
+			From: verify.Location(c.From), HostPattern: c.HostPattern, PathPattern: c.PathPattern, DNSNames: c.DNSNames,
 			Issuers: (*verify.CertificateIssuers)(c.Issuers),
 		}
 	}

@@ -123,6 +123,9 @@ func newEntry(o Object, previous *Entry) (entry *Entry, ok bool) {
 	}
 	entry.Invalid = entry.compile(o)
 	entry.material = newMaterial(&entry.Route)
+	if entry.Verifier != nil {
+		entry.material.Keys = entry.Verifier.Prepare(allValues(entry.Route.Keys), entry.material.Fetched)
+	}
 	entry.use = newKeyUse(entry.Route.Keys)
 	entry.Rate = newRate(entry.Route.Limits.RateLimit)
 	if previous != nil {
@@ -227,6 +230,15 @@ func newMaterial(r *Route) verify.Material {
 		}
 	}
 	return m
+}
+
+// allValues are the values of keys, whether they end or not.
+func allValues(keys []Key) []secret.Value {
+	values := make([]secret.Value, len(keys))
+	for i := range keys {
+		values[i] = keys[i].Value
+	}
+	return values
 }
 
 // endless returns the values of keys if all of them are valid for ever; nil

@@ -36,8 +36,8 @@ type compiledField struct {
 }
 
 type compiledConfirmation struct {
-	from  place
-	hosts hostPattern
+	from place
+	urls *URLPattern
 }
 
 // Handshake answers r if it is a handshake. Without a verdict it looks at those
@@ -48,6 +48,10 @@ type compiledConfirmation struct {
 // A handshake that it answers is no event. With a verdict, what came by a method by
 // which the scheme delivers nothing and is no handshake is a Rejection.
 func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer, error) {
+	if verdict == nil && len(r.Body) > maxHandshake {
+		return nil, nil // no sender's is so large, and anybody could have it read
+	}
+	r.judgedBy(v.bodies, verdict == nil)
 	for i := range v.handshakes {
 		h := &v.handshakes[i]
 		if h.method != r.Method || h.unsigned != (verdict == nil) {
@@ -63,6 +67,9 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, signer: v.signer, secrets: m.Secrets})
 		if rejection != nil {
 			return nil, rejection
+		}
+		if r.trust.relied && !r.isJSON() {
+			continue
 		}
 		return answer, nil
 	}
@@ -142,8 +149,8 @@ func (c *compiledConfirmation) url(r *Request) (string, *Rejection) {
 		return "", rejection
 	case address == "":
 		return "", reject(MalformedHandshake, "%s is missing: it says what confirms the handshake", c.from)
-	case !c.hosts.allows(address):
-		return "", reject(HandshakeRefused, "%s must be an https URL of a host of the sender", c.from)
+	case !c.urls.Allows(address):
+		return "", reject(HandshakeRefused, "%s must be an https URL by which the sender has handshakes confirmed", c.from)
 	}
 	return address, nil
 }

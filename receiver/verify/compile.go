@@ -18,20 +18,26 @@ type Verifier struct {
 	credentials credentials
 	handshakes  []compiledHandshake
 	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
+	bodies      *places   // all places in bodies that the others read
+	oracle      bool      // strangers can have a text signed: see oracle.go
 }
 
 // compiled is a Scheme, checked and made ready.
 type compiled struct {
 	name       string
 	mediaType  string
+	format     BodyFormat
+	encoding   ContentEncoding
 	when       conditions
 	from       []place
 	signature  Signature
+	candidates int // that a request may have
 	decode     func(string) ([]byte, error)
 	named      Algorithm
 	algorithm  parser
 	credential bool
 	keySteps   []step
+	encoded    bool // secrets are written in an encoding: see encodesKey
 	keyID      *place
 	source     *compiledSource
 	token      *compiledToken
@@ -91,12 +97,15 @@ func Compile(p Provider) (*Verifier, error) {
 	c.reachable(v.schemes)
 	v.ids = c.identity("identity.id", p.Identity.ID, forID)
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
+	c.digests(v)
 	v.credentials = c.credentials(v.schemes)
 	v.signer = signer(v.schemes, p.Schemes)
-	v.handshakes = c.handshakes(p.Handshakes, v.signer)
+	v.handshakes = c.handshakes(p.Handshakes, v)
+	v.oracle = slices.ContainsFunc(v.handshakes, func(h compiledHandshake) bool { return h.unsigned && h.answer.signs() })
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
+	v.bodies = newPlacesOf(v)
 	return v, nil
 }
 

@@ -6,17 +6,18 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 )
 
-// handshakes compiles the handshakes. signer is the scheme by which answers are
-// signed; nil: there is none.
-func (c *compiler) handshakes(list []Handshake, signer *compiled) []compiledHandshake {
+// handshakes compiles the handshakes of a provider whose schemes and ids are made
+// ready.
+func (c *compiler) handshakes(list []Handshake, v *Verifier) []compiledHandshake {
 	c.check(len(list) <= maxHandshakes, "handshakes", "there may be at most %d", maxHandshakes)
 	compiled := make([]compiledHandshake, len(list))
 	for i := range list {
 		field := fmt.Sprintf("handshakes[%d]", i)
 		compiled[i] = c.handshake(field, &list[i])
-		c.signed(field+".answer", &compiled[i], signer)
+		c.signed(field+".answer", &compiled[i], v)
 		for _, other := range list[:i] {
 			c.check(other.Name != list[i].Name, field+".name", "%q is the name of another handshake, too", other.Name)
 		}
@@ -41,9 +42,8 @@ func (c *compiler) handshake(field string, in *Handshake) compiledHandshake {
 	if in.Confirm != nil {
 		c.check(!in.Unsigned, field+".confirm", "needs a signed handshake: anybody could have the receiver send requests")
 		from := c.place(field+".confirm.from", &in.Confirm.From)
-		hosts, err := parseHostPattern(in.Confirm.HostPattern)
-		c.fail(field+".confirm.hostPattern", err)
-		h.confirm = &compiledConfirmation{from: *from, hosts: hosts}
+		urls := c.urls(field+".confirm", in.Confirm.HostPattern, in.Confirm.PathPattern, in.Confirm.QueryPattern)
+		h.confirm = &compiledConfirmation{from: *from, urls: urls}
 	}
 	return h
 }
@@ -138,25 +138,26 @@ func signer(schemes []compiled, sources []Scheme) *compiled {
 
 // signed checks that nobody can have the receiver sign what would pass for an
 // event, and that no secret is answered.
-func (c *compiler) signed(field string, h *compiledHandshake, signer *compiled) {
+func (c *compiler) signed(field string, h *compiledHandshake, verifier *Verifier) {
+	signer := verifier.signer
 	for _, v := range h.answer.variables() {
 		needsKey := v.mac != "" || v.name == varKeyID
 		c.check(!needsKey || signer != nil, field, "%s needs a scheme with an HMAC, whose key it is", v)
 		c.check(v.name != varKeyID || signer == nil || signer.keyed(), field, "{key_id} needs a scheme with keyID or pairs, whose secrets have ids")
-		c.check(v.mac == "" || !h.unsigned || h.bounds(v), field,
-			"anybody can have %s signed: set a guard with a pattern for it that no event matches, such as [a-f0-9]{32}", v.at)
+		if v.mac != "" && h.unsigned && signer != nil {
+			unproven := c.unproven(h, v, signer, verifier.schemes, verifier.ids)
+			c.check(len(unproven) == 0, field, "anybody can have %s signed, and nothing keeps that from passing for an event of the scheme %s: "+
+				"say in bodyFormat that events are JSON, and set a guard with a pattern for it that allows neither { nor [, such as [A-Za-z0-9_=.-]{1,128}",
+				v.at, strings.Join(unproven, ", "))
+		}
 		at := slices.IndexFunc(c.parameters, func(p Parameter) bool { return p.Name == v.parameter })
 		c.check(at < 0 || !c.parameters[at].Sensitive, field, "the parameter %s is secret and must not be answered", v.parameter)
 	}
 }
 
-// bounds reports whether the guard bounds the text of a variable. Whoever may
-// have a body signed can send it, so the pattern must let none through.
-func (h *compiledHandshake) bounds(v variable) bool {
-	return len(v.steps) == 0 && slices.ContainsFunc(h.guard, func(c condition) bool {
-		return c.pattern != nil && c.at.same(v.at) &&
-			!slices.ContainsFunc([]string{`{}`, `[]`, `{"a":1}`, `[{"a":"b c"}]`}, c.pattern.MatchString)
-	})
+// signs reports whether the answer holds a MAC of what is in the request.
+func (a *compiledAnswer) signs() bool {
+	return slices.ContainsFunc(a.variables(), func(v variable) bool { return v.mac != "" })
 }
 
 // variables are all that the answer is made of.

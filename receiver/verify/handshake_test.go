@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" // Braintree's key
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,6 +35,15 @@ func shaking(handshakes ...Handshake) Provider {
 	return p
 }
 
+// ofFormat is a provider all of whose schemes demand a format of the body.
+func ofFormat(format BodyFormat, p Provider) Provider {
+	p.Schemes = slices.Clone(p.Schemes)
+	for i := range p.Schemes {
+		p.Schemes[i].BodyFormat = format
+	}
+	return p
+}
+
 // The handshakes of senders, as their documentation describes them.
 var (
 	slackLike = shaking(Handshake{
@@ -51,11 +61,11 @@ var (
 			Answer: answerText("{query:hub.challenge}"),
 		}},
 	}
-	xLike = shaking(Handshake{
+	xLike = ofFormat(JSONObject, shaking(Handshake{
 		Name: "crc", Method: "GET", Unsigned: true, Match: []Condition{queryIs("crc_token")},
 		Guard:  []Condition{{Location: Location{Query: "crc_token"}, Pattern: `[A-Za-z0-9_=.\-]{1,128}`}},
 		Answer: answerJSON("response_token", "sha256={query:crc_token|hmac_base64}"),
-	})
+	}))
 	zoomLike = shaking(Handshake{
 		Name: "url_validation", Method: "POST", Match: []Condition{jsonIs("/event", "endpoint.url_validation")},
 		Answer: answerJSON("plainToken", "{json:/payload/plainToken}", "encryptedToken", "{json:/payload/plainToken|hmac_hex}"),
@@ -105,7 +115,7 @@ var (
 			Name: "default", Algorithm: HMACSHA1, Key: []string{"sha1"}, Content: "{form:bt_payload}",
 			Signature: Signature{From: []Location{{Form: "bt_signature"}}, Pairs: &Pairs{Separator: "&", Equals: "|"}, Encoding: Hex},
 		}},
-		Identity: Identity{ID: []string{"{body_sha256}"}},
+		Identity: Identity{ID: []string{"{form:bt_payload|base64|xml:/notification/timestamp}:{form:bt_payload|base64|xml:/notification/kind}"}},
 		Handshakes: []Handshake{{
 			Name: "bt_challenge", Method: "GET", Unsigned: true, Match: []Condition{queryIs("bt_challenge")},
 			Guard:  []Condition{{Location: Location{Query: "bt_challenge"}, Pattern: `[a-f0-9]{20,32}`}},
@@ -120,9 +130,12 @@ var (
 		Name: "sns-like", Schemes: githubLike.Schemes, Identity: githubLike.Identity, Parameters: []Parameter{{Name: "topics", Required: true}},
 		Handshakes: []Handshake{{
 			Name: "subscription", Method: "POST", Match: []Condition{jsonIs("/Type", "SubscriptionConfirmation")},
-			Guard:   []Condition{{Location: Location{JSON: "/TopicArn"}, Parameter: "topics"}},
-			Answer:  HandshakeAnswer{Status: 200},
-			Confirm: &Confirmation{From: Location{JSON: "/SubscribeURL"}, HostPattern: `sns\.[a-z0-9-]{3,}\.amazonaws\.com`},
+			Guard:  []Condition{{Location: Location{JSON: "/TopicArn"}, Parameter: "topics"}},
+			Answer: HandshakeAnswer{Status: 200},
+			Confirm: &Confirmation{
+				From: Location{JSON: "/SubscribeURL"}, HostPattern: `sns\.[a-z]{2}(-[a-z]+)+-[0-9]\.amazonaws\.com`,
+				PathPattern: "/", QueryPattern: `Action=ConfirmSubscription&Token=[0-9a-f]+`,
+			},
 		}},
 	}
 )
@@ -343,14 +356,22 @@ func TestHandshakeMutations(t *testing.T) {
 			request: signedPost(`{"event":"endpoint.url_validation","payload":{"plainToken":"` + strings.Repeat("a", maxHMACInput+1) + `"}}`),
 		},
 	}
+	const query = "?Action=ConfirmSubscription&Token=1"
 	for _, address := range []string{
-		"http://sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com.example.com/", "https://example.com/sns.us-west-2.amazonaws.com",
-		"https://user@sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com:8443/", "https://example.com#.sns.us-west-2.amazonaws.com",
-		"https://169.254.169.254/", "//sns.us-west-2.amazonaws.com/", "https:sns.us-west-2.amazonaws.com", "https://sns.us-west-2.amazonaws.com@example.com/",
-		`https://sns.us-west-2.amazonaws.com\\@example.com/`, "https://sns.us-west-2.amazonaws.com\\n.example.com/",
-		"https://sns.us-west-2.amazonaws.com/" + strings.Repeat("a", maxCertificateURL),
+		"http://sns.us-west-2.amazonaws.com/" + query, "https://sns.us-west-2.amazonaws.com.example.com/" + query,
+		"https://example.com/sns.us-west-2.amazonaws.com" + query, "https://user@sns.us-west-2.amazonaws.com/" + query,
+		"https://sns.us-west-2.amazonaws.com:8443/" + query, "https://example.com#.sns.us-west-2.amazonaws.com/" + query,
+		"https://169.254.169.254/" + query, "//sns.us-west-2.amazonaws.com/" + query, "https:sns.us-west-2.amazonaws.com" + query,
+		"https://sns.us-west-2.amazonaws.com@example.com/" + query, `https://sns.us-west-2.amazonaws.com\\@example.com/` + query,
+		"https://sns.us-west-2.amazonaws.com\\n.example.com/" + query, "https://sns.s3-us-west-2.amazonaws.com/" + query,
+		"https://sns.us-west-2.amazonaws.com/" + query + strings.Repeat("a", maxNamedURL),
+		"https://sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com/?", "https://sns.us-west-2.amazonaws.com" + query,
+		"https://sns.us-west-2.amazonaws.com/?Action=DeleteTopic&Token=1", "https://sns.us-west-2.amazonaws.com/" + query + "&Action=DeleteTopic",
+		"https://sns.us-west-2.amazonaws.com/?Action=DeleteTopic&" + query[1:], "https://sns.us-west-2.amazonaws.com/" + query + "#a",
+		"https://sns.us-west-2.amazonaws.com/a" + query, "https://sns.us-west-2.amazonaws.com//" + query,
+		"https://sns.us-west-2.amazonaws.com/.." + query, "https://sns.us-west-2.amazonaws.com/%2e" + query,
 	} {
-		cases["confirm "+address[:min(len(address), 60)]] = subscribe(address)
+		cases["confirm "+address[:min(len(address), 90)]] = subscribe(address)
 	}
 	for name, c := range cases {
 		t.Run(name, c.run)
@@ -421,10 +442,19 @@ func TestHandshakeErrors(t *testing.T) {
 		}, "anybody can have"},
 		"two HMACs":           {func(h *Handshake) { h.Answer.Body = "{query:x|hmac_hex|hmac_hex}" }, "not a step"},
 		"an id without ids":   {func(h *Handshake) { h.Answer.Body = "{key_id}" }, "keyID or pairs"},
-		"an unsigned confirm": {func(h *Handshake) { h.Confirm = &Confirmation{From: at, HostPattern: "a"} }, "needs a signed handshake"},
+		"an unsigned confirm": {func(h *Handshake) { h.Confirm = &Confirmation{From: at, HostPattern: "a", PathPattern: "/"} }, "needs a signed handshake"},
 		"confirm anywhere": {func(h *Handshake) {
-			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: ".*"}
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: ".*", PathPattern: "/"}
 		}, "any host matches"},
+		"confirm no path": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a"}
+		}, "confirm.pathPattern: is missing"},
+		"confirm any path": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a", PathPattern: "/.*"}
+		}, "any path matches"},
+		"confirm any query": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a", PathPattern: "/", QueryPattern: ".*"}
+		}, "any query matches"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := base()

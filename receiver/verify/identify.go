@@ -24,6 +24,7 @@ type Identification struct {
 // verdict. It is the first to look into the body, but for schemes that sign
 // members of it. The error is a *Rejection.
 func (v *Verifier) Identify(r *Request, verdict Verdict) (Identification, error) {
+	r.judgedBy(v.bodies, false)
 	s := &scope{request: r, id: verdict.id, timestamp: verdict.timestamp, signed: verdict.ContentSHA256}
 	id, rejection := first(v.ids, s)
 	if rejection == nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,14 +47,42 @@ func parseKeySteps(names []string) ([]step, error) {
 	return parsed, nil
 }
 
-// decodeBase64Key is lenient where a person pastes a key: padding and line
-// breaks don't matter. Signatures are read strictly, see Encoding.
+// decodeBase64Key is lenient where a person pastes a key: padding, line breaks and
+// which of the two alphabets it is written in don't matter (RFC 4648 §4, §5).
+// Signatures are read strictly, see Encoding.
 func decodeBase64Key(b []byte) ([]byte, error) {
-	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(b), "=\r\n"))
+	text, encoding := strings.TrimRight(string(b), "=\r\n"), base64.RawStdEncoding
+	if strings.ContainsAny(text, "-_") {
+		encoding = base64.RawURLEncoding
+	}
+	decoded, err := encoding.DecodeString(text)
 	if err != nil {
-		return nil, errors.New("it must be base64 (letters, digits, '+' and '/')")
+		return nil, errors.New("it must be base64 (letters, digits, and either '+' and '/' or '-' and '_')")
 	}
 	return decoded, nil
+}
+
+// Unwrapped is a secret without the white space and the quotation marks around it
+// that come along when somebody copies it.
+func Unwrapped(value []byte) []byte {
+	bare := bytes.TrimSpace(value)
+	if n := len(bare); n > 1 && bare[0] == bare[n-1] && bytes.IndexByte([]byte("\"'`"), bare[0]) >= 0 {
+		bare = bytes.TrimSpace(bare[1 : n-1])
+	}
+	return bare
+}
+
+// TakesText reports whether a scheme takes the text of the secret for the key, to the
+// letter.
+func (p Provider) TakesText() bool {
+	return slices.ContainsFunc(p.Schemes, func(s Scheme) bool { return s.KeySource == nil && !encodesKey(&s) })
+}
+
+// encodesKey reports whether the key of a scheme is written in an encoding, or is a
+// public key, whose forms all are.
+func encodesKey(s *Scheme) bool {
+	return slices.Contains(s.Key, "base64") || slices.Contains(s.Key, "hex") ||
+		slices.Contains(publicKeyed, s.Algorithm) && !s.JWT.shared()
 }
 
 func decodeHexKey(b []byte) ([]byte, error) {
@@ -82,7 +111,7 @@ type usableKey struct {
 func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKey, rejection *Rejection) {
 	switch {
 	case s.source == nil:
-		keys = s.secretKeys(m.Secrets)
+		keys = s.secretKeys(m)
 	case s.source.certificate != nil:
 		return s.certified(r, m, now)
 	default:
@@ -90,7 +119,7 @@ func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKe
 		if rejection != nil {
 			return nil, rejection
 		}
-		if k, err := s.algorithm(document); err == nil {
+		if k, ok := m.Keys.published(s, document); ok {
 			keys = []usableKey{{index: noSecret, key: k}}
 		}
 	}
@@ -105,10 +134,10 @@ func (s *compiled) noUsableKey() *Rejection {
 }
 
 // secretKeys are those of the endpoint's secrets that fit.
-func (s *compiled) secretKeys(values []secret.Value) []usableKey {
-	keys := make([]usableKey, 0, len(values))
-	for i, value := range values {
-		if k, err := s.prepare(value); err == nil {
+func (s *compiled) secretKeys(m *Material) []usableKey {
+	keys := make([]usableKey, 0, len(m.Secrets))
+	for i, value := range m.Secrets {
+		if k, ok := m.Keys.ofSecret(s, value); ok {
 			k.index = i
 			keys = append(keys, k)
 		}
@@ -128,12 +157,12 @@ func (s *compiled) prepare(value secret.Value) (usableKey, error) {
 }
 
 // prepareToken is prepare for tokens, of which a secret may have several keys.
-func (s *compiled) prepareToken(value secret.Value, index int) ([]tokenKey, error) {
+func (s *compiled) prepareToken(value secret.Value) ([]tokenKey, error) {
 	_, material, err := s.material(value)
 	if err != nil {
 		return nil, err
 	}
-	return s.token.keysOf(material, index)
+	return s.token.keysOf(material)
 }
 
 // material goes the steps from a secret to the key.
@@ -148,6 +177,9 @@ func (s *compiled) material(value secret.Value) (id string, material []byte, err
 			return "", nil, errors.New("it must be written <key id>:<secret>")
 		}
 		id, material = string(name), rest
+	}
+	if s.encoded {
+		material = Unwrapped(material)
 	}
 	for _, step := range s.keySteps {
 		if material, err = step(material); err != nil {
@@ -184,7 +216,7 @@ func (v *Verifier) CheckKey(value secret.Value) error {
 
 func (s *compiled) checkKey(value secret.Value) error {
 	if s.token != nil {
-		_, err := s.prepareToken(value, 0)
+		_, err := s.prepareToken(value)
 		return err
 	}
 	_, err := s.prepare(value)

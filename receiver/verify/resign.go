@@ -23,12 +23,14 @@ import (
 // it, and nobody has vouched for that.
 func (v *Verifier) Resign(r *Request, scheme string, m *Material, now time.Time) error {
 	s := v.signedBy(r, scheme, m.Parameters)
+	r.judgedBy(v.bodies, false) // it was verified before it was stored
 	if s == nil {
 		if slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.bearer() }) {
 			return nil // by a token, which was taken out
 		}
 		return cannot(ErrCannotSign, "the request carries no signature of the provider's")
 	}
+	r.tried(s)
 	f, present, rejection := s.find(r)
 	w := draft{v: v, s: s, r: r, m: m, o: SignOptions{Now: now}}
 	switch {
@@ -38,6 +40,8 @@ func (v *Verifier) Resign(r *Request, scheme string, m *Material, now time.Time)
 		return nil
 	case !present:
 		return w.cannot("signed the request, and its signature is not there any more")
+	case s.encoding == Decoded && !r.decodable():
+		return w.cannot("signs the decompressed body, and this one can't be decompressed")
 	}
 	if r.Header = r.Header.Clone(); r.Header == nil {
 		r.Header = http.Header{}
@@ -59,14 +63,13 @@ func (v *Verifier) signedBy(r *Request, name string, p Parameters) *compiled {
 
 // renew signs as the sender did.
 func (w *draft) renew(f found) error {
-	if err := w.findPen(); err != nil {
-		return err
-	}
 	if w.s.token != nil {
 		return w.renewToken(f)
 	}
-	w.sameKeyID(f)
-	content, form := w.spelling(f)
+	if err := w.takePen(f); err != nil {
+		return err
+	}
+	content, address := w.spelling(f)
 	if err := w.renewTimestamp(f.timestamp); err != nil {
 		return err
 	}
@@ -74,7 +77,8 @@ func (w *draft) renew(f found) error {
 	if rejection != nil {
 		return w.refused(rejection)
 	}
-	sc.url, sc.secret = form.spell(sc.url), w.pen.material
+	addresses := w.s.addresses(sc.url)
+	sc.url, sc.secret = addresses[min(address, len(addresses)-1)], w.pen.material
 	m, rejection := content.message(make([]byte, 0, headSize), sc)
 	if rejection != nil {
 		return w.refused(rejection)
@@ -86,48 +90,58 @@ func (w *draft) renew(f found) error {
 	return w.rewrite(w.s.signature.Encoding.encode(signature))
 }
 
-// sameKeyID takes the newest secret of the id that the request names. The
-// endpoint may have secrets of several ids at a time.
-func (w *draft) sameKeyID(f found) {
-	if !w.s.keyed() {
-		return
+// takePen takes the newest secret that fits, and where secrets have ids, the newest
+// one of the id that the request names: the endpoint may have several at a time.
+func (w *draft) takePen(f found) error {
+	keys := w.s.secretKeys(w.m)
+	if len(keys) == 0 || w.s.source != nil || w.s.publicKeys() {
+		return w.findPen() // which says why not
 	}
-	signatures, _ := w.s.decodeAll(w.r, f)
-	for _, k := range w.s.secretKeys(w.m.Secrets) {
-		named := slices.ContainsFunc(signatures, func(signature signatureOf) bool { return signature.keyID == k.id })
-		if signs, ok := k.key.(signingKey); ok && named {
-			w.pen = pen{id: k.id, material: k.material, signingKey: signs}
-			return
+	chosen := &keys[0]
+	if w.s.keyed() {
+		signatures, _ := w.s.decodeAll(w.r, f)
+		for i := range keys {
+			if len(signaturesOf(signatures, keys[i].id)) > 0 {
+				chosen = &keys[i]
+				break
+			}
 		}
 	}
+	signs, ok := chosen.key.(signingKey)
+	if !ok {
+		return w.findPen()
+	}
+	w.pen = pen{id: chosen.id, material: chosen.material, signingKey: signs}
+	return nil
 }
 
-// spelling is the content that the sender signed, and the form of the URL in it,
-// where it has a choice: those that the signature is of that came. The first ones,
-// if the secret that it was made with is gone.
-func (w *draft) spelling(f found) (template, URLForm) {
+// spelling is the content that the sender signed, and which of the spellings of the
+// URL, where it has a choice: those that the signature is of that came. The first
+// ones, if the secret that it was made with is gone.
+func (w *draft) spelling(f found) (content template, address int) {
 	s := w.s
-	if len(s.contents)*len(s.urlForms) == 1 {
-		return s.contents[0], s.urlForms[0]
+	addresses := s.addresses(w.r.URL)
+	if len(s.contents) == 1 && (len(addresses) == 1 || !s.contents[0].hasURL()) {
+		return s.contents[0], 0
 	}
 	sc, _, rejection := s.scope(w.r, f, w.m.Parameters)
 	signatures, unreadable := s.decodeAll(w.r, f)
 	if rejection != nil || unreadable != nil {
-		return s.contents[0], s.urlForms[0]
+		return s.contents[0], 0
 	}
-	for _, k := range s.secretKeys(w.m.Secrets) {
+	for _, k := range s.secretKeys(w.m) {
 		for _, content := range s.contents {
-			for _, form := range s.urlForms {
+			for i, spelled := range addresses {
 				variant := *sc
-				variant.url, variant.secret = form.spell(sc.url), k.material
+				variant.url, variant.secret = spelled, k.material
 				m, rejection := content.message(nil, &variant)
 				if rejection == nil && k.key.match(m, signaturesOf(signatures, k.id)) == 1 {
-					return content, form
+					return content, i
 				}
 			}
 		}
 	}
-	return s.contents[0], s.urlForms[0]
+	return s.contents[0], 0
 }
 
 // renewTimestamp writes the time as the sender wrote it. A time that is written
@@ -235,6 +249,9 @@ func (kv *KeyValue) replace(old, text, timestamp string) string {
 
 // renewToken moves the times of the token that is there on to now, and signs it.
 func (w *draft) renewToken(f found) error {
+	if err := w.findPen(); err != nil {
+		return err
+	}
 	t, rejection := w.s.token.parse(f)
 	if rejection == nil {
 		w.r.claims, rejection = t.claims()

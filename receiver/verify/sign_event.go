@@ -76,10 +76,9 @@ func (w *draft) free(v variable, _ bool) bool {
 	case "header", "query":
 		return len(v.steps) == 0 || w.present(v)
 	case "form":
-		_, ok := w.r.formValues()
-		return ok && (len(v.steps) == 0 || w.present(v))
+		return w.r.isPlainForm() && !w.r.compressed() && (len(v.steps) == 0 || w.present(v))
 	case "json":
-		return w.r.isJSON() && (len(v.steps) == 0 || w.present(v))
+		return w.r.isJSON() && !w.r.compressed() && (len(v.steps) == 0 || w.present(v))
 	case "claim":
 		return w.r.claims != nil && !w.s.token.fixes(v.at) && len(v.steps) == 0
 	}

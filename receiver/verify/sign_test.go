@@ -313,7 +313,7 @@ func TestSignChoosesTheScheme(t *testing.T) {
 			{Name: "token", Algorithm: Token, Signature: Signature{From: []Location{{Header: "X-Token"}}, Encoding: Text}},
 			{Name: "member", Algorithm: Token, Signature: Signature{From: []Location{{JSON: "/token"}}, Encoding: Text}},
 		},
-		Identity: Identity{ID: []string{"{body_sha256}"}},
+		Identity: Identity{ID: []string{"{signed_sha256}"}},
 	}
 	v := compiledProvider(t, p)
 	for _, test := range []struct {
@@ -361,13 +361,14 @@ func TestSignFails(t *testing.T) {
 		{"a form that is none", mac(Scheme{Signature: Signature{From: []Location{{Form: "sign"}}, Encoding: Hex}, Content: "{form:a}"}), "{}", "the body must be a form"},
 		{"a header that is signed and not there", mac(Scheme{Content: "{header:X-A}{body}"}), "{}", "header X-A is missing"},
 		{"a pattern", mac(Scheme{Require: []Condition{{Location: Location{Header: "X-A"}, Pattern: "a+"}}}), "{}", "header X-A must match the regular expression ^(?:a+)$: set it"},
+		{"a member that must not be there", mac(Scheme{Require: []Condition{{Location: Location{JSON: "/b"}, Absent: true}}}), `{"a":"1","b":null}`, "JSON member /b must not be there: take it out"},
 		{"a value of another scheme", mac(Scheme{When: []Condition{{Location: Location{JSON: "/v"}, Equals: "1"}}}), `{"v":"2"}`, `JSON member /v must be "1"`},
 		{"a media type", mac(Scheme{MediaType: "text/plain"}), "{}", "is for bodies of the type text/plain"},
 		{"the URL", mac(Scheme{Content: "{url}{body}"}), "{}", "give the public URL"},
 		{"an id", mac(Scheme{Content: "{id}{body}", ID: &Location{Header: "X-Id"}}), "{}", "give an event id"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{test.scheme}, Identity: Identity{ID: []string{"{body_sha256}"}}})
+			v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{test.scheme}, Identity: Identity{ID: []string{"{signed_sha256}"}}})
 			r := post(test.body, "Content-Type", "application/json")
 			before := r.clone()
 			_, err := v.Sign(r, keysOf("a-secret"), SignOptions{Now: now})

@@ -108,7 +108,7 @@ func (t template) message(head []byte, s *scope) (message, *Rejection) {
 		case part.literal != "":
 			*text = append(*text, part.literal...)
 		case part.variable.name == varBody:
-			m.body, text = s.request.Body, &m.tail
+			m.body, text = s.request.content(), &m.tail
 		default:
 			if *text, rejection = part.variable.appendSigned(*text, s); rejection != nil {
 				return message{}, rejection

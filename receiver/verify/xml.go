@@ -41,12 +41,19 @@ func (d xmlDecoder) decode(text string, _ int) ([]string, bool) {
 }
 
 var (
+	errXMLText  = errors.New("the document does not begin with an element")
 	errXMLType  = errors.New("the document has a document type")
 	errXMLDepth = errors.New("the document is nested too deep")
 )
 
 // find reads the document to its end, so that one that is cut off holds nothing.
+//
+// What comes before the first element, but for white space, makes a text none that
+// is XML: others must not be able to write one in an alphabet that lacks "<".
 func (d xmlDecoder) find(text string) (string, error) {
+	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "<") {
+		return "", errXMLText
+	}
 	var (
 		decoder = xml.NewDecoder(strings.NewReader(text))
 		w       = xmlWalk{path: d.path}
