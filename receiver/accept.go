@@ -74,7 +74,7 @@ func (x *exchange) storedEvent() *store.Event {
 		ReceivedAt:  x.received,
 		Scheme:      x.verdict.Scheme,
 		Method:      x.r.Method,
-		URL:         x.entry.Route.PublicURL,
+		URL:         x.storedURL(),
 		Query:       x.storedQuery(),
 		Header:      x.storedHeader(),
 		Credentials: x.credentials(),

@@ -96,6 +96,7 @@ type exchange struct {
 	entry    *route.Entry // nil: no route
 	memory   reservation
 	body     []byte
+	crowded  bool             // there was no memory to decode it
 	signed   verify.Request   // what the verification looks at
 	material *verify.Material // what it verifies with
 	verdict  verify.Verdict
@@ -104,6 +105,7 @@ type exchange struct {
 	event    verify.Identification
 	stored   http.Header // see storedHeader
 	targets  []string    // of the deliveries; none: nothing wants the event
+	note     string      // for the audit: why a target gets the event that might not be meant
 
 	called  *deliver.Answer // by the target, while the sender waits; nil: it was not asked
 	status  int             // of the HTTP answer
@@ -183,7 +185,7 @@ func (x *exchange) record(ended time.Time) audit.Record {
 		SignatureVerified: x.verified,
 		RequestID:         x.requestID,
 		Status:            x.outcome,
-		ErrorMessage:      x.reason,
+		ErrorMessage:      cmp.Or(x.reason, x.note),
 		SourceIP:          addrText(x.source),
 		BodyBytes:         int64(len(x.body)),
 		StatusCode:        x.status,

@@ -49,6 +49,16 @@ func (x *exchange) storedQuery() string {
 	return verify.WithoutQuery(x.r.URL.RawQuery, x.entry.CredentialQuery)
 }
 
+// storedURL is the public URL, with the "?" of a query that is empty: what signs the
+// URL signs that, too.
+func (x *exchange) storedURL() string {
+	public := x.entry.Route.PublicURL
+	if public != "" && x.r.URL.ForceQuery {
+		public += "?"
+	}
+	return public
+}
+
 // credentials are what storedHeader and storedQuery leave out, if a target of the
 // endpoint gets it; nil: none does, or there is nothing.
 func (x *exchange) credentials() *store.Credentials {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/route"
@@ -42,6 +43,7 @@ func (s *shipment) request(ctx context.Context, now time.Time) (*http.Request, e
 		return nil, err
 	}
 	request.URL.RawQuery = joinQueries(request.URL.RawQuery, sent.RawQuery)
+	request.URL.ForceQuery = strings.HasSuffix(sent.URL, "?")
 	request.Header = sent.Header
 	withOwn(request.Header, s.event, s.number)
 	withURL(request.Header, sent.URL)

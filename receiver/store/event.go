@@ -32,8 +32,8 @@ type Event struct {
 	Scheme string
 	// Method is the HTTP method of the request.
 	Method string
-	// URL is the public URL that the sender was given, without a query; empty if it was
-	// not known.
+	// URL is the public URL that the sender was given, without a query, but with the "?"
+	// of one that is empty; empty if it was not known.
 	URL string
 	// Query is what the request had behind "?", byte for byte, without credentials.
 	Query string

@@ -15,6 +15,7 @@ type compiledHandshake struct {
 	method       string
 	match, guard conditions
 	unsigned     bool
+	probe        bool
 	answer       compiledAnswer
 	confirm      *compiledConfirmation
 }
@@ -54,7 +55,7 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 	r.judgedBy(v.bodies, verdict == nil)
 	for i := range v.handshakes {
 		h := &v.handshakes[i]
-		if h.method != r.Method || h.unsigned != (verdict == nil) {
+		if h.method != r.Method || h.unsigned != (verdict == nil) || h.probe && v.hasSignature(r) {
 			continue
 		}
 		meant, rejection := h.match.hold(r, m.Parameters)
@@ -77,6 +78,15 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		return nil, reject(MalformedHandshake, "this is none of the handshakes that the sender makes by this method, and it delivers no events by it")
 	}
 	return nil, nil // most requests are no handshakes, which is no error
+}
+
+// hasSignature reports whether there is something in a place of a signature, of any
+// scheme.
+func (v *Verifier) hasSignature(r *Request) bool {
+	return slices.ContainsFunc(v.schemes, func(s compiled) bool {
+		_, present, rejection := s.find(r)
+		return present || rejection != nil
+	})
 }
 
 // Delivers reports whether a request by that method may be an event, or a handshake

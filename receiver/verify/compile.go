@@ -188,6 +188,9 @@ func (c *compiler) identity(field string, texts []string, u use) []template {
 		templates[i] = c.template(field, text, u)
 		constant := len(templates[i]) == 1 && templates[i][0].literal != ""
 		c.check(!required || !constant, field, "%q is the same for every event: use a variable", text)
+		first, other := templates[i].arrays()
+		c.check(required || other == "", field, "%q runs over two arrays, {%s…} and {%s…}: use places of one array, which are the same up to the last '*'",
+			text, first, other)
 		c.check(!required || !templates[i].adjacent(), field, "%q has two variables side by side: put a text between them, or two events could have one id", text)
 	}
 	return templates

@@ -31,6 +31,7 @@ const (
 
 	maxSignedHeaders = 32    // that a request names
 	maxValues        = 10000 // that "*" stands for
+	maxTypes         = 64    // of a batch
 	maxXMLDepth      = 64    // open elements
 	maxMatched       = 8192  // bytes that a condition looks at
 	maxEcho          = 4096  // bytes of a request that get into one place of an answer

@@ -33,7 +33,7 @@ func (w *draft) label() error {
 		return w.cannot("leaves no choice of an event id: the provider makes it of %s; leave it out, or change the body", w.v.idPlaces())
 	}
 	kind := w.o.EventType
-	if text, _ := first(w.v.types, w.scope()); kind != text && kind != "" && !w.put(w.v.types, kind, false) {
+	if types, _ := w.v.typesOf(w.scope()); kind != types.text() && kind != "" && !w.put(w.v.types, kind, false) {
 		w.create(w.v.types, kind, false)
 	}
 	return nil // whether the type is the one that was asked for, check says

@@ -84,8 +84,8 @@ func roundTrip(t *testing.T, s Scheme) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Signed{Scheme: "s", Event: Identification{ID: "id-1", Type: "kind"}}); signed != want {
-		t.Errorf("it says %v", signed)
+	if diff := cmp.Diff(Signed{Scheme: "s", Event: identified("id-1", "kind")}, signed); diff != "" {
+		t.Error(diff)
 	}
 	if _, err := v.Verify(r, keysOf("another", "key:secret"), now.Add(999*time.Millisecond)); err != nil {
 		t.Error(err)
@@ -126,8 +126,8 @@ func TestSignWritesEveryVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Identification{ID: "s#new", Type: "kind"}); signed.Event != want {
-		t.Errorf("the event is %v", signed.Event)
+	if diff := cmp.Diff(identified("s#new", "kind"), signed.Event); diff != "" {
+		t.Error(diff)
 	}
 	if want := `{"n":7,"A":"a","topic":"t1","time":"1700000000","source":"s","eventId":"new","key":"k1"}`; string(r.Body) != want {
 		t.Errorf("the body is %s", r.Body)

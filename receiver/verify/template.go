@@ -128,6 +128,21 @@ func (t template) adjacent() bool {
 	return false
 }
 
+// arrays are the first array that variables of t run over, and one that differs
+// from it; empty: there is none.
+func (t template) arrays() (first, other string) {
+	for _, part := range t {
+		switch array := part.variable.array; {
+		case array == "" || array == first:
+		case first == "":
+			first = array
+		default:
+			return first, array
+		}
+	}
+	return first, ""
+}
+
 // describe names what t is made of.
 func (t template) describe() string {
 	var parts []string

@@ -21,6 +21,9 @@ type variable struct {
 	at place
 	// steps decode what is at that place, for identities and answers.
 	steps []decoder
+	// array is what leads to the elements that the variable stands for, up to the last
+	// "*"; empty if it stands for one value.
+	array string
 	// mac is how the HMAC of the value is written, for answers; empty: there is
 	// none, and the value itself is meant.
 	mac Encoding
@@ -127,7 +130,22 @@ func (v *variable) parsePlace(argument string) error {
 	if (v.use == forContent || v.use == forAnswer) && v.wild() {
 		return errOneValue
 	}
+	if v.wild() {
+		v.array = v.name + ":" + upToLastElement(argument)
+	}
 	return nil
+}
+
+// upToLastElement is the argument of a variable up to its last "*".
+func upToLastElement(argument string) string {
+	end := 0
+	for i := range argument {
+		rest, isElement := strings.CutPrefix(argument[i:], "/"+anyElement)
+		if isElement && (rest == "" || rest[0] == '/' || rest[0] == '|') {
+			end = i + len("/"+anyElement)
+		}
+	}
+	return argument[:end]
 }
 
 // parseMAC takes a last step that signs off steps.
@@ -279,8 +297,8 @@ func (v variable) identifies(s *scope) (string, *Rejection) {
 		return "", rejection
 	}
 	texts, whole = decodeAll(texts, whole, v.steps)
-	if v.use == forType {
-		return kinds(texts), nil
+	if v.use == forType && len(texts) > 0 {
+		return texts[0], nil
 	}
 	if !whole {
 		return "", nil // an id of a part of the events would hide the others

@@ -40,25 +40,26 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 	if rejection != nil {
 		return Verdict{}, r.explainClosed(rejection)
 	}
-	rejection = s.checkBody(r)
-	if rejection == nil {
-		// Only now: whether a value is allowed here is not for strangers to find out.
-		rejection = demand(s.requireAllowed, r, material.Parameters)
-	}
-	if rejection != nil {
+	if rejection := s.checkAuthentic(r, material.Parameters); rejection != nil {
+		rejection.Authentic = true
 		return Verdict{}, rejection
 	}
 	verdict.noEvent = !s.delivers(r.Method)
 	return verdict, nil
 }
 
-// checkBody refuses a request that was found authentic, if its body is not what
-// was assumed or what the scheme says.
-func (s *compiled) checkBody(r *Request) *Rejection {
-	if rejection := r.verified(); rejection != nil {
-		return rejection
+// checkAuthentic refuses a request whose signature was found right, if its body is
+// not what was assumed or what the scheme says, or if it is not allowed here: that is
+// not for strangers to find out. A handshake need not have the body of an event.
+func (s *compiled) checkAuthentic(r *Request, p Parameters) *Rejection {
+	rejection := r.verified()
+	if rejection == nil && s.delivers(r.Method) {
+		rejection = r.checkFormat(s.format)
 	}
-	return r.checkFormat(s.format)
+	if rejection == nil {
+		rejection = demand(s.requireAllowed, r, p)
+	}
+	return rejection
 }
 
 // judge chooses the scheme: the first one for requests of the method whose
