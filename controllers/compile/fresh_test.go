@@ -2,6 +2,7 @@ package compile
 
 import (
 	"bytes"
+	"encoding/hex"
 	"io/fs"
 	"strings"
 	"testing"
@@ -71,6 +72,7 @@ func signsAnew(t *testing.T, v *verify.Verifier, provider *verify.Provider, test
 	if err != nil {
 		t.Fatalf("%s: %v", test.Name, err)
 	}
+	signed := verdict.ContentSHA256
 	event, err := v.Identify(r, verdict)
 	if err != nil {
 		t.Fatalf("%s: %v", test.Name, err)
@@ -94,7 +96,10 @@ func signsAnew(t *testing.T, v *verify.Verifier, provider *verify.Provider, test
 		t.Errorf("%s: the body has changed", test.Name)
 	}
 	got, err := v.Identify(again, verdict)
-	if err != nil || got.Type != event.Type || got.ID != event.ID && !inBody {
+	// Where nothing else tells events apart, the id is made of what is signed, and the
+	// time is part of that. The target goes by the id that is stored.
+	made := inBody || strings.Contains(event.ID, hex.EncodeToString(signed[:]))
+	if err != nil || got.Type != event.Type || got.ID != event.ID && !made {
 		t.Errorf("%s: it is the event %+v, %v, and was %+v", test.Name, got, err, event)
 	}
 }

@@ -127,7 +127,7 @@ func TestResignWritesAsTheSenderDoes(t *testing.T) {
 		v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{{
 			Name: "s", Algorithm: HMACSHA256, Content: "{form:payload}", BodyUnsigned: false,
 			Signature: Signature{From: []Location{{Form: "sign"}}, Pairs: &Pairs{Separator: "&", Equals: "|"}, Encoding: Hex},
-		}}, Identity: Identity{ID: []string{"{body_sha256}"}}})
+		}}, Identity: Identity{ID: []string{"{signed_sha256}"}}})
 		form := "payload=x&sign=other%7Caa%26me%7c" + hexOf(hmacOf("key", "x"))
 		r := post(form, "Content-Type", formType)
 		if err := v.Resign(r, "s", keysOf("me:key"), later); err != nil || string(r.Body) != form {
@@ -141,7 +141,7 @@ func TestResignTakesTheSpellingOfTheSender(t *testing.T) {
 	v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{{
 		Name: "s", Algorithm: HMACSHA256, Content: "{url}{body}", AlternativeContent: []string{"{url}\n{body}"}, URLForms: []URLForm{URLAsGiven, URLDefaultPort},
 		Signature: Signature{From: []Location{{Header: "X-Sign"}}, Encoding: Hex},
-	}}, Identity: Identity{ID: []string{"{body_sha256}"}}})
+	}}, Identity: Identity{ID: []string{"{signed_sha256}"}}})
 	for _, signed := range []string{"https://h.example/x?a=1b", "https://h.example:443/x?a=1b", "https://h.example/x?a=1\nb", "https://h.example:443/x?a=1\nb"} {
 		r := post("b", "X-Sign", hexOf(hmacOf("old", signed)))
 		r.URL, r.RawQuery = "https://h.example/x?a=1", "a=1"
@@ -173,7 +173,7 @@ func TestResignSignsByTheSchemeThatJudged(t *testing.T) {
 		Name: "weak", Algorithm: HMACSHA256, Content: "{header:X-Id}", BodyUnsigned: true,
 		Signature: Signature{From: []Location{{Header: "X-Weak"}}, Encoding: Hex},
 	}
-	v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{weak, githubLike.Schemes[0], tokenLike.Schemes[0]}, Identity: tokenLike.Identity})
+	v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{weak, githubLike.Schemes[0], tokenLike.Schemes[0]}, Identity: Identity{ID: []string{"{signed_sha256}"}}})
 	for scheme, changed := range map[string]string{"weak": "X-Weak", "sha256": "X-Hub-Signature-256", "bearer": "", "": "X-Weak", "gone": "X-Weak"} {
 		r := post("b", "X-Weak", "ab", "X-Id", "1", "X-Hub-Signature-256", "sha256=ab")
 		before := r.Header
@@ -273,7 +273,7 @@ func TestResigns(t *testing.T) {
 		{[]Scheme{loose}, false, "Forward"},
 		{[]Scheme{loose}, true, ""},
 	} {
-		err := compiledProvider(t, Provider{Name: "p", Schemes: test.schemes, Identity: tokenLike.Identity}).Resigns(test.forwarded)
+		err := compiledProvider(t, Provider{Name: "p", Schemes: test.schemes, Identity: Identity{ID: []string{"{signed_sha256}"}}}).Resigns(test.forwarded)
 		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s…, forwarded %t: %v, want %q", test.schemes[0].Name, test.forwarded, err, test.says)
 		}
