@@ -3,6 +3,7 @@ package compile
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
@@ -39,7 +40,7 @@ func (t *targets) handOver(in Input, spec v1alpha1.Target, target *route.Target)
 // signsWith reports whether a sender signs with headers that begin so.
 func signsWith(p *verify.Provider, prefix string) bool {
 	for _, s := range p.Schemes {
-		places := append(s.Signature.From[:len(s.Signature.From):len(s.Signature.From)], valueOf(s.ID))
+		places := append(slices.Clone(s.Signature.From), valueOf(s.ID))
 		if s.Timestamp != nil {
 			places = append(places, valueOf(s.Timestamp.From))
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func signsInBody(p *verify.Provider, name string) bool {
 	for _, s := range p.Schemes {
 		places := s.Signature.From
 		if s.Timestamp != nil && s.Timestamp.From != nil {
-			places = append(places[:len(places):len(places)], *s.Timestamp.From)
+			places = append(slices.Clip(places), *s.Timestamp.From)
 		}
 		for _, at := range places {
 			if s.Name == name && (at.JSON != "" || at.Form != "") {
