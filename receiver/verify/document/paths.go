@@ -22,8 +22,8 @@ type node struct {
 	first, last int
 	children    []*node
 	buckets     [borders + 1]uint16 // of children, once they are sorted: those of a hash begin here
-	elements    []indexed // those of children whose names are indices, in their order
-	names       names     // of children
+	elements    []indexed           // those of children whose names are indices, in their order
+	names       names               // of children
 }
 
 type indexed struct {
