@@ -20,7 +20,7 @@ func (a *app) content(provider *v1alpha1.WebhookProvider, o *sendOptions, option
 	if err != nil {
 		return err
 	}
-	body, headers, kind, found := send.Sample(provider)
+	body, headers, kind, found := send.Sample(provider, o.scheme)
 	switch {
 	case o.bodyFile != "":
 		if options.Body, err = a.readInput("--body", o.bodyFile, maxInput); err != nil {

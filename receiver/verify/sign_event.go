@@ -138,6 +138,11 @@ func (w *draft) idOf(variables []variable, can func(v variable, alone bool) bool
 	return variables[chosen : chosen+1]
 }
 
+// takesFrom reports whether a variable of the template is the value of that place.
+func (t template) takesFrom(at place) bool {
+	return slices.ContainsFunc(t, func(s segment) bool { return s.literal == "" && s.variable.at.name != "" && s.variable.at.same(at) })
+}
+
 // split takes text apart as a template of that form would have put it together:
 // a value for each variable.
 func (t template) split(text string) (values []string, ok bool) {

@@ -3,6 +3,7 @@ package send
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
@@ -10,12 +11,13 @@ import (
 )
 
 // Sample returns an event of the provider: an example of its own that is accepted
-// and is no handshake. Signatures are taken out of the headers, and the event gets a
+// and is no handshake; if a scheme is named, one that the scheme accepts, where there
+// is one: schemes differ in the bodies that they are for. Signatures are taken out of the headers, and the event gets a
 // fresh id where there is a place for one, so that what is sent twice is two events.
 // Some providers number nothing: there, an event with the same body is the same
 // event. Times stay what they are. ok is false if there is no such example, or the
 // provider is not valid.
-func Sample(p *v1alpha1.WebhookProvider) (body []byte, header http.Header, eventType string, ok bool) {
+func Sample(p *v1alpha1.WebhookProvider, scheme string) (body []byte, header http.Header, eventType string, ok bool) {
 	sender := compile.Provider(p)
 	if sender.Problem != "" {
 		return nil, nil, "", false
@@ -24,7 +26,7 @@ func Sample(p *v1alpha1.WebhookProvider) (body []byte, header http.Header, event
 	if err != nil {
 		return nil, nil, "", false
 	}
-	request, eventType := example(p, verifier)
+	request, eventType := example(p, verifier, scheme)
 	if request == nil {
 		return nil, nil, "", false
 	}
@@ -37,11 +39,14 @@ func Sample(p *v1alpha1.WebhookProvider) (body []byte, header http.Header, event
 }
 
 // example is the first example in which an event can have another id, or else the
-// first one that is an event; nil: there is none.
-func example(p *v1alpha1.WebhookProvider, verifier *verify.Verifier) (chosen *verify.Request, eventType string) {
+// first one that is an event; nil: there is none. Those of the scheme of that name, if
+// there are any, go before all others.
+func example(p *v1alpha1.WebhookProvider, verifier *verify.Verifier, scheme string) (chosen *verify.Request, eventType string) {
+	ofScheme := func(test v1alpha1.ProviderTest) bool { return test.Expect.ID != "" && test.Expect.Scheme == scheme }
+	whichever := !slices.ContainsFunc(p.Spec.Tests, ofScheme)
 	for i := range p.Spec.Tests {
 		test := &p.Spec.Tests[i]
-		if test.Expect.ID == "" {
+		if test.Expect.ID == "" || !whichever && !ofScheme(*test) {
 			continue
 		}
 		request := exampleRequest(&test.Request)
