@@ -90,6 +90,9 @@ func (p *parameters) takeSensitive(endpoint *v1alpha1.WebhookEndpoint, declared 
 	}
 	value, trimmed := trimNewline(facts.Entries[declared.Name])
 	switch {
+	case len(bytes.TrimSpace(value)) > 0 && !bytes.Equal(verify.Unwrapped(value), value):
+		p.problem(v1alpha1.ReasonParameterInvalid, "The entry %q of the Secret %q has white space or quotation marks around it: take them away.",
+			declared.Name, ref.Name)
 	case len(bytes.TrimSpace(value)) > 0:
 		p.add(declared.Name, value)
 		if trimmed {

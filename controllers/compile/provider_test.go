@@ -22,7 +22,8 @@ func TestProviderSaysTheSame(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "everything"},
 		Spec: v1alpha1.WebhookProviderSpec{
 			Verify: []v1alpha1.SignatureScheme{{
-				Name: "kv", MediaType: "application/json", Algorithm: "HMAC-SHA1", Key: []v1alpha1.KeyStep{"trim:k_", "hex"},
+				Name: "kv", Methods: []v1alpha1.DeliveryMethod{"GET", "PUT"}, BodyFormat: "JSONArray", ContentEncoding: "Decoded",
+				MediaType: "application/json", Algorithm: "HMAC-SHA1", Key: []v1alpha1.KeyStep{"trim:k_", "hex"},
 				KeyID: &v1alpha1.RequestLocation{Header: "X-Key"},
 				Signature: v1alpha1.SignatureFormat{
 					From: []v1alpha1.RequestLocation{{Query: "sig"}, {JSON: "/sig"}}, Encoding: "Base64URL",
@@ -32,7 +33,11 @@ func TestProviderSaysTheSame(t *testing.T) {
 				URLForms: []v1alpha1.URLForm{"NoPort"}, ID: &v1alpha1.RequestLocation{Form: "id"},
 				Timestamp:  &v1alpha1.SignatureTimestamp{Unit: "Milliseconds", Tolerance: &metav1.Duration{Duration: 1500 * time.Millisecond}},
 				BodyDigest: &v1alpha1.BodyDigest{From: v1alpha1.RequestLocation{Query: "digest"}, Encoding: "Hex", Optional: true},
-				Require:    []v1alpha1.RequestCondition{{RequestLocation: v1alpha1.RequestLocation{Header: "X-Version"}, Equals: "1"}},
+				Require: []v1alpha1.RequestCondition{
+					{RequestLocation: v1alpha1.RequestLocation{Header: "X-Version"}, Equals: "1"},
+					{RequestLocation: v1alpha1.RequestLocation{Header: "X-Other"}, Absent: true},
+					{RequestLocation: v1alpha1.RequestLocation{Header: "X-Topic"}, Parameter: "topic", Optional: true},
+				},
 			}, {
 				Name: "list", Algorithm: "HMAC-SHA256", BodyUnsigned: true, Content: "{timestamp}",
 				Signature: v1alpha1.SignatureFormat{
@@ -51,13 +56,16 @@ func TestProviderSaysTheSame(t *testing.T) {
 					From: []v1alpha1.RequestLocation{{Header: "X-Pairs"}}, Pairs: &v1alpha1.SignaturePairs{Separator: "&", Equals: "|"}, Encoding: "Hex",
 				},
 			}},
-			Identity:      v1alpha1.EventIdentity{ID: []v1alpha1.IdentityTemplate{"{id}", "{body_sha256}"}, Type: []v1alpha1.IdentityTemplate{"{json:/type}"}},
-			Deduplication: &v1alpha1.ProviderDeduplication{Window: &metav1.Duration{Duration: time.Hour}, SignedContentUnique: true},
-			MaxBodyBytes:  new(resource.MustParse("5Mi")),
+			Identity:       v1alpha1.EventIdentity{ID: []v1alpha1.IdentityTemplate{"{id}", "{signed_sha256}"}, Type: []v1alpha1.IdentityTemplate{"{json:/type}"}},
+			Deduplication:  &v1alpha1.ProviderDeduplication{Window: &metav1.Duration{Duration: time.Hour}, SignedContentUnique: true},
+			Parameters:     []v1alpha1.ProviderParameter{{Name: "topic", Description: "The topic."}},
+			JSONFormFields: []string{"payload"},
+			MaxBodyBytes:   new(resource.MustParse("5Mi")),
 		},
 	})
 	want := verify.Provider{Name: "everything", Schemes: []verify.Scheme{{
-		Name: "kv", MediaType: "application/json", Algorithm: verify.HMACSHA1, Key: []string{"trim:k_", "hex"},
+		Name: "kv", Methods: []string{"GET", "PUT"}, BodyFormat: verify.JSONArray, ContentEncoding: verify.Decoded,
+		MediaType: "application/json", Algorithm: verify.HMACSHA1, Key: []string{"trim:k_", "hex"},
 		KeyID: &verify.Location{Header: "X-Key"},
 		Signature: verify.Signature{
 			From: []verify.Location{{Query: "sig"}, {JSON: "/sig"}}, Encoding: verify.Base64URL,
@@ -67,7 +75,11 @@ func TestProviderSaysTheSame(t *testing.T) {
 		URLForms: []verify.URLForm{verify.URLNoPort}, ID: &verify.Location{Form: "id"},
 		Timestamp:  &verify.Timestamp{Unit: verify.Milliseconds, ToleranceSeconds: 2},
 		BodyDigest: &verify.BodyDigest{From: verify.Location{Query: "digest"}, Encoding: verify.Hex, Optional: true},
-		Require:    []verify.Condition{{Location: verify.Location{Header: "X-Version"}, Equals: "1"}},
+		Require: []verify.Condition{
+			{Location: verify.Location{Header: "X-Version"}, Equals: "1"},
+			{Location: verify.Location{Header: "X-Other"}, Absent: true},
+			{Location: verify.Location{Header: "X-Topic"}, Parameter: "topic", Optional: true},
+		},
 	}, {
 		Name: "list", Algorithm: verify.HMACSHA256, BodyUnsigned: true, Content: "{timestamp}",
 		Signature: verify.Signature{
@@ -80,7 +92,8 @@ func TestProviderSaysTheSame(t *testing.T) {
 	}, {
 		Name: "pairs", Algorithm: verify.HMACSHA256, Content: "{body}",
 		Signature: verify.Signature{From: []verify.Location{{Header: "X-Pairs"}}, Pairs: &verify.Pairs{Separator: "&", Equals: "|"}, Encoding: verify.Hex},
-	}}, Identity: verify.Identity{ID: []string{"{id}", "{body_sha256}"}, Type: []string{"{json:/type}"}}}
+	}}, Identity: verify.Identity{ID: []string{"{id}", "{signed_sha256}"}, Type: []string{"{json:/type}"}},
+		Parameters: []verify.Parameter{{Name: "topic"}}, JSONFormFields: []string{"payload"}}
 	if got.Problem != "" {
 		t.Error(got.Problem)
 	}

@@ -3,12 +3,16 @@ package compile
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // maxSecrets bounds how many secrets are valid at once: each is tried with each
@@ -90,6 +94,9 @@ func fitting(value []byte, sender *Sender) ([]secret.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(all) == 1 && all[0].Equal(value) && sender.Provider.TakesText() && !bytes.Equal(verify.Unwrapped(value), value) {
+		return nil, errWrapped
+	}
 	for i, one := range all {
 		err := sender.CheckKey(one)
 		switch {
@@ -102,8 +109,20 @@ func fitting(value []byte, sender *Sender) ([]secret.Value, error) {
 	return all, nil
 }
 
-// textList reads a JSON list of texts; ok is false for every other value.
+// errWrapped is for a value of which nobody can say what of it is the secret. In a list
+// every character counts.
+var errWrapped = errors.New("it has white space or quotation marks around it: take them away or, if they are part of the secret, " +
+	`write it as a JSON list of one text, as in [" secret "]`)
+
+// joined are several secrets as Supabase writes them, with a "|" between them.
+var joined = regexp.MustCompile(`^(v1,)?whsec_[^|\s]+(\|(v1,)?whsec_[^|\s]+)+$`)
+
+// textList reads a JSON list of texts, or secrets that are joined; ok is false for
+// every other value.
 func textList(value []byte) (texts []string, ok bool) {
+	if joined.Match(verify.Unwrapped(value)) {
+		return strings.Split(string(verify.Unwrapped(value)), "|"), true
+	}
 	ok = utf8.Valid(value) && json.Unmarshal(value, &texts) == nil && texts != nil
 	return texts, ok
 }

@@ -79,6 +79,9 @@ func (p *preset) check(name string) error {
 			problems = append(problems, errors.New(rule.text))
 		}
 	}
+	if p.Spec.Facts != nil {
+		problems = append(problems, p.checkTruth())
+	}
 	return errors.Join(problems...)
 }
 

@@ -23,6 +23,14 @@ spec:
     scheme: Official
     secret: Ask <the keeper>.
     events: stock.low, stock.*
+    retry: none
+    success: 2xx
+    methods: {confidence: Official, source: "https://example.com/webhooks"}
+    id: {perEvent: Unique, overRetries: None, confidence: Official, source: "https://example.com/webhooks"}
+    retries: {signature: None, confidence: Official, source: "https://example.com/webhooks"}
+    bodies: {confidence: Unverified, source: Nobody says how large they are.}
+    answers: {confidence: Official, source: "https://example.com/webhooks"}
+    handshakes: {confidence: Official, source: "https://example.com/webhooks"}
     docs: [https://example.com/webhooks]
   tests:
   - name: no signature
@@ -46,6 +54,9 @@ func TestLoadWantsFacts(t *testing.T) {
 		{"    docs: [https://example.com/webhooks]\n", "facts.docs is missing"},
 		{"    scheme: Official\n", "facts.scheme is missing"},
 		{"  displayName: Warehouse\n", "displayName is missing"},
+		{"    retry: none\n", "facts.retry is missing: the table of what is known has an empty cell"},
+		{"    success: 2xx\n", "facts.success is missing"},
+		{"    bodies: {confidence: Unverified, source: Nobody says how large they are.}\n", "facts.bodies is missing"},
 	} {
 		_, err := loadText(strings.Replace(whole, test.line, "", 1))
 		if err == nil || !strings.Contains(err.Error(), "warehouse.yaml: ") || !strings.Contains(err.Error(), test.want) {

@@ -123,6 +123,9 @@ func (p *preset) Details(s *v1alpha1.SignatureScheme) (list []string) {
 			list = append(list, fmt.Sprintf(format, args...))
 		}
 	}
+	say(len(s.Methods) > 0, "For requests by %s.", enumerate(codes(s.Methods), "and"))
+	say(s.BodyFormat != "" && s.BodyFormat != "Any", "The body must be %s.", formats[s.BodyFormat])
+	say(s.ContentEncoding == "Decoded", "Of a body with a Content-Encoding, what it is the encoding of is signed.")
 	say(s.MediaType != "", "Only for bodies of the type %s.", code(s.MediaType))
 	say(len(s.When) > 0, "Only where %s.", conditions(s.When))
 	say(len(s.Content) > longContent, "What is signed: %s.", code(string(s.Content)))
@@ -143,6 +146,10 @@ func (p *preset) Details(s *v1alpha1.SignatureScheme) (list []string) {
 	}
 	say(len(s.Require) > 0, "Refused unless %s.", conditions(s.Require))
 	return append(list, append(keyDetails(s.KeySource), tokenDetails(s.JWT)...)...)
+}
+
+var formats = map[v1alpha1.BodyFormat]string{
+	"JSON": "a JSON object or array", "JSONObject": "a JSON object", "JSONArray": "a JSON array", "Form": "a form",
 }
 
 func digestMayMiss(d *v1alpha1.BodyDigest) string {
@@ -276,10 +283,17 @@ func (p *preset) HandshakeRequest(h *v1alpha1.Handshake) string {
 	return code(h.Method) + ", where " + conditions(h.Match)
 }
 
+// EmptyRefusals reports whether the sender wants no body with a refusal.
+func (p *preset) EmptyRefusals() bool {
+	return p.Spec.Responses != nil && p.Spec.Responses.RefusalBody == v1alpha1.RefusalBodyEmpty
+}
+
 // HandshakeProof says what makes sure that the sender means it.
 func (p *preset) HandshakeProof(h *v1alpha1.Handshake) string {
 	var parts []string
-	if h.Unsigned {
+	if h.Kind == "Probe" {
+		parts = append(parts, "none: it only asks whether the URL exists")
+	} else if h.Unsigned {
 		parts = append(parts, "not signed")
 	} else {
 		parts = append(parts, "verified like an event")
@@ -346,8 +360,9 @@ func (p *preset) Answers() []answer {
 		{"the event is stored, or was before", success},
 		{"a signature that is wrong, or too old", or(r.Unauthenticated, http.StatusUnauthorized)},
 		{"a signature that is missing or malformed", or(r.Malformed, http.StatusBadRequest)},
-		{"an event without an id, a body that is not what it should be", "400"},
-		{"a larger body than `limits.maxBodyBytes`", "413"},
+		{"an event without an id, a body that is not what it should be", or(r.Invalid, http.StatusBadRequest)},
+		{"a source that `limits.sourceRanges` doesn't have", or(r.Forbidden, http.StatusForbidden)},
+		{"a larger body than `limits.maxBodyBytes`", or(r.TooLarge, http.StatusRequestEntityTooLarge)},
 		{"more requests than `limits.rateLimit`", or(r.Overloaded, http.StatusTooManyRequests) + " with `Retry-After`"},
 		{"anything wrong on this side", "503 with `Retry-After`"},
 	}
@@ -360,20 +375,32 @@ type fact struct{ Name, Value, Source string }
 func (p *preset) Facts() []fact {
 	known := p.Spec.Facts
 	rows := []fact{{"how it signs", "see above", confidence(known.Scheme)}}
-	add := func(name, value string) {
-		if value != "" {
-			rows = append(rows, fact{name, cell(value), confidence(known.Delivery)})
-		}
-	}
 	if known.AckSeconds > 0 {
-		add("waits for an answer", fmt.Sprintf("%d s", known.AckSeconds))
+		rows = append(rows, fact{"waits for an answer", fmt.Sprintf("%d s", known.AckSeconds), confidence(known.Delivery)})
 	}
-	add("takes for success", known.Success)
-	add("repeats", known.Retry)
+	add := func(name, value string, from v1alpha1.FactSource) {
+		rows = append(rows, fact{name, value, source(from)})
+	}
+	add("delivers by", p.Methods(), *known.Methods)
+	add("the event id", perEvent[known.ID.PerEvent]+"; over retries: "+overRetries[known.ID.OverRetries], known.ID.FactSource)
+	add("repeats", cell(known.Retry), known.Retries.FactSource)
+	add("a repeated request is signed", retrySigned[known.Retries.Signature], known.Retries.FactSource)
+	add("the largest body", p.MaxBodyBytes(), *known.Bodies)
+	add("takes for success", cell(known.Success), *known.Answers)
+	add("probes and handshakes", p.handshakeNames(), *known.Handshakes)
 	return rows
+}
+
+// source says where a fact comes from.
+func source(from v1alpha1.FactSource) string {
+	text := cell(from.Source)
+	if at := address(from.Source); at != "" {
+		text = "<" + at + ">"
+	}
+	return confidence(from.Confidence) + ": " + text
 }
 
 // Doubtful reports whether a fact of the page is not verified.
 func (p *preset) Doubtful() bool {
-	return slices.ContainsFunc(p.Facts(), func(f fact) bool { return f.Source == confidences["Unverified"] })
+	return slices.ContainsFunc(p.Facts(), func(f fact) bool { return strings.HasPrefix(f.Source, confidences["Unverified"]) })
 }

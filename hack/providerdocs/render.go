@@ -13,6 +13,9 @@ import (
 //go:embed templates/*.md
 var templates embed.FS
 
+// truthPage is the table of all presets.
+const truthPage = "truth-table.md"
+
 // render makes all pages, by file name.
 func render(presets []preset, counts vectors.Counts) (map[string][]byte, error) {
 	omissions, err := leftOut(presets)
@@ -30,6 +33,15 @@ func render(presets []preset, counts vectors.Counts) (map[string][]byte, error) 
 	if pages["README.md"], err = execute(parsed, "index.md", map[string]any{
 		"Presets": presets, "LeftOut": omissions, "Coverage": coverage(presets, counts),
 	}); err != nil {
+		return nil, err
+	}
+	rows := make([]truth, len(presets))
+	for i := range presets {
+		if rows[i], err = presets[i].Truth(); err != nil {
+			return nil, err
+		}
+	}
+	if pages[truthPage], err = execute(parsed, "truth.md", map[string]any{"Columns": truthColumns, "Rows": rows}); err != nil {
 		return nil, err
 	}
 	for i := range presets {

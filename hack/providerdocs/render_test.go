@@ -41,8 +41,12 @@ func TestPages(t *testing.T) {
 	if _, again := pagesOfAll(t); !maps.EqualFunc(pages, again, bytes.Equal) {
 		t.Error("the pages are not the same the second time")
 	}
-	if len(pages) != len(presets)+1 {
-		t.Errorf("%d pages for %d presets", len(pages), len(presets))
+	if len(pages) != len(presets)+2 {
+		t.Errorf("%d pages for %d presets, an index and a table", len(pages), len(presets))
+	}
+	rows := strings.Count(string(pages[truthPage]), "\n| [")
+	if rows != len(presets) || strings.Contains(string(pages[truthPage]), "|  |") {
+		t.Errorf("the table has %d rows for %d presets, or an empty cell", rows, len(presets))
 	}
 	index := string(pages["README.md"])
 	for _, p := range presets {

@@ -108,8 +108,12 @@ func condition(c v1alpha1.RequestCondition) string {
 		return at + " is " + code(c.Equals)
 	case c.Pattern != "":
 		return at + " matches " + code(c.Pattern)
+	case c.Parameter != "" && c.Optional:
+		return at + " is a value of the parameter " + code(c.Parameter) + ", if that is given"
 	case c.Parameter != "":
 		return at + " is a value of the parameter " + code(c.Parameter)
+	case c.Absent:
+		return at + " is not there"
 	}
 	return at + " is there"
 }

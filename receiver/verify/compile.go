@@ -33,6 +33,7 @@ type compiled struct {
 	algorithm  parser
 	credential bool
 	keySteps   []step
+	encoded    bool // secrets are written in an encoding: see encodesKey
 	keyID      *place
 	source     *compiledSource
 	token      *compiledToken
@@ -93,6 +94,7 @@ func Compile(p Provider) (*Verifier, error) {
 	c.reachable(v.schemes)
 	v.ids = c.identity("identity.id", p.Identity.ID, forID)
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
+	c.digests(v)
 	v.credentials = credentialHeaders(v.schemes)
 	v.signer = signer(v.schemes, p.Schemes)
 	v.handshakes = c.handshakes(p.Handshakes, v)

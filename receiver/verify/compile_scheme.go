@@ -25,6 +25,7 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 	c.check(k.algorithm != nil, field+".algorithm", "%q is not an algorithm: there are HMAC-SHA1, HMAC-SHA256, HMAC-SHA512, "+
 		"SHA256, Ed25519, ECDSA-P256-SHA256, RSA-SHA1, RSA-SHA256, Token, Basic and JWT", s.Algorithm)
 	c.check(s.JWT == nil || s.Algorithm == JSONWebToken, field+".jwt", "is for the algorithm JWT")
+	k.encoded = encodesKey(s)
 	k.keySteps, err = parseKeySteps(s.Key)
 	c.fail(field+".key", err)
 	k.keyID = c.place(field+".keyID", s.KeyID)

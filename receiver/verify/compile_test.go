@@ -132,7 +132,7 @@ func TestCheckKey(t *testing.T) {
 		{basicLike, "user", "user:password"},
 		{basicLike, "user:", ""},
 		{either, "00ff", ""},
-		{either, "not!", "base64 (letters, digits, '+' and '/') (scheme v1); or it must be hexadecimal"},
+		{either, "not!", "base64 (letters, digits, and either '+' and '/' or '-' and '_') (scheme v1); or it must be hexadecimal"},
 	} {
 		err := compiledProvider(t, test.provider).CheckKey(keysOf(test.key).Secrets[0])
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {

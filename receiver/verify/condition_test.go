@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"sallyport.dev/sallyport/receiver/secret"
 )
 
@@ -92,6 +94,8 @@ func TestConditionErrors(t *testing.T) {
 		"no place":           {Condition{Equals: "1"}, "exactly one of"},
 		"two places":         {Condition{Location: Location{Header: "X", Query: "x"}}, "exactly one of"},
 		"two tests":          {Condition{Location: at, Equals: "1", Pattern: "1"}, "at most one of"},
+		"there and absent":   {Condition{Location: at, Equals: "1", Absent: true}, "at most one of"},
+		"nothing optional":   {Condition{Location: at, Equals: "1", Optional: true}, "needs parameter"},
 		"no pattern":         {Condition{Location: at, Pattern: "["}, "regular expression"},
 		"out of the group":   {Condition{Location: at, Pattern: "a)|(b"}, "regular expression"},
 		"an open quotation":  {Condition{Location: at, Pattern: `\Qa`}, "regular expression"},
@@ -109,6 +113,136 @@ func TestConditionErrors(t *testing.T) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestAbsent(t *testing.T) {
+	json := func(pointer string) []Condition {
+		return []Condition{{Location: Location{JSON: pointer}, Absent: true}}
+	}
+	query := []Condition{{Location: Location{Query: "x"}, Absent: true}}
+	header := []Condition{{Location: Location{Header: "X-A"}, Absent: true}}
+	form := []Condition{{Location: Location{Form: "a"}, Absent: true}}
+	isForm := []string{"Content-Type", formType}
+	for name, test := range map[string]struct {
+		list    []Condition
+		request *Request
+		holds   bool
+	}{
+		"no header":            {header, post(""), true},
+		"a header":             {header, post("", "X-A", "1"), false},
+		"an empty header":      {header, post("", "X-A", ""), false},
+		"two headers":          {header, post("", "X-A", "1", "X-A", "1"), false},
+		"no parameter":         {query, get("y=1"), true},
+		"an empty parameter":   {query, get("x="), false},
+		"no field":             {form, post("b=1", isForm...), true},
+		"a field":              {form, post("a", isForm...), false},
+		"no member":            {json("/a"), post(`{"b":1}`), true},
+		"a null":               {json("/a"), post(`{"a":null}`), false},
+		"an object":            {json("/a"), post(`{"a":{}}`), false},
+		"no second element":    {json("/a/1"), post(`{"a":[{}]}`), true},
+		"a second element":     {json("/a/1"), post(`{"a":[{},{}]}`), false},
+		"members of no object": {json("/a"), post("text"), true},
+	} {
+		c := &compiler{}
+		list := c.conditions("when", test.list, false)
+		if holds, rejection := list.hold(test.request, nil); holds != test.holds || rejection != nil || len(c.errs) > 0 {
+			t.Errorf("%s: %v, %v, want %v", name, holds, rejection, test.holds)
+		}
+	}
+}
+
+// TestOptionalParameters: a condition on what the endpoint doesn't give holds.
+func TestOptionalParameters(t *testing.T) {
+	c := &compiler{parameters: []Parameter{{Name: "token"}}}
+	list := c.conditions("guard", []Condition{{Location: Location{Query: "token"}, Parameter: "token", Optional: true}}, false)
+	for query, holds := range map[string]map[string]bool{
+		"":        {"": true, "t": false},
+		"token=t": {"": true, "t": true},
+		"token=x": {"": true, "t": false},
+	} {
+		for value, want := range holds {
+			p := Parameters{}
+			if value != "" {
+				p = parametersOf("token", value)
+			}
+			if got, _ := list.hold(get(query), p); got != want {
+				t.Errorf("?%s with the parameter %q: %v, want %v", query, value, got, want)
+			}
+		}
+	}
+}
+
+// TestParametersAreJudgedLast: a stranger can't find out which values are allowed.
+func TestParametersAreJudgedLast(t *testing.T) {
+	p := githubLike
+	p.Parameters = []Parameter{{Name: "topics", Required: true}}
+	p.Schemes = []Scheme{githubLike.Schemes[0]}
+	p.Schemes[0].Require = []Condition{{Location: Location{JSON: "/topic"}, Parameter: "topics"}, {Location: Location{Header: "X-Version"}, Equals: "1"}}
+	v := compiledProvider(t, p)
+	material := keysOf(testSecret)
+	material.Parameters = parametersOf("topics", "ours")
+	for _, test := range []struct {
+		topic, key, version string
+		want                Reason
+	}{
+		{"ours", testSecret, "1", ""},
+		{"theirs", testSecret, "1", PreconditionFailed},
+		{"ours", "forged", "1", WrongSignature},
+		{"theirs", "forged", "1", WrongSignature},
+		{"theirs", "forged", "2", PreconditionFailed}, // which everybody may know
+	} {
+		body := `{"topic":"` + test.topic + `"}`
+		r := post(body, "X-Hub-Signature-256", "sha256="+hexOf(hmacOf(test.key, body)), "X-Version", test.version)
+		if _, err := v.Verify(r, material, now); reasonOf(t, err) != test.want {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+	p.Schemes[0].When = []Condition{{Location: Location{JSON: "/topic"}, Parameter: "topics"}}
+	if _, err := Compile(p); err == nil || !strings.Contains(err.Error(), "schemes[0].when: must not use a parameter") {
+		t.Errorf("a parameter before the signature: %v", err)
+	}
+}
+
+// TestDeliveryMethods: a scheme judges what comes by its methods, and a signed handshake by
+// another one is no event.
+func TestDeliveryMethods(t *testing.T) {
+	scheme := func(name string, methods ...string) Scheme {
+		s := githubLike.Schemes[0]
+		s.Name, s.Methods = name, methods
+		return s
+	}
+	p := Provider{Name: "p", Schemes: []Scheme{scheme("read", "GET", "HEAD"), scheme("write", "PUT", "POST")}, Identity: githubLike.Identity}
+	p.Handshakes = []Handshake{{Name: "hello", Method: "OPTIONS", Match: []Condition{{Location: Location{Header: "X-Hello"}}}, Answer: answerText("hi")}}
+	v := compiledProvider(t, p)
+	if diff := cmp.Diff([]string{"GET", "HEAD", "OPTIONS", "POST", "PUT"}, v.Methods()); diff != "" {
+		t.Error(diff)
+	}
+	for method, test := range map[string]struct {
+		scheme   string
+		reason   Reason
+		delivers bool
+	}{
+		"GET": {"read", "", true}, "HEAD": {"read", "", true}, "POST": {"write", "", true}, "PUT": {"write", "", true},
+		"DELETE": {"", MissingSignature, false}, "OPTIONS": {"read", MalformedHandshake, true},
+	} {
+		r := post("", "X-Hub-Signature-256", "sha256="+hexOf(hmacOf(testSecret, "")))
+		r.Method = method
+		verdict, err := v.Verify(r, keysOf(testSecret), now)
+		if err == nil {
+			_, err = v.Handshake(r, keysOf(testSecret), &verdict)
+		}
+		if verdict.Scheme != test.scheme || reasonOf(t, err) != test.reason || v.Delivers(method) != test.delivers {
+			t.Errorf("%s: %q, %v, %v", method, verdict.Scheme, err, v.Delivers(method))
+		}
+	}
+	p.Schemes[1].Methods = []string{"GET"}
+	if _, err := Compile(p); err == nil || !strings.Contains(err.Error(), "never reached") {
+		t.Errorf("a scheme without a method of its own: %v", err)
+	}
+	p.Schemes[1].Methods = []string{"OPTIONS"}
+	if _, err := Compile(p); err == nil || !strings.Contains(err.Error(), `schemes[1].methods: "OPTIONS" must be one of`) {
+		t.Errorf("events by OPTIONS: %v", err)
 	}
 }
 

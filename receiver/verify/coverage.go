@@ -38,7 +38,9 @@ func (s *compiled) coversPlace(t template, at place) bool {
 	case at.kind == inQuery:
 		return t.hasURL() || s.token.signsURL()
 	case at.kind == inForm:
-		return t.has(varFormSorted) || s.coversBody(t)
+		// Whether the body is a form, an unsigned header says; and in a sorted form, names
+		// and values have no borders.
+		return s.coversBody(t) && (s.mediaType == formType || s.format == FormBody)
 	case at.kind == inJSON:
 		return s.coversBody(t)
 	}
@@ -139,7 +141,11 @@ func (v *Verifier) Unauthenticated() []string {
 	var sentences []string
 	for i := range v.schemes {
 		s := &v.schemes[i]
-		if gaps := s.gaps(v.ids, v.types); len(gaps) > 0 {
+		gaps := s.gaps(v.ids, v.types)
+		if twins := v.twins(s); len(twins) > 0 {
+			gaps = append(gaps, "that the body is no form: its signature passes for one of "+strings.Join(twins, ", ")+", with other fields beside it")
+		}
+		if len(gaps) > 0 {
 			sentences = append(sentences, s.name+": "+strings.Join(gaps, "; "))
 		}
 	}
@@ -153,13 +159,64 @@ func (s *compiled) gaps(ids, types []template) (gaps []string) {
 	if gap := s.bodyGap(); gap != "" {
 		gaps = append(gaps, gap)
 	}
+	if gap := s.borderGap(); gap != "" {
+		gaps = append(gaps, gap)
+	}
 	if unsigned := s.uncovered(ids); len(unsigned) > 0 {
 		gaps = append(gaps, "the event id ("+strings.Join(unsigned, ", ")+")")
 	}
 	if unsigned := s.uncovered(types); len(unsigned) > 0 {
 		gaps = append(gaps, "the event type ("+strings.Join(unsigned, ", ")+")")
 	}
+	if gap := s.timeGap(); gap != "" {
+		gaps = append(gaps, gap)
+	}
 	return gaps
+}
+
+// timeGap says what a request that was captured is good for later.
+func (s *compiled) timeGap() string {
+	switch {
+	case s.token != nil && s.token.maxAge > 0, s.timestamp != nil && s.timestamp.tolerance > 0:
+		return ""
+	case s.token != nil:
+		return "the time, unless the token says when it expires (exp)"
+	}
+	return "the time: a request that was captured passes again once its event is forgotten (deduplication.window)"
+}
+
+// borderGap says where bytes can move between the body and what is beside it.
+func (s *compiled) borderGap() string {
+	var names []string
+	for _, t := range s.contents {
+		names = append(names, s.neighbours(t)...)
+		if t.has(varFormSorted) && t.hasURL() {
+			names = append(names, "{url}")
+		}
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); len(names) == 0 {
+		return ""
+	}
+	return "the border between the body and " + strings.Join(names, ", and between it and ")
+}
+
+// twins names the schemes whose signatures serve as those of s, with a body in which
+// more can stand: what one signs as a whole, another signs as a field.
+func (v *Verifier) twins(s *compiled) (names []string) {
+	whole := func(t template, name string) bool { return len(t) == 1 && t[0].variable.name == name }
+	for i := range v.schemes {
+		other := &v.schemes[i]
+		shared := slices.ContainsFunc(other.from, func(at place) bool { return slices.ContainsFunc(s.from, at.same) })
+		if other == s || other.named != s.named || !shared {
+			continue
+		}
+		if slices.ContainsFunc(s.contents, func(t template) bool { return whole(t, varBody) }) &&
+			slices.ContainsFunc(other.contents, func(t template) bool { return whole(t, "form") }) {
+			names = append(names, other.name)
+		}
+	}
+	return names
 }
 
 // bodyGap says which part of the body is not signed.
@@ -169,7 +226,7 @@ func (s *compiled) bodyGap() string {
 	case s.coversBody(t):
 		return ""
 	case t.has(varFormSorted):
-		return "the order and the spelling of form fields"
+		return "the order and the spelling of form fields, and where a name ends and its value begins"
 	case t.has(varCRC32):
 		return "the body, but for its CRC-32, which others can produce, too"
 	}

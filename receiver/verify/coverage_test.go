@@ -37,9 +37,10 @@ func TestIDCovered(t *testing.T) {
 		"always there, then unsigned":      {signedOnly, true},
 		"one scheme is a token":            {gitlab, false},
 		"digest of a signed body":          {signing("{body}", "{body_sha256}"), true},
+		"digest of what is signed":         {signing("{form_sorted}", "{signed_sha256}"), true},
 		"digest of a body by its CRC":      {signing("{crc32}", "{body_sha256}"), false},
 		"digest of a form by its fields":   {signing("{form_sorted}", "{body_sha256}"), false},
-		"field of a sorted form":           {signing("{form_sorted}", "{form:id}"), true},
+		"field of a sorted form":           {signing("{form_sorted}", "{form:id}"), false},
 		"signed field":                     {signing("{form:id}", "{form:id}"), true},
 		"unsigned field":                   {signing("{form:payload}", "{form:id}"), false},
 		"query of a signed URL":            {signing("{url}{body}", "{query:id}"), true},
@@ -61,16 +62,31 @@ func TestIDCovered(t *testing.T) {
 func TestUnauthenticated(t *testing.T) {
 	members := signing("{json:/a}:{json:/b}", "{json:/a}")
 	members.Schemes[0].BodyUnsigned = true
+	const replay = "; the time: a request that was captured passes again once its event is forgotten (deduplication.window)"
+	twins := signing("{form:payload}", "{header:X-Id}")
+	twins.Schemes[0].MediaType = formType
+	twins.Schemes = append(twins.Schemes, signing("{body}").Schemes[0])
+	twins.Schemes[0].Name = "form"
 	for name, test := range map[string]struct {
 		provider Provider
 		want     []string
 	}{
 		"nothing": {stripeLike, nil},
-		"github":  {githubLike, []string{"sha256: the event id (header X-Github-Delivery); the event type (header X-Github-Event)"}},
+		"github":  {githubLike, []string{"sha256: the event id (header X-Github-Delivery); the event type (header X-Github-Event)" + replay}},
 		"token":   {tokenLike, []string{"bearer: the body and all headers: the sender proves only that it knows the secret"}},
-		"members": {members, []string{"s: the body, but for JSON member /a, JSON member /b"}},
-		"field":   {signing("{form:payload}", "{form:payload}"), []string{"s: the body, but for form field payload"}},
-		"crc":     {signing("{header:X-Id}{crc32}", "{header:X-Id}"), []string{"s: the body, but for its CRC-32, which others can produce, too"}},
+		"members": {members, []string{"s: the body, but for JSON member /a, JSON member /b" + replay}},
+		"field":   {signing("{form:payload}", "{form:payload}"), []string{"s: the body, but for form field payload" + replay}},
+		"crc":     {signing("{header:X-Id}{crc32}", "{header:X-Id}"), []string{"s: the body, but for its CRC-32, which others can produce, too" + replay}},
+		"a type of a form that need be none": {
+			Provider{Name: "p", Schemes: signing("{body}").Schemes, Identity: Identity{ID: []string{"{body_sha256}"}, Type: []string{"{form:command}"}}},
+			[]string{"s: the event type (form field command)" + replay},
+		},
+		"a sorted form":          {signing("{url}{form_sorted}", "{signed_sha256}"), []string{"s: the order and the spelling of form fields, and where a name ends and its value begins; the border between the body and {url}" + replay}},
+		"a URL before the body":  {signing("{url}{body}", "{json:/id}"), []string{"s: the border between the body and {url}" + replay}},
+		"and a line between":     {signing("{url}\n{body}", "{json:/id}"), []string{"s: " + replay[2:]}},
+		"and the body is JSON":   {ofFormat(JSONBody, signing("{url}{body}", "{json:/id}")), []string{"s: " + replay[2:]}},
+		"parts on either side":   {signing("{header:X-A}.{body}.{header:X-B}", "{json:/id}"), []string{"s: the border between the body and header X-A, and between it and header X-B" + replay}},
+		"a form beside the body": {twins, []string{"form: the body, but for form field payload; the event id (header X-Id)" + replay, "s: the event id (header X-Id)" + replay + "; that the body is no form: its signature passes for one of form, with other fields beside it"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, compiledProvider(t, test.provider).Unauthenticated()); diff != "" {
@@ -81,7 +97,7 @@ func TestUnauthenticated(t *testing.T) {
 }
 
 func TestNeedsURL(t *testing.T) {
-	if compiledProvider(t, githubLike).NeedsURL() || !compiledProvider(t, signing("{url}{body}", "{body_sha256}")).NeedsURL() {
+	if compiledProvider(t, githubLike).NeedsURL() || !compiledProvider(t, signing("{url}{body}", "{signed_sha256}")).NeedsURL() {
 		t.Error("NeedsURL must tell whether a content has {url}")
 	}
 }

@@ -205,7 +205,7 @@ func TestStepErrors(t *testing.T) {
 func TestCoverageOfSteps(t *testing.T) {
 	p := withIdentity([]string{"{json:/a/*/id}"}, []string{"{header:X|json:/t}", "{form:f|json:/*/t}"})
 	got := compiledProvider(t, p).Unauthenticated()
-	if diff := cmp.Diff([]string{"sha256: the event type (header X)"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"sha256: the event type (header X, form field f); the time: a request that was captured passes again once its event is forgotten (deduplication.window)"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

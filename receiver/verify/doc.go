@@ -19,6 +19,12 @@
 //	answer.go     answer it, if it is a handshake that the sender signs
 //	identify.go   only then: which event is it? (decode.go, xml.go)
 //
+// What is said of a provider before it judges anything:
+//
+//	oracle.go     no answer to a handshake passes for an event
+//	border.go     where bytes of the body could move to what is beside it
+//	coverage.go   what the signature leaves out
+//
 // Verifier.Sign goes the same way in the other direction, for test webhooks:
 //
 //	sign.go       the steps, and a last one that verifies what came of them

@@ -24,6 +24,7 @@ const configURL = "https://api.sender.example/config"
 func travisLike() Provider {
 	p := asymmetric(RSASHA1)
 	p.Schemes[0].Content = "{form:payload}"
+	p.Identity = Identity{ID: []string{"{signed_sha256}"}}
 	p.Schemes[0].KeySource = &KeySource{PublicKey: &PublicKeySource{URL: configURL, JSON: "/config/webhook/public_key"}}
 	return p
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,14 +47,42 @@ func parseKeySteps(names []string) ([]step, error) {
 	return parsed, nil
 }
 
-// decodeBase64Key is lenient where a person pastes a key: padding and line
-// breaks don't matter. Signatures are read strictly, see Encoding.
+// decodeBase64Key is lenient where a person pastes a key: padding, line breaks and
+// which of the two alphabets it is written in don't matter (RFC 4648 §4, §5).
+// Signatures are read strictly, see Encoding.
 func decodeBase64Key(b []byte) ([]byte, error) {
-	decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(b), "=\r\n"))
+	text, encoding := strings.TrimRight(string(b), "=\r\n"), base64.RawStdEncoding
+	if strings.ContainsAny(text, "-_") {
+		encoding = base64.RawURLEncoding
+	}
+	decoded, err := encoding.DecodeString(text)
 	if err != nil {
-		return nil, errors.New("it must be base64 (letters, digits, '+' and '/')")
+		return nil, errors.New("it must be base64 (letters, digits, and either '+' and '/' or '-' and '_')")
 	}
 	return decoded, nil
+}
+
+// Unwrapped is a secret without the white space and the quotation marks around it
+// that come along when somebody copies it.
+func Unwrapped(value []byte) []byte {
+	bare := bytes.TrimSpace(value)
+	if n := len(bare); n > 1 && bare[0] == bare[n-1] && bytes.IndexByte([]byte("\"'`"), bare[0]) >= 0 {
+		bare = bytes.TrimSpace(bare[1 : n-1])
+	}
+	return bare
+}
+
+// TakesText reports whether a scheme takes the text of the secret for the key, to the
+// letter.
+func (p Provider) TakesText() bool {
+	return slices.ContainsFunc(p.Schemes, func(s Scheme) bool { return s.KeySource == nil && !encodesKey(&s) })
+}
+
+// encodesKey reports whether the key of a scheme is written in an encoding, or is a
+// public key, whose forms all are.
+func encodesKey(s *Scheme) bool {
+	return slices.Contains(s.Key, "base64") || slices.Contains(s.Key, "hex") ||
+		slices.Contains(publicKeyed, s.Algorithm) && !s.JWT.shared()
 }
 
 func decodeHexKey(b []byte) ([]byte, error) {
@@ -148,6 +177,9 @@ func (s *compiled) material(value secret.Value) (id string, material []byte, err
 			return "", nil, errors.New("it must be written <key id>:<secret>")
 		}
 		id, material = string(name), rest
+	}
+	if s.encoded {
+		material = Unwrapped(material)
 	}
 	for _, step := range s.keySteps {
 		if material, err = step(material); err != nil {

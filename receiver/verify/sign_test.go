@@ -313,7 +313,7 @@ func TestSignChoosesTheScheme(t *testing.T) {
 			{Name: "token", Algorithm: Token, Signature: Signature{From: []Location{{Header: "X-Token"}}, Encoding: Text}},
 			{Name: "member", Algorithm: Token, Signature: Signature{From: []Location{{JSON: "/token"}}, Encoding: Text}},
 		},
-		Identity: Identity{ID: []string{"{body_sha256}"}},
+		Identity: Identity{ID: []string{"{signed_sha256}"}},
 	}
 	v := compiledProvider(t, p)
 	for _, test := range []struct {
@@ -407,7 +407,7 @@ func TestSignFails(t *testing.T) {
 		{"an id", mac(Scheme{Content: "{id}{body}", ID: &Location{Header: "X-Id"}}), "{}", "give an event id"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{test.scheme}, Identity: Identity{ID: []string{"{body_sha256}"}}})
+			v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{test.scheme}, Identity: Identity{ID: []string{"{signed_sha256}"}}})
 			r := post(test.body, "Content-Type", "application/json")
 			before := r.clone()
 			_, err := v.Sign(r, keysOf("a-secret"), SignOptions{Now: now})

@@ -117,7 +117,7 @@ var abridged = []verify.Reason{verify.MissingID, verify.MalformedBody, verify.Cl
 // publishes become those of the endpoint, because a public issuer of tokens is
 // never believed without claims that say whom they are for.
 func (v *vector) undemanding(r route.Route) route.Route {
-	r.Provider.Identity.ID = append(slices.Clone(r.Provider.Identity.ID), "{body_sha256}")
+	r.Provider.Identity.ID = append(slices.Clone(r.Provider.Identity.ID), "{signed_sha256}")
 	r.Provider.Schemes = slices.Clone(r.Provider.Schemes)
 	for i := range r.Provider.Schemes {
 		scheme := &r.Provider.Schemes[i]

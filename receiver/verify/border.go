@@ -1,0 +1,81 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A content puts the body beside other parts of a request. Where nothing says where
+// the one ends and the other begins, whoever holds one genuine request can move bytes
+// from one to the other, and the signature still matches.
+
+// neighbours are the variables of t that could take over bytes of the body, or give
+// it some: those between which and the body there is no text that they can't contain.
+// A body that must be JSON has its borders in itself: a part of an object is none, and
+// neither is an object with something before it.
+func (s *compiled) neighbours(t template) (names []string) {
+	if len(s.format.needs()) > 0 {
+		return nil
+	}
+	at := slices.IndexFunc(t, func(part segment) bool { return part.variable.name == varBody })
+	if at < 0 {
+		return nil
+	}
+	before, after := slices.Clone(t[:at]), t[at+1:]
+	slices.Reverse(before)
+	for _, side := range [][]segment{before, after} {
+		if v, loose := s.loose(side); loose {
+			names = append(names, v.String())
+		}
+	}
+	return names
+}
+
+// loose reports whether the first variable of a side can run into the body.
+func (s *compiled) loose(side []segment) (variable, bool) {
+	between := ""
+	for _, part := range side {
+		if part.literal == "" {
+			return part.variable, part.variable.name != varSecret && !strings.ContainsFunc(between, func(r rune) bool { return s.never(part.variable, r) })
+		}
+		between += part.literal
+	}
+	return variable{}, false
+}
+
+// never reports whether the value of a variable can't contain a character.
+func (s *compiled) never(v variable, r rune) bool {
+	digit := r >= '0' && r <= '9'
+	switch {
+	case v.name == varTimestamp && (s.timestamp.unit == Seconds || s.timestamp.unit == Milliseconds):
+		return !digit
+	case v.name == varTimestamp && s.timestamp.unit == RFC3339:
+		return !digit && !strings.ContainsRune("-:.+TtZz ", r)
+	case v.name == varMethod:
+		return r < 'A' || r > 'Z'
+	case v.name == varCRC32:
+		return !digit
+	case v.name == varURL, v.name == varRequestURI:
+		return r <= ' '
+	}
+	return r < ' ' // of a header, and all that comes in one
+}
+
+// digests refuses an id that is a digest of the body where a body can be made, of
+// what was signed once, that has another digest.
+func (c *compiler) digests(v *Verifier) {
+	byBody := slices.ContainsFunc(v.ids, func(t template) bool { return t.has(varBodySHA256) })
+	for i := range v.schemes {
+		s := &v.schemes[i]
+		if !byBody || s.bearer() {
+			continue
+		}
+		for _, t := range s.contents {
+			names := s.neighbours(t)
+			c.check(len(names) == 0, fmt.Sprintf("schemes[%d].bodyFormat", i), "is missing, and {body_sha256} is an id: bytes could move between the body and %s, "+
+				"and make a new event; say that the body is JSON, or make the id of {signed_sha256}", strings.Join(names, " and "))
+			c.check(s.coversBody(t), "identity.id", "has {body_sha256}, and the scheme %s does not sign all of the body: another body would be a new event; use {signed_sha256}", s.name)
+		}
+	}
+}
