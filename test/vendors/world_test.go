@@ -14,6 +14,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -28,8 +29,8 @@ const (
 	namespace = "vendors"
 	publicURL = "https://hooks.example.test"
 	service   = "handler"
-	// timeout bounds the start, and each trial.
-	timeout = time.Minute
+	// timeout bounds a trial. None needs a tenth of it on an idle machine.
+	timeout = 30 * time.Second
 )
 
 // world is everything that takes part but the libraries.
@@ -154,10 +155,18 @@ func (w *world) endpoint(v vendor, name string, signature v1alpha1.TargetSignatu
 
 func pathOf(endpoint string) string { return "/" + namespace + "/" + endpoint }
 
+// awaitReady waits until an endpoint is Ready, or will not be.
 func (w *world) awaitReady(endpoint string) {
 	w.t.Helper()
-	_, err := w.cluster.AwaitReady(w.ctx, types.NamespacedName{Namespace: namespace, Name: endpoint})
+	name := types.NamespacedName{Namespace: namespace, Name: endpoint}
+	is := func(e *v1alpha1.WebhookEndpoint, condition string) bool { return meta.IsStatusConditionTrue(e.Status.Conditions, condition) }
+	got, err := w.cluster.AwaitEndpoint(w.ctx, name, func(e *v1alpha1.WebhookEndpoint) bool {
+		return is(e, v1alpha1.ConditionReady) || is(e, v1alpha1.ConditionStalled)
+	})
 	w.must(err)
+	if is(got, v1alpha1.ConditionStalled) {
+		w.t.Fatalf("the endpoint %s is not Ready: %+v", endpoint, got.Status.Conditions)
+	}
 }
 
 // post sends a request to an endpoint.
