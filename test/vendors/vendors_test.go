@@ -5,6 +5,7 @@ package vendors
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -101,8 +102,7 @@ func (r *trial) acknowledged(answer cluster.Answer, want audit.Status) (eventID,
 	if answer.Status < 200 || answer.Status > 299 {
 		return "", fmt.Sprintf("the vendor's event is answered by %d %s", answer.Status, answer.Body)
 	}
-	requestID := answer.Header.Get("X-Request-Id")
-	got := r.w.outcome(func(o audit.Record) bool { return o.RequestID == requestID })
+	got := r.w.outcome(answer.Header.Get("X-Request-Id"))
 	if got.Status != want {
 		return "", fmt.Sprintf("the vendor's event is answered by %d, but it is %s", answer.Status, got.Status)
 	}
@@ -128,9 +128,7 @@ func (r *trial) intact(event sent, got cluster.Received, at time.Time) string {
 // mixed is a message as it would have arrived if the receiver had let it pass.
 func (r *trial) mixed(got cluster.Received, s sent) received {
 	m := receivedOf(got)
-	for name, value := range s.Headers {
-		m.Headers[name] = value
-	}
+	maps.Copy(m.Headers, s.Headers)
 	m.Body = s.Body
 	return m
 }
@@ -161,17 +159,16 @@ func (r *trial) late() {
 
 // sentByKubectl has kubectl hooks send make an event.
 func (r *trial) sentByKubectl() {
-	id := r.w.kubectlHooksSend(r.v)
-	if id == "" {
+	outcome, ok := r.w.kubectlHooksSend(r.v)
+	if !ok {
 		r.result.kubectl = no
 		return
 	}
-	outcome := r.w.outcome(func(o audit.Record) bool { return o.EventID == id && o.Endpoint == namespace+"/"+r.v.Slug })
 	if outcome.Status != audit.Accepted {
 		r.note(&r.result.kubectl, fmt.Sprintf("what kubectl hooks send sent is %s", outcome.Status))
 		return
 	}
-	complaint := r.n.verify(r.v, receivedOf(r.w.arrival(r.v.Slug, id)), time.Now())
+	complaint := r.n.verify(r.v, receivedOf(r.w.arrival(r.v.Slug, outcome.EventID)), time.Now())
 	if complaint != "" {
 		complaint = "the vendor's library does not verify what kubectl hooks send made: " + complaint
 	}

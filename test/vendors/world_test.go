@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
@@ -29,8 +28,9 @@ const (
 	namespace = "vendors"
 	publicURL = "https://hooks.example.test"
 	service   = "handler"
-	// timeout bounds a trial. None needs a tenth of it on an idle machine.
-	timeout = 30 * time.Second
+	// patience bounds a trial, timeout all of them. On an idle machine they need a tenth of it.
+	patience = 30 * time.Second
+	timeout  = 5 * time.Minute
 )
 
 // world is everything that takes part but the libraries.
@@ -45,7 +45,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context()}
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	t.Cleanup(cancel)
+	w := &world{t: t, ctx: ctx}
 	root, err := cluster.Root()
 	w.must(err)
 	assets, err := cluster.Assets(w.ctx, root, os.Stderr)
@@ -69,7 +71,7 @@ func newWorld(t *testing.T) *world {
 // in is the world as a test of its own sees it.
 func (w world) in(t *testing.T) *world {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
 	t.Cleanup(cancel)
 	w.t, w.ctx = t, ctx
 	return &w
@@ -100,7 +102,7 @@ func (w *world) endWithTest(p *cluster.Process) {
 		if w.t.Failed() {
 			w.t.Logf("the last lines of %s:\n%s", p.Name, p.Tail(20))
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		w.check(p.Stop(ctx))
 	})
@@ -159,7 +161,9 @@ func pathOf(endpoint string) string { return "/" + namespace + "/" + endpoint }
 func (w *world) awaitReady(endpoint string) {
 	w.t.Helper()
 	name := types.NamespacedName{Namespace: namespace, Name: endpoint}
-	is := func(e *v1alpha1.WebhookEndpoint, condition string) bool { return meta.IsStatusConditionTrue(e.Status.Conditions, condition) }
+	is := func(e *v1alpha1.WebhookEndpoint, condition string) bool {
+		return meta.IsStatusConditionTrue(e.Status.Conditions, condition)
+	}
 	got, err := w.cluster.AwaitEndpoint(w.ctx, name, func(e *v1alpha1.WebhookEndpoint) bool {
 		return is(e, v1alpha1.ConditionReady) || is(e, v1alpha1.ConditionStalled)
 	})
@@ -183,9 +187,9 @@ func (w *world) post(endpoint string, s sent) cluster.Answer {
 }
 
 // outcome waits for what the receiver says became of a request.
-func (w *world) outcome(of func(audit.Record) bool) audit.Record {
+func (w *world) outcome(requestID string) audit.Record {
 	w.t.Helper()
-	got, err := w.receiver.Audit.Await(w.ctx, func(r audit.Record) bool { return r.Attempt == 0 && of(r) })
+	got, err := w.receiver.Audit.Await(w.ctx, func(r audit.Record) bool { return r.RequestID == requestID && r.Attempt == 0 })
 	w.must(err)
 	return got
 }
@@ -205,10 +209,9 @@ func (w *world) arrivals(endpoint string) int {
 	return len(w.target.Requests.Matching(func(r cluster.Received) bool { return r.Path == pathOf(endpoint) }))
 }
 
-var eventSent = regexp.MustCompile(`(?m)^event (\S+) `)
-
-// kubectlHooksSend runs that command, and returns the id of its event; empty: it failed.
-func (w *world) kubectlHooksSend(v vendor) (id string) {
+// kubectlHooksSend runs that command, and returns what the receiver says became of the
+// request; ok is false if the command failed.
+func (w *world) kubectlHooksSend(v vendor) (outcome audit.Record, ok bool) {
 	w.t.Helper()
 	args := []string{"-n", namespace, "send", v.Slug, "--url", w.receiver.URL}
 	if v.Scheme != "" {
@@ -221,11 +224,13 @@ func (w *world) kubectlHooksSend(v vendor) (id string) {
 	}
 	command := exec.CommandContext(w.ctx, filepath.Join(w.bin, "kubectl-hooks"), args...)
 	command.Env = []string{"KUBECONFIG=" + w.cluster.Kubeconfig, "HOME=" + w.t.TempDir()}
-	output, err := command.CombinedOutput()
-	match := eventSent.FindSubmatch(output)
-	if err != nil || match == nil {
+	ofEndpoint := func(r audit.Record) bool { return r.Endpoint == namespace+"/"+v.Slug && r.Attempt == 0 }
+	before := len(w.receiver.Audit.Matching(ofEndpoint))
+	if output, err := command.CombinedOutput(); err != nil {
 		w.t.Errorf("kubectl hooks send: %v\n%s", err, output)
-		return ""
+		return outcome, false
 	}
-	return string(match[1])
+	outcomes, err := w.receiver.Audit.AwaitN(w.ctx, before+1, ofEndpoint)
+	w.must(err)
+	return outcomes[before], true
 }
