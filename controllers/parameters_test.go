@@ -41,7 +41,7 @@ func certified(provider *v1alpha1.WebhookProvider) {
 	provider.Spec.Verify = []v1alpha1.SignatureScheme{{
 		Name: "certificate", Algorithm: "RSA-SHA256", Content: "{body}",
 		KeySource: &v1alpha1.KeySource{Certificate: &v1alpha1.CertificateSource{
-			From: v1alpha1.RequestLocation{Header: "X-Certificate"}, HostPattern: `bell\.example\.com`,
+			From: v1alpha1.RequestLocation{Header: "X-Certificate"}, HostPattern: `bell\.example\.com`, PathPattern: `/bell\.pem`, DNSNames: []string{"bell.example.com"},
 		}},
 		Signature: v1alpha1.SignatureFormat{From: []v1alpha1.RequestLocation{{Header: "X-Signature"}}, Encoding: "Base64"},
 	}}

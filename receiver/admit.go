@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"sallyport.dev/sallyport/receiver/route"
 )
 
 // admit refuses what needs no look at the body. The source comes before the
@@ -20,14 +18,16 @@ func (h *Handler) admit(x *exchange) error {
 	limits := x.entry.Route.Limits
 	switch {
 	case !slices.Contains(x.entry.Methods, x.r.Method):
-		return &reject{status: http.StatusMethodNotAllowed, reason: "webhooks are sent by POST", allow: strings.Join(x.entry.Methods, ", ")}
+		methods := strings.Join(x.entry.Methods, ", ")
+		return &reject{status: http.StatusMethodNotAllowed, reason: "the provider's requests come by one of these methods: " + methods, allow: methods}
 	case !admits(limits.SourceRanges, x.source):
-		return &reject{status: http.StatusForbidden, reason: "requests from this address are not taken here",
-			cause: fmt.Errorf("%s is in none of the endpoint's sourceRanges", addrText(x.source))}
+		return &reject{status: cmp.Or(x.entry.Route.Responses.Forbidden, http.StatusForbidden), refused: true,
+			reason: "requests from this address are not taken here",
+			cause:  fmt.Errorf("%s is in none of the endpoint's sourceRanges", addrText(x.source))}
 	case x.entry.Rate != nil && !x.entry.Rate.AllowN(x.received, 1):
 		return x.overloaded(x.entry.Rate)
 	case x.r.ContentLength > limits.MaxBodyBytes:
-		return tooLarge(limits)
+		return x.tooLarge()
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func nextToken(bucket *rate.Limiter) time.Duration {
 	return time.Duration(float64(time.Second) / float64(bucket.Limit()))
 }
 
-func tooLarge(limits route.Limits) *reject {
-	return &reject{status: http.StatusRequestEntityTooLarge,
-		reason: fmt.Sprintf("the body is larger than the %d bytes that this endpoint takes", limits.MaxBodyBytes)}
+func (x *exchange) tooLarge() *reject {
+	return &reject{status: cmp.Or(x.entry.Route.Responses.TooLarge, http.StatusRequestEntityTooLarge), refused: true,
+		reason: fmt.Sprintf("the body is larger than the %d bytes that this endpoint takes", x.entry.Route.Limits.MaxBodyBytes)}
 }

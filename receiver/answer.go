@@ -40,7 +40,7 @@ func (x *exchange) answer(err error) {
 		rejected := asReject(err)
 		x.status, x.outcome, x.err = rejected.status, rejected.outcome(), rejected
 		rejected.setHeaders(x.w.Header())
-		x.writeJSON(refusal{Error: rejected.reason, RequestID: x.requestID})
+		x.refuse(rejected.reason)
 	case x.greeting != nil:
 		x.outcome = audit.Challenge
 		maps.Copy(x.w.Header(), x.greeting.Header)
@@ -56,6 +56,15 @@ func (x *exchange) answer(err error) {
 		x.status = http.StatusOK
 		x.writeJSON(ack{Status: x.outcome, Reason: x.reason, EventID: x.event.ID, RequestID: x.requestID})
 	}
+}
+
+// refuse says why, unless the provider wants nothing to be said.
+func (x *exchange) refuse(reason string) {
+	if x.entry != nil && x.entry.Route.Responses.EmptyRefusals {
+		x.write("", nil)
+		return
+	}
+	x.writeJSON(refusal{Error: reason, RequestID: x.requestID})
 }
 
 // writeJSON sends body as JSON.

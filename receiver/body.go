@@ -44,16 +44,27 @@ func (h *Handler) read(x *exchange) error {
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	x.body = body
-	x.signed = verify.Request{Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: body}
+	x.signed = verify.Request{
+		Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: body,
+		DecodeLimit: max(x.entry.Route.Limits.MaxBodyBytes, verify.DefaultDecodeLimit), Reserve: x.reserve,
+	}
 	return nil
+}
+
+// reserve asks for memory for what is decoded, and remembers if there was none: then
+// nothing is known of the body, and that is not its fault.
+func (x *exchange) reserve(n int64) bool {
+	ok := x.memory.grow(n)
+	x.crowded = x.crowded || !ok
+	return ok
 }
 
 func rejectBody(x *exchange, err error) *reject {
 	switch {
 	case errors.Is(err, errBodyTooLarge):
-		return tooLarge(x.entry.Route.Limits)
+		return x.tooLarge()
 	case errors.Is(err, errNoMemory):
-		return unavailable("too many requests are in flight, please send again", retryBusy, err)
+		return noMemory()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &reject{status: http.StatusRequestTimeout, reason: "the body came too slowly, please send again", cause: err}
 	default:

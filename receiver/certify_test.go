@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -29,6 +30,7 @@ import (
 type signer struct {
 	key *rsa.PrivateKey
 	pem []byte
+	der []byte
 }
 
 var newSigner = sync.OnceValues(func() (signer, error) {
@@ -37,12 +39,24 @@ var newSigner = sync.OnceValues(func() (signer, error) {
 		return signer{}, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sender"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sender"}, DNSNames: []string{"example.com"}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	return signer{key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}, err
+	return signer{key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), der: der}, err
 })
+
+// roots are the authorities that trust the sender, who is his own.
+func (s signer) roots(t *testing.T) *x509.CertPool {
+	t.Helper()
+	certificate, err := x509.ParseCertificate(s.der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(certificate)
+	return roots
+}
 
 // sign returns the headers of a request that names its certificate.
 func (s signer) sign(t *testing.T, id, url, body string) http.Header {
@@ -60,7 +74,9 @@ func withCertificates(r *route.Route) {
 	r.Keys = nil
 	r.Provider.Schemes[0] = verify.Scheme{
 		Name: "v1", Algorithm: verify.RSASHA256, Content: "{body}",
-		KeySource: &verify.KeySource{Certificate: &verify.CertificateSource{From: verify.Location{Header: "X-Cert-Url"}, HostPattern: `example\.com`}},
+		KeySource: &verify.KeySource{Certificate: &verify.CertificateSource{
+			From: verify.Location{Header: "X-Cert-Url"}, HostPattern: `example\.com`, PathPattern: `/[a-z]+\.pem`, DNSNames: []string{"example.com"},
+		}},
 		Signature: verify.Signature{From: []verify.Location{{Header: "X-Signature"}}, Encoding: verify.Base64},
 	}
 }
@@ -79,7 +95,12 @@ func newCertifiedGate(t *testing.T, change func(*route.Route), answer http.Handl
 		asked.Add(1)
 		answer(w, r)
 	})
-	g.handler.certificates = certificate.NewCache(client, time.Now)
+	s, err := newSigner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.handler.roots = s.roots(t)
+	g.handler.certificates = certificate.NewCache(client, time.Now, g.handler.roots)
 	return g, asked
 }
 
@@ -124,6 +145,12 @@ func TestCertificateThatCannotBeHadOrTrusted(t *testing.T) {
 		"no certificate":     {nil, good, 204, 503, 1},
 		"a foreign host":     {nil, s.sign(t, "evt_1", "https://example.org/cert.pem", body), 200, 401, 0},
 		"a look-alike host":  {nil, s.sign(t, "evt_1", "https://example.com.evil.test/cert.pem", body), 200, 401, 0},
+		"another path":       {nil, s.sign(t, "evt_1", "https://example.com/api/cert.pem", body), 200, 401, 0},
+		"the API":            {nil, s.sign(t, "evt_1", "https://example.com/?Action=GetEndpointAttributes", body), 200, 401, 0},
+		"a query":            {nil, s.sign(t, "evt_1", "https://example.com/cert.pem?a=b", body), 200, 401, 0},
+		"dots":               {nil, s.sign(t, "evt_1", "https://example.com/%2e%2e/cert.pem", body), 200, 401, 0},
+		"dots and slashes":   {nil, s.sign(t, "evt_1", "https://example.com/a/..//cert.pem", body), 200, 401, 0},
+		"a user":             {nil, s.sign(t, "evt_1", "https://example.com:443@example.org/cert.pem", body), 200, 401, 0},
 		"another port":       {nil, s.sign(t, "evt_1", "https://example.com:8443/cert.pem", body), 200, 401, 0},
 		"no https":           {nil, s.sign(t, "evt_1", "http://example.com/cert.pem", body), 200, 401, 0},
 		"no signature":       {nil, http.Header{"X-Cert-Url": good["X-Cert-Url"]}, 200, 400, 0},
@@ -151,6 +178,37 @@ func TestCertificateThatCannotBeHadOrTrusted(t *testing.T) {
 			}
 			if asked.Load() != test.asked {
 				t.Errorf("the sender's host was asked %d times, want %d", asked.Load(), test.asked)
+			}
+		})
+	}
+}
+
+// A certificate that the host quotes in a page is one that a stranger wrote there; one
+// that nobody vouches for is one that he made.
+func TestCertificateOfAStranger(t *testing.T) {
+	s, err := newSigner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := s.sign(t, "evt_1", "https://example.com/cert.pem", "{}")
+	for name, test := range map[string]struct {
+		document []byte
+		trusted  bool
+		want     int
+	}{
+		"alone":                 {s.pem, true, 200},
+		"quoted in a page":      {[]byte("<Attributes><value>\n" + string(s.pem) + "</value></Attributes>"), true, 503},
+		"with something else":   {append(bytes.Clone(s.pem), "</value>"...), true, 503},
+		"nobody vouches for it": {s.pem, false, 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, _ := newCertifiedGate(t, nil, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(test.document) })
+			if !test.trusted {
+				g.handler.roots = x509.NewCertPool()
+			}
+			got := g.send(http.MethodPost, testPath, header, strings.NewReader("{}"))
+			if got.StatusCode != test.want || (len(g.stored()) == 1) != (test.want == 200) {
+				t.Errorf("the answer is %d %q, and %d events are stored", got.StatusCode, got.Error, len(g.stored()))
 			}
 		})
 	}

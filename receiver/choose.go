@@ -1,6 +1,8 @@
 package receiver
 
 import (
+	"errors"
+
 	"sallyport.dev/sallyport/receiver/match"
 )
 
@@ -8,22 +10,43 @@ import (
 // nobody else can make expressions be evaluated, and sees what is stored: the
 // sender's own secret is no header of it.
 //
-// An event of which can't be said where it belongs is not taken: whoever mends
-// the expression gets it when the sender sends it again.
+// An event of which can't be said where it belongs goes to the target that gets
+// the rest. Without one it is not taken: whoever mends the expression gets it when
+// the sender sends it again.
 func (h *Handler) choose(x *exchange) error {
 	event := &match.Event{
-		ID:       x.event.ID,
-		Type:     x.event.Type,
-		Provider: x.entry.Route.Provider.Name,
-		Body:     x.body,
+		ID:        x.event.ID,
+		Type:      x.event.Type,
+		Types:     x.event.Types,
+		MoreTypes: x.event.TypesOverflow,
+		Provider:  x.entry.Route.Provider.Name,
+		Body:      x.readable,
 	}
 	if len(x.entry.Route.Routes) > 0 {
 		event.Header = x.storedHeader()
 	}
 	targets, err := x.entry.Choose(event)
-	if err != nil {
+	switch {
+	case x.crowded:
+		return noMemory()
+	case err == nil:
+	case len(targets) > 0:
+		x.note = err.Error()
+	case errors.Is(err, match.ErrUnknown):
+		return unavailable("the event can't be read, so it could not be assigned to a target; please send again later", retryRoute, err)
+	default:
 		return unavailable("the event could not be assigned to a target, please send again later", retryRoute, err)
 	}
 	x.targets = targets
 	return nil
+}
+
+// readable is the body as expressions can read it.
+func (x *exchange) readable() match.Body {
+	document, ok := x.signed.Document()
+	body := match.Body{Document: document, Unreadable: !ok, JSONFields: x.entry.Route.Provider.JSONFormFields}
+	if fields, isForm := x.signed.Form(); isForm {
+		body.Form = fields
+	}
+	return body
 }

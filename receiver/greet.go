@@ -2,34 +2,25 @@ package receiver
 
 import (
 	"net/http"
-	"slices"
 
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// greetUnsigned answers handshakes that the provider does not sign. What comes
-// by another method than POST and is none can't be an event.
+// greetUnsigned answers handshakes that the provider does not sign. What is none
+// and comes by a method by which the provider sends nothing else is refused.
 func (h *Handler) greetUnsigned(x *exchange) error {
 	x.material = x.entry.Material(x.received)
 	if err := h.greet(x, nil); err != nil || x.greeting != nil {
 		return err
 	}
-	if x.r.Method != http.MethodPost && !x.maySignHandshake() {
-		return noHandshake()
+	if !x.entry.Verifier.Delivers(x.r.Method) {
+		return &reject{status: http.StatusBadRequest, reason: "this is none of the handshakes that the provider makes by this method, and it sends no events by it"}
 	}
 	return nil
 }
 
 // greetSigned answers handshakes that the provider signs, which are verified by now.
-func (h *Handler) greetSigned(x *exchange) error {
-	if err := h.greet(x, &x.verdict); err != nil || x.greeting != nil {
-		return err
-	}
-	if x.r.Method != http.MethodPost {
-		return noHandshake()
-	}
-	return nil
-}
+func (h *Handler) greetSigned(x *exchange) error { return h.greet(x, &x.verdict) }
 
 // greet asks whether the request is a handshake, and does what is to be done
 // before it is answered. The rate of those that anybody can ask for is limited,
@@ -64,15 +55,4 @@ func (h *Handler) confirm(x *exchange, address string) error {
 		return unavailable("the handshake could not be confirmed, please send it again later", retryFetch, err)
 	}
 	return nil
-}
-
-// maySignHandshake reports whether the provider signs handshakes of this method.
-func (x *exchange) maySignHandshake() bool {
-	return slices.ContainsFunc(x.entry.Route.Provider.Handshakes, func(s verify.Handshake) bool {
-		return s.Method == x.r.Method && !s.Unsigned
-	})
-}
-
-func noHandshake() *reject {
-	return &reject{status: http.StatusBadRequest, reason: "this is none of the handshakes that the provider makes by this method; webhooks are sent by POST"}
 }

@@ -28,6 +28,7 @@ func withHandshakes(r *route.Route) {
 	query := func(name, pattern string) verify.Condition {
 		return verify.Condition{Location: verify.Location{Query: name}, Pattern: pattern}
 	}
+	r.Provider.Schemes[0].BodyFormat = verify.JSONBody // or an answer could pass for an event
 	r.Provider.Parameters = []verify.Parameter{{Name: "verify_token"}}
 	r.Parameters = []route.Parameter{{Name: "verify_token", Entry: route.ParameterEntry(0), Value: secret.New([]byte("hunter3"))}}
 	r.Provider.Handshakes = []verify.Handshake{
@@ -52,8 +53,10 @@ func withHandshakes(r *route.Route) {
 		},
 		{
 			Name: "subscription", Method: http.MethodPost, Match: []verify.Condition{{Location: verify.Location{JSON: "/type"}, Equals: "subscribe"}},
-			Answer:  verify.HandshakeAnswer{Status: 200},
-			Confirm: &verify.Confirmation{From: verify.Location{JSON: "/url"}, HostPattern: `example\.com`},
+			Answer: verify.HandshakeAnswer{Status: 200},
+			Confirm: &verify.Confirmation{
+				From: verify.Location{JSON: "/url"}, HostPattern: `example\.com`, PathPattern: "/confirm", QueryPattern: "Token=[a-z0-9]+",
+			},
 		},
 	}
 }
@@ -237,6 +240,9 @@ func TestHandshakeIsConfirmedBeforeItIsAnswered(t *testing.T) {
 		"the host refuses": {"https://example.com/confirm?Token=hunter4", false, 403, 503, "30", true, audit.Unavailable},
 		"a redirect":       {"https://example.com/confirm?Token=hunter4", false, 302, 503, "30", true, audit.Unavailable},
 		"a foreign host":   {"https://example.org/confirm?Token=hunter4", false, 200, 403, "", false, audit.Rejected},
+		"another path":     {"https://example.com/delete?Token=hunter4", false, 200, 403, "", false, audit.Rejected},
+		"another query":    {"https://example.com/confirm?Token=hunter4&Action=Delete", false, 200, 403, "", false, audit.Rejected},
+		"no query":         {"https://example.com/confirm", false, 200, 403, "", false, audit.Rejected},
 		"no https":         {"http://example.com/confirm?Token=hunter4", false, 200, 403, "", false, audit.Rejected},
 		"not authentic":    {"https://example.com/confirm?Token=hunter4", true, 200, 401, "", false, audit.Rejected},
 	} {

@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"cmp"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 )
 
 // HandlerOptions are the parts that a Handler works with; all are needed but
-// Proxies and Senders.
+// Proxies, Senders and Roots.
 type HandlerOptions struct {
 	Routes     *route.Live
 	Accepter   Accepter
@@ -39,8 +40,11 @@ type HandlerOptions struct {
 	// Senders requests certificates and confirmations from senders; nil:
 	// egress.New.
 	Senders *egress.Client
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Roots are the authorities of certificates by which senders sign; nil: those of
+	// the system.
+	Roots *x509.CertPool
+	Log   *slog.Logger
+	Now   func() time.Time
 }
 
 // Handler answers webhooks. It is safe for concurrent use.
@@ -54,7 +58,8 @@ type Handler struct {
 	audit      audit.Sink
 	metrics    *Metrics
 	proxies    TrustedProxies
-	senders    *egress.Client
+	senders    *egress.Client // for confirmations
+	roots      *x509.CertPool
 	log        *slog.Logger
 	now        func() time.Time
 
@@ -71,8 +76,8 @@ func NewHandler(o HandlerOptions) *Handler {
 	}
 	return &Handler{
 		routes: o.Routes, accepter: o.Accepter, dispatcher: o.Dispatcher, marks: o.Marks, caller: o.Caller, lease: o.Lease, maxQueuedBytes: o.MaxQueuedBytes,
-		audit: o.Audit, metrics: o.Metrics, proxies: o.Proxies, senders: o.Senders, log: o.Log, now: o.Now,
-		certificates: certificate.NewCache(o.Senders, o.Now), bodyTimeout: bodyTimeout,
+		audit: o.Audit, metrics: o.Metrics, proxies: o.Proxies, senders: o.Senders.Apart(), roots: o.Roots, log: o.Log, now: o.Now,
+		certificates: certificate.NewCache(o.Senders, o.Now, o.Roots), bodyTimeout: bodyTimeout,
 	}
 }
 
@@ -91,6 +96,7 @@ type exchange struct {
 	entry    *route.Entry // nil: no route
 	memory   reservation
 	body     []byte
+	crowded  bool             // there was no memory to decode it
 	signed   verify.Request   // what the verification looks at
 	material *verify.Material // what it verifies with
 	verdict  verify.Verdict
@@ -99,6 +105,7 @@ type exchange struct {
 	event    verify.Identification
 	stored   http.Header // see storedHeader
 	targets  []string    // of the deliveries; none: nothing wants the event
+	note     string      // for the audit: why a target gets the event that might not be meant
 
 	called  *deliver.Answer // by the target, while the sender waits; nil: it was not asked
 	status  int             // of the HTTP answer
@@ -178,7 +185,7 @@ func (x *exchange) record(ended time.Time) audit.Record {
 		SignatureVerified: x.verified,
 		RequestID:         x.requestID,
 		Status:            x.outcome,
-		ErrorMessage:      x.reason,
+		ErrorMessage:      cmp.Or(x.reason, x.note),
 		SourceIP:          addrText(x.source),
 		BodyBytes:         int64(len(x.body)),
 		StatusCode:        x.status,
@@ -194,8 +201,9 @@ func (x *exchange) record(ended time.Time) audit.Record {
 	if x.called != nil {
 		r.Relayed, r.Attempt, r.Target, r.StatusCode = true, 1, x.called.Target, cmp.Or(x.called.Status, x.status)
 	}
-	if x.body != nil {
-		digest := x.signed.BodySHA256() // the verification may have it already
+	r.BodyRead = x.body != nil
+	if r.BodyRead && (x.verified || x.signed.HasBodySHA256()) { // what a stranger sends is not hashed for the record alone
+		digest := x.signed.BodySHA256()
 		r.BodySHA256 = hex.EncodeToString(digest[:])
 	}
 	return r

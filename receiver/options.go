@@ -15,7 +15,7 @@ import (
 // state of what is around it.
 var ErrOptions = errors.New("the receiver's options are wrong")
 
-// Options say what a receiver works with. All fields but RedisTLS, RedisWait,
+// Options say what a receiver works with. All fields but RedisPasswordFile, RedisTLS, RedisWait,
 // JournalRecords, MaxQueuedBytes, DeadLetterRetention, TrustedProxies, ConnectTo and ShutdownDelay are needed.
 type Options struct {
 	// Listen is the address that senders post to, AdminListen that of /metrics,
@@ -23,7 +23,10 @@ type Options struct {
 	Listen, AdminListen string
 	// RedisURL says where events are kept, RedisTLS by which certificates, and
 	// RedisWait on how many servers before a sender is told so; see store.Options.
-	RedisURL  string
+	RedisURL string
+	// RedisPasswordFile holds the password instead of RedisURL; empty: the URL has it.
+	RedisPasswordFile string
+
 	RedisTLS  store.TLSFiles
 	RedisWait store.Wait
 	// JournalRecords is how many audit records of each endpoint are kept in Redis, for

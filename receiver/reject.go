@@ -26,6 +26,8 @@ type reject struct {
 	retryAfter time.Duration
 	// allow lists the methods that would do, with a 405.
 	allow string
+	// refused: it is the sender's fault, even if the provider wants a 5xx for it.
+	refused bool
 }
 
 // Error implements error: the reason and the cause, for logs.
@@ -41,7 +43,7 @@ func (r *reject) Unwrap() error { return r.cause }
 
 // outcome tells the sender's faults from ours.
 func (r *reject) outcome() audit.Status {
-	if r.status >= 500 {
+	if r.status >= 500 && !r.refused {
 		return audit.Unavailable
 	}
 	return audit.Rejected
@@ -70,24 +72,38 @@ func unavailable(reason string, retryAfter time.Duration, cause error) *reject {
 	return &reject{status: http.StatusServiceUnavailable, reason: reason, retryAfter: retryAfter, cause: cause}
 }
 
+// noMemory is for what would be taken if fewer requests were in flight.
+func noMemory() *reject {
+	return unavailable("too many requests are in flight, please send again", retryBusy, errNoMemory)
+}
+
 // rejectVerify translates what the verification says: a request that is not
-// well-formed is 400, one that is not authentic 401, or what the provider wants
-// to see instead. What the endpoint lacks is not the sender's fault: 503.
+// well-formed is 400, one that is not authentic 401, one that is authentic and
+// no event 400, or what the provider wants to see instead. What the endpoint lacks
+// is not the sender's fault: 503.
 func (x *exchange) rejectVerify(err error) *reject {
 	r, ok := errors.AsType[*verify.Rejection](err)
-	if !ok {
+	switch {
+	case !ok:
 		return asReject(err)
+	case x.crowded:
+		return noMemory()
 	}
 	wanted := x.entry.Route.Responses
+	switch r.Reason {
+	case verify.HandshakeRefused:
+		return &reject{status: http.StatusForbidden, reason: r.Detail}
+	case verify.NoUsableKey, verify.NoPublicURL, verify.NoCertificate:
+		return unavailable("the endpoint can't verify requests now, please send again later", retryRoute, err)
+	}
+	if x.verified || r.Authentic {
+		return &reject{status: cmp.Or(wanted.Invalid, http.StatusBadRequest), reason: r.Detail}
+	}
 	switch r.Reason {
 	case verify.WrongSignature, verify.TimestampOutsideTolerance, verify.ClaimMismatch, verify.UntrustedCertificate:
 		return &reject{status: cmp.Or(wanted.Unauthenticated, http.StatusUnauthorized), reason: r.Detail}
 	case verify.MissingSignature, verify.MalformedSignature, verify.DuplicateHeader, verify.MissingTimestamp, verify.MalformedTimestamp:
 		return &reject{status: cmp.Or(wanted.Malformed, http.StatusBadRequest), reason: r.Detail}
-	case verify.HandshakeRefused:
-		return &reject{status: http.StatusForbidden, reason: r.Detail}
-	case verify.NoUsableKey, verify.NoPublicURL, verify.NoCertificate:
-		return unavailable("the endpoint can't verify requests now, please send again later", retryRoute, err)
 	default:
 		return &reject{status: http.StatusBadRequest, reason: r.Detail}
 	}

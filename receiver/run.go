@@ -66,7 +66,9 @@ func assemble(o Options) (*receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
-	events, err := store.Open(context.Background(), store.Options{URL: o.RedisURL, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords})
+	events, err := store.Open(context.Background(), store.Options{
+		URL: o.RedisURL, PasswordFile: o.RedisPasswordFile, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}

@@ -28,9 +28,25 @@ func ParseTrustedProxies(texts []string) (TrustedProxies, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a network: write it in CIDR notation, for example 10.0.0.0/8", text)
 		}
+		if prefix, err = unmapped(prefix); err != nil {
+			return nil, err
+		}
 		proxies = append(proxies, prefix.Masked())
 	}
 	return proxies, nil
+}
+
+// unmapped is a network of IPv4 addresses in IPv6 form as one of IPv4 addresses, as
+// which connections have them. One that holds others beside them is refused.
+func unmapped(prefix netip.Prefix) (netip.Prefix, error) {
+	const mappedBits = 96 // of ::ffff:0:0/96, RFC 4291 §2.5.5.2
+	switch {
+	case !prefix.Addr().Is4In6():
+		return prefix, nil
+	case prefix.Bits() < mappedBits:
+		return prefix, fmt.Errorf("%q holds more than IPv4 addresses in IPv6 form: write the IPv4 network, for example 10.0.0.0/8", prefix)
+	}
+	return netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mappedBits), nil
 }
 
 // clientOf returns the address of the sender: that of the connection, or, if

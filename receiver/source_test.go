@@ -53,6 +53,19 @@ func TestClientOf(t *testing.T) {
 	}
 }
 
+// TestTrustedNetworksInIPv6Form: a network of IPv4 addresses is one, in either form.
+func TestTrustedNetworksInIPv6Form(t *testing.T) {
+	proxies := mustProxies(t, "::ffff:10.0.0.0/104", "::ffff:192.0.2.1")
+	for _, remote := range []string{"10.1.2.3:1", "[::ffff:10.1.2.3]:1", "192.0.2.1:1"} {
+		if got := proxies.clientOf(remote, http.Header{"X-Forwarded-For": {"203.0.113.7"}}); addrText(got) != "203.0.113.7" {
+			t.Errorf("behind %s: %s", remote, got)
+		}
+	}
+	if _, err := ParseTrustedProxies([]string{"::ffff:0:0/95"}); err == nil || !strings.Contains(err.Error(), "write the IPv4 network") {
+		t.Errorf("a network of both: %v", err)
+	}
+}
+
 func TestParseTrustedProxiesRefusesWhatIsNoNetwork(t *testing.T) {
 	for _, text := range []string{"", "10.0.0.0/33", "example.com", "10.0.0.0/8/8"} {
 		if _, err := ParseTrustedProxies([]string{text}); err == nil || !strings.Contains(err.Error(), "CIDR") {

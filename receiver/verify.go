@@ -9,25 +9,25 @@ import (
 // certify fetches the certificate that the request names, if the endpoint's
 // provider signs by one. It is the only thing that is done for a request before
 // it is verified that others can see, so it comes after the source, the rate and
-// the size, and leads to hosts of the provider only.
+// the size, and leads to hosts and paths of the provider only.
 func (h *Handler) certify(x *exchange) error {
 	if !x.entry.NeedsCertificate {
 		return nil
 	}
-	address, err := x.entry.Verifier.CertificateURL(&x.signed, x.material.Parameters)
+	named, err := x.entry.Verifier.Certificate(&x.signed, x.material.Parameters)
 	if err != nil {
 		return h.unverified(x, err)
 	}
-	if address == "" {
+	if named.URL == "" {
 		return nil
 	}
-	chain, err := h.certificates.Get(x.r.Context(), address)
+	chain, err := h.certificates.Get(x.r.Context(), x.entry.Name, named)
 	if err != nil {
 		h.metrics.signatureFailed(x, verify.NoCertificate)
 		return unavailable("the certificate that the request names could not be fetched, please send again later", retryFetch, err)
 	}
 	material := *x.material
-	material.Certificate = chain
+	material.Certificate, material.Roots = chain, h.roots
 	x.material = &material
 	return nil
 }
@@ -65,10 +65,10 @@ func (h *Handler) identify(x *exchange) error {
 
 // publicURL is the URL that the sender was given, with the query that it added.
 // It comes from the configuration: what the request says of its own URL has
-// gone through proxies and can be made up.
+// gone through proxies and can be made up. A "?" without a query counts, too.
 func (x *exchange) publicURL() string {
 	public := x.entry.Route.PublicURL
-	if public == "" || x.r.URL.RawQuery == "" {
+	if public == "" || x.r.URL.RawQuery == "" && !x.r.URL.ForceQuery {
 		return public
 	}
 	return public + "?" + x.r.URL.RawQuery

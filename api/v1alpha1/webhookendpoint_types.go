@@ -195,7 +195,8 @@ type EventRoute struct {
 // hold.
 type EventMatch struct {
 	// types are patterns of the event type, of which one must fit. A "*" stands for any
-	// characters: "invoice.*" fits invoice.paid. Upper and lower case differ.
+	// characters: "invoice.*" fits invoice.paid. Upper and lower case differ. Of a batch,
+	// one of its types must fit.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -204,11 +205,12 @@ type EventMatch struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	Types []string `json:"types,omitempty"`
 	// expression in CEL that must be true, for example event.body.livemode == true. The
-	// variable event is the verified webhook: event.id, event.type, event.provider,
-	// event.headers (by their names in lower case) and event.body (JSON, or the fields
-	// of a form). What is not there makes the expression not match; has(event.body.x)
-	// and 'x' in event.headers ask for it. A mistake is told in the condition Accepted,
-	// with its line and column.
+	// variable event is the verified webhook: event.id, event.type, event.types (a list,
+	// for batches), event.provider, event.headers (by their names in lower case) and
+	// event.body (JSON, or the fields of a form). What is not there makes the expression
+	// not match; has(event.body.x) and 'x' in event.headers ask for it. A body that can't
+	// be read makes the event go to spec.target, or be put off. A mistake is told in the
+	// condition Accepted, with its line and column.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=2048

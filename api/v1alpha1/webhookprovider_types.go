@@ -497,12 +497,16 @@ type CertificateSource struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	PathPattern string `json:"pathPattern"`
-	// dnsName is a name that the certificate must be valid for. Its chain must lead to a
-	// trusted root.
+	// dnsNames are names; the certificate must be valid for one of them, and its chain must
+	// lead to a trusted root. {region} in a name is what the group (?P<region>...) of
+	// hostPattern matched: senders have certificates that differ by region.
 	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
-	DNSName string `json:"dnsName"`
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	DNSNames []string `json:"dnsNames"`
 	// issuers is where the certificates of its issuers may be fetched, if the document at
 	// the URL lacks them.
 	// +optional

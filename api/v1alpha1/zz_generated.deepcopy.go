@@ -59,6 +59,11 @@ func (in *CertificateIssuers) DeepCopy() *CertificateIssuers {
 func (in *CertificateSource) DeepCopyInto(out *CertificateSource) {
 	*out = *in
 	out.From = in.From
+	if in.DNSNames != nil {
+		in, out := &in.DNSNames, &out.DNSNames
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Issuers != nil {
 		in, out := &in.Issuers, &out.Issuers
 		*out = new(CertificateIssuers)

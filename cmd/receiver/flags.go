@@ -34,7 +34,7 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	f := cli.NewFlags(env, "takes webhooks in, and delivers them to Services")
 	f.StringVar(&o.Listen, "listen", ":8080", "`address` that senders post to")
 	f.StringVar(&o.AdminListen, "admin-listen", ":9090", "`address` of /metrics, /healthz and /readyz")
-	f.Redis(&o.RedisURL, &o.RedisTLS, "")
+	f.Redis(&o.RedisURL, &o.RedisPasswordFile, &o.RedisTLS, "")
 	redisWaitFlags(f, &o.RedisWait)
 	f.IntVar(&o.JournalRecords, "journal-records", store.DefaultJournalRecords, "`number` of audit records of each endpoint that are kept in Redis, for kubectl hooks events and tail; 0: none")
 	keepFlags(f, &o)

@@ -38,7 +38,7 @@ func greeter(tests ...v1alpha1.ProviderTest) *v1alpha1.WebhookProvider {
 			}, {
 				Name: "subscribe", Method: "POST", Match: []v1alpha1.RequestCondition{{RequestLocation: v1alpha1.RequestLocation{JSON: "/confirm"}}},
 				Answer:  v1alpha1.HandshakeAnswer{Status: 204},
-				Confirm: &v1alpha1.Confirmation{From: v1alpha1.RequestLocation{JSON: "/confirm"}, HostPattern: `[a-z]+\.example\.com`},
+				Confirm: &v1alpha1.Confirmation{From: v1alpha1.RequestLocation{JSON: "/confirm"}, HostPattern: `[a-z]+\.example\.com`, PathPattern: `/[a-z]`},
 			}},
 			Tests: tests,
 		},
@@ -164,7 +164,7 @@ func TestExampleKey(t *testing.T) {
 	signature := signatureOf(t, private, `{"id":"1"}`)
 	byURL := v1alpha1.KeySource{PublicKey: &v1alpha1.PublicKeySource{URL: "https://keys.example.com/key", JSON: "/key"}}
 	byCertificate := v1alpha1.KeySource{Certificate: &v1alpha1.CertificateSource{
-		From: v1alpha1.RequestLocation{Header: "X-Cert"}, HostPattern: `keys\.example\.com`, DNSName: "keys.example.com",
+		From: v1alpha1.RequestLocation{Header: "X-Cert"}, HostPattern: `keys\.example\.com`, PathPattern: `/cert\.pem`, DNSNames: []string{"keys.example.com"},
 	}}
 	for name, test := range map[string]struct {
 		source  v1alpha1.KeySource

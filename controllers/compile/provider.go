@@ -198,7 +198,7 @@ func verifyKeySource(in *v1alpha1.KeySource) *verify.KeySource {
 	out := &verify.KeySource{JWKSURL: in.JWKSURL, PublicKey: (*verify.PublicKeySource)(in.PublicKey)}
 	if c := in.Certificate; c != nil {
 		out.Certificate = &verify.CertificateSource{
-			From: verify.Location(c.From), HostPattern: c.HostPattern, PathPattern: c.PathPattern, DNSName: c.DNSName,
+			From: verify.Location(c.From), HostPattern: c.HostPattern, PathPattern: c.PathPattern, DNSNames: c.DNSNames,
 			Issuers: (*verify.CertificateIssuers)(c.Issuers),
 		}
 	}

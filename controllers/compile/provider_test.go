@@ -171,13 +171,18 @@ func TestPresetsAdmitGaps(t *testing.T) {
 	for file, want := range map[string][]string{
 		"stripe.yaml":            nil,
 		"standard-webhooks.yaml": nil,
-		"github.yaml":            {"sha256: the event id (header X-Github-Delivery); the event type (header X-Github-Event)"},
+		"github.yaml":            {"sha256: the event id (header X-Github-Hook-Id, header X-Github-Delivery); the event type (header X-Github-Event); " +
+			"the time: a request that was captured passes again once its event is forgotten (deduplication.window)"},
 		"gitlab.yaml": {
 			"signing-token: the event type (header X-Gitlab-Event)",
 			"secret-token: the body and all headers: the sender proves only that it knows the secret",
 		},
-		"mailgun.yaml": {"default: the body, but for JSON member /signature/token, JSON member /signature/timestamp; " +
-			"the event id (JSON member /event-data/id); the event type (JSON member /event-data/event)"},
+		"mailgun.yaml": {
+			"default: the body, but for JSON member /signature/token, JSON member /signature/timestamp; " +
+				"the event id (JSON member /event-data/id, form field token); the event type (JSON member /event-data/event, form field event)",
+			"form: the body, but for form field token; the event id (JSON member /event-data/id); " +
+				"the event type (JSON member /event-data/event, form field event)",
+		},
 	} {
 		if diff := cmp.Diff(want, compile.Provider(preset(t, file)).Unauthenticated); diff != "" {
 			t.Errorf("%s: %s", file, diff)

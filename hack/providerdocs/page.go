@@ -171,12 +171,18 @@ func keyDetails(source *v1alpha1.KeySource) []string {
 	case source.PublicKey != nil:
 		return []string{"The public key is at " + code(source.PublicKey.URL) + "; the manager fetches and refreshes it."}
 	}
-	c := source.Certificate
-	text := fmt.Sprintf("The request names a certificate in the %s; receivers fetch it from hosts that match %s only.", location(c.From), code(c.HostPattern))
-	if c.DNSName != "" {
-		text += " It must be valid for " + code(c.DNSName) + ", up to a trusted root."
+	return []string{certificateDetail(source.Certificate)}
+}
+
+func certificateDetail(c *v1alpha1.CertificateSource) string {
+	text := fmt.Sprintf("The request names a certificate in the %s; receivers fetch it by HTTPS, only from hosts that match %s, at a path that matches %s, "+
+		"without a query. It must be valid for %s, up to a trusted root.",
+		location(c.From), code(c.HostPattern), code(c.PathPattern), enumerate(codes(c.DNSNames), "or"))
+	if c.Issuers != nil {
+		text += fmt.Sprintf(" Issuers that are not with it are fetched from hosts that match %s, at a path that matches %s.",
+			code(c.Issuers.HostPattern), code(c.Issuers.PathPattern))
 	}
-	return []string{text}
+	return text
 }
 
 func tokenDetails(token *v1alpha1.JSONWebToken) (list []string) {
@@ -326,9 +332,18 @@ func (p *preset) HandshakeAnswer(h *v1alpha1.Handshake) string {
 	}
 	text := strings.Join(parts, ", ")
 	if h.Confirm != nil {
-		text += fmt.Sprintf("; before that, the URL in the %s is requested (hosts: %s)", location(h.Confirm.From), code(h.Confirm.HostPattern))
+		text += fmt.Sprintf("; before that, the URL in the %s is requested (%s)", location(h.Confirm.From), confirmation(h.Confirm))
 	}
 	return text
+}
+
+// confirmation says which URLs are requested.
+func confirmation(c *v1alpha1.Confirmation) string {
+	text := "hosts: " + code(c.HostPattern) + "; paths: " + code(c.PathPattern)
+	if c.QueryPattern != "" {
+		return text + "; queries: " + code(c.QueryPattern)
+	}
+	return text + "; no query"
 }
 
 // answer is a row of the table of answers.

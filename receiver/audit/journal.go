@@ -176,7 +176,7 @@ func (s Status) acknowledges() bool {
 // What is refused sooner, for its path, method, source, rate or size, has no body
 // that was read.
 func isUnauthentic(r *Record) bool {
-	return r.Status == Rejected && r.BodySHA256 != "" && r.StatusCode != http.StatusTooManyRequests
+	return r.Status == Rejected && (r.BodyRead || r.BodySHA256 != "") && r.StatusCode != http.StatusTooManyRequests
 }
 
 func latest(a, b time.Time) time.Time {

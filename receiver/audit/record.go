@@ -37,7 +37,7 @@ type Record struct {
 	ErrorMessage      string    `json:"error_message"`
 	SourceIP          string    `json:"source_ip"`
 	BodyBytes         int64     `json:"body_bytes"`
-	BodySHA256        string    `json:"body_sha256"` // hex
+	BodySHA256        string    `json:"body_sha256"` // hex; empty for a request that was not found authentic
 	Attempt           int       `json:"attempt"`     // 0 for a request, from 1 for a delivery
 	Target            string    `json:"target"`      // namespace/service:port of a delivery
 	StatusCode        int       `json:"status_code"` // answered to the sender, or by the target
@@ -47,6 +47,8 @@ type Record struct {
 	// Relayed: the request was handed to the target while its sender waited, so that
 	// this is the outcome of both.
 	Relayed bool `json:"-"`
+	// BodyRead: the request was read to its end.
+	BodyRead bool `json:"-"`
 }
 
 // Sink takes records. Record never blocks and never fails: what can't be

@@ -2,7 +2,7 @@ package certificate
 
 import (
 	"context"
-	"encoding/pem"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -15,12 +15,8 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/egress"
+	"sallyport.dev/sallyport/receiver/verify"
 )
-
-// certOf looks like a certificate, as far as the cache looks.
-func certOf(path string) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte(path)}))
-}
 
 // world is a Cache before a TLS server.
 type world struct {
@@ -31,31 +27,47 @@ type world struct {
 	answer atomic.Pointer[http.HandlerFunc]
 }
 
+const endpoint = "billing/orders"
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{}
-	w.answers(func(writer http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(writer, certOf(r.URL.Path))
-	})
+	w.now.Store(start.Unix())
+	w.answers(healthy(t))
 	w.server = httptest.NewTLSServer(http.HandlerFunc(func(writer http.ResponseWriter, r *http.Request) {
 		w.asked.Add(1)
 		(*w.answer.Load())(writer, r)
 	}))
 	t.Cleanup(w.server.Close)
-	w.Cache = NewCache(egress.NewWithTransport(w.server.Client().Transport), func() time.Time { return time.Unix(w.now.Load(), 0) })
+	w.Cache = NewCache(egress.NewWithTransport(w.server.Client().Transport), func() time.Time { return time.Unix(w.now.Load(), 0) }, rootsOf(t))
 	return w
+}
+
+// healthy is a sender's host: it serves the sender's certificate everywhere.
+func healthy(t *testing.T) http.HandlerFunc {
+	t.Helper()
+	text := inPEM(leafOf(t))
+	return func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, text) }
+}
+
+func failing(writer http.ResponseWriter, _ *http.Request) {
+	writer.WriteHeader(http.StatusInternalServerError)
 }
 
 func (w *world) answers(handler http.HandlerFunc) { w.answer.Store(&handler) }
 
 func (w *world) pass(d time.Duration) { w.now.Add(int64(d / time.Second)) }
 
-// get expects a document, or an error that says something.
+func (w *world) named(path string) verify.NamedCertificate {
+	return verify.NamedCertificate{URL: w.server.URL + path}
+}
+
+// get expects a certificate, or an error that says something.
 func (w *world) get(t *testing.T, path, says string) {
 	t.Helper()
-	got, err := w.Get(t.Context(), w.server.URL+path)
+	got, err := w.Get(t.Context(), endpoint, w.named(path))
 	switch {
-	case says == "" && (err != nil || string(got) != certOf(path)):
+	case says == "" && (err != nil || string(got) != inPEM(leafOf(t))):
 		t.Errorf("%s: got %q, %v", path, got, err)
 	case says != "" && (err == nil || !strings.Contains(err.Error(), says)):
 		t.Errorf("%s: got %q, %v, want an error with %q", path, got, err, says)
@@ -69,6 +81,9 @@ func (w *world) expectAsked(t *testing.T, want int64) {
 	}
 }
 
+// settle waits until nothing is refreshed any more.
+func (w *world) settle() { w.background.Wait() }
+
 func TestCertificateIsFetchedOnceAnHour(t *testing.T) {
 	w := newWorld(t)
 	for range 3 {
@@ -76,26 +91,101 @@ func TestCertificateIsFetchedOnceAnHour(t *testing.T) {
 		w.get(t, "/b", "")
 	}
 	w.expectAsked(t, 2)
-	w.pass(keptFor - time.Second)
+	w.pass(freshFor - time.Second)
 	w.get(t, "/a", "")
+	w.settle()
 	w.expectAsked(t, 2)
 	w.pass(time.Second)
 	w.get(t, "/a", "")
+	w.settle()
+	w.get(t, "/a", "")
+	w.settle()
 	w.expectAsked(t, 3)
+}
+
+// What is known is served, whatever becomes of the attempt to fetch it anew, until a
+// day has gone.
+func TestOldCertificateIsServedWhileItIsFetchedAnew(t *testing.T) {
+	w := newWorld(t)
+	w.get(t, "/a", "")
+	w.pass(freshFor)
+	arrived, release := make(chan struct{}, 10), make(chan struct{})
+	w.answers(func(writer http.ResponseWriter, _ *http.Request) {
+		arrived <- struct{}{}
+		<-release
+		writer.WriteHeader(http.StatusInternalServerError)
+	})
+	for range 5 {
+		w.get(t, "/a", "")
+	}
+	<-arrived
+	w.get(t, "/a", "")
+	close(release)
+	w.settle()
+	w.expectAsked(t, 2)
+	// The failure is not tried again at once, and doesn't count against what is known.
+	w.get(t, "/a", "")
+	w.settle()
+	w.expectAsked(t, 2)
+	w.pass(failedFor)
+	w.get(t, "/a", "")
+	w.settle()
+	w.expectAsked(t, 3)
+	w.pass(staleFor - freshFor - failedFor)
+	w.get(t, "/a", "500")
+	w.expectAsked(t, 4)
+	w.answers(healthy(t))
+	w.pass(failedFor)
+	w.get(t, "/a", "")
+	w.expectAsked(t, 5)
+}
+
+// A certificate that has run out is no use to anybody: the sender may have a new one.
+func TestCertificateIsNotServedWhenItHasRunOut(t *testing.T) {
+	w := newWorld(t)
+	w.now.Store(leafOf(t).NotAfter.Add(-time.Minute).Unix())
+	w.get(t, "/a", "")
+	w.pass(time.Minute)
+	next := inPEM(nextLeafOf(t))
+	w.answers(func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, next) })
+	if got, err := w.Get(t.Context(), endpoint, w.named("/a")); err != nil || string(got) != next {
+		t.Errorf("got %q, %v", got, err)
+	}
+	w.expectAsked(t, 2)
+}
+
+// That we have too much to do leaves what is known alone, too.
+func TestOldCertificateIsServedWhileAllSlotsAreTaken(t *testing.T) {
+	w := newWorld(t)
+	w.get(t, "/a", "")
+	w.pass(freshFor)
+	for range maxRefreshes {
+		w.refreshes.take("")
+	}
+	w.get(t, "/a", "")
+	w.expectAsked(t, 1)
+	for range maxRefreshes {
+		w.refreshes.give("")
+	}
+	w.get(t, "/a", "")
+	w.settle()
+	w.expectAsked(t, 2)
 }
 
 func TestFailureIsNotTriedAgainAtOnce(t *testing.T) {
 	w := newWorld(t)
-	healthy := *w.answer.Load()
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"an error":   {func(writer http.ResponseWriter, _ *http.Request) { writer.WriteHeader(500) }, "answered 500"},
+		"an error":   {failing, "answered 500"},
 		"a redirect": {func(writer http.ResponseWriter, r *http.Request) { http.Redirect(writer, r, "/b", http.StatusFound) }, "answered 302"},
 		"a page":     {func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, "<html>") }, "not a certificate"},
+		"a certificate in a page": {func(writer http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(writer, "<value>\n"+inPEM(leafOf(t))+"</value>")
+		}, "not a certificate"},
 		"a key": {func(writer http.ResponseWriter, _ *http.Request) {
-			_, _ = io.WriteString(writer, strings.ReplaceAll(certOf(""), "CERTIFICATE", "PUBLIC KEY"))
+			_, _ = io.WriteString(writer, strings.ReplaceAll(inPEM(leafOf(t)), "CERTIFICATE", "PUBLIC KEY"))
 		}, "not a certificate"},
 		"too large": {func(writer http.ResponseWriter, _ *http.Request) { _, _ = writer.Write(make([]byte, egress.MaxBody+1)) }, "larger"},
 	} {
@@ -104,7 +194,7 @@ func TestFailureIsNotTriedAgainAtOnce(t *testing.T) {
 			before := w.asked.Load()
 			w.answers(test.answer)
 			w.get(t, path, test.says)
-			w.answers(healthy)
+			w.answers(healthy(t))
 			w.get(t, path, test.says)
 			w.pass(failedFor - time.Second)
 			w.get(t, path, test.says)
@@ -119,9 +209,10 @@ func TestFailureIsNotTriedAgainAtOnce(t *testing.T) {
 func TestManyRequestsShareOneFetch(t *testing.T) {
 	w := newWorld(t)
 	release := make(chan struct{})
-	w.answers(func(writer http.ResponseWriter, _ *http.Request) {
+	ready := healthy(t)
+	w.answers(func(writer http.ResponseWriter, r *http.Request) {
 		<-release
-		_, _ = io.WriteString(writer, certOf("/a"))
+		ready(writer, r)
 	})
 	var waiting, done sync.WaitGroup
 	for range 100 {
@@ -141,15 +232,16 @@ func TestManyRequestsShareOneFetch(t *testing.T) {
 func TestFetchOutlivesTheRequestThatBeganIt(t *testing.T) {
 	w := newWorld(t)
 	arrived, release := make(chan struct{}), make(chan struct{})
-	w.answers(func(writer http.ResponseWriter, _ *http.Request) {
+	ready := healthy(t)
+	w.answers(func(writer http.ResponseWriter, r *http.Request) {
 		close(arrived)
 		<-release
-		_, _ = io.WriteString(writer, certOf("/a"))
+		ready(writer, r)
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	gaveUp := make(chan error)
 	go func() {
-		_, err := w.Get(ctx, w.server.URL+"/a")
+		_, err := w.Get(ctx, endpoint, w.named("/a"))
 		gaveUp <- err
 	}()
 	<-arrived
@@ -160,6 +252,61 @@ func TestFetchOutlivesTheRequestThatBeganIt(t *testing.T) {
 	close(release)
 	w.get(t, "/a", "")
 	w.expectAsked(t, 1)
+}
+
+// Who makes up URLs for one endpoint takes two slots of it, and none of another's.
+func TestMadeUpURLsTakeSlotsOfTheirEndpointOnly(t *testing.T) {
+	w := newWorld(t)
+	arrived, release := make(chan struct{}, maxFetches), make(chan struct{})
+	ready := healthy(t)
+	w.answers(func(writer http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		if strings.HasPrefix(r.URL.Path, "/made-up") {
+			<-release
+		}
+		ready(writer, r)
+	})
+	var flood sync.WaitGroup
+	for i := range maxFetchesEach {
+		flood.Go(func() { w.get(t, fmt.Sprint("/made-up-", i), "") })
+	}
+	for range maxFetchesEach {
+		<-arrived
+	}
+	if _, err := w.Get(t.Context(), endpoint, w.named("/one-more")); !errors.Is(err, egress.ErrBusy) {
+		t.Errorf("one more of the endpoint: %v, want ErrBusy", err)
+	}
+	if got, err := w.Get(t.Context(), "shop/payments", w.named("/real")); err != nil || string(got) != inPEM(leafOf(t)) {
+		t.Errorf("another endpoint gets %q, %v", got, err)
+	}
+	close(release)
+	flood.Wait()
+	w.get(t, "/one-more", "") // that we were busy is not remembered
+}
+
+func TestFetchesOfAllEndpointsAreBounded(t *testing.T) {
+	s := newSlots(maxFetches, maxFetchesEach)
+	for i := range maxFetches / maxFetchesEach {
+		for range maxFetchesEach {
+			if !s.take(fmt.Sprint(i)) {
+				t.Fatal("there is no room")
+			}
+		}
+		if s.take(fmt.Sprint(i)) {
+			t.Fatal("one endpoint takes more than it may")
+		}
+	}
+	if s.take("another") {
+		t.Error("all endpoints together take more than they may")
+	}
+	for i := range maxFetches / maxFetchesEach {
+		for range maxFetchesEach {
+			s.give(fmt.Sprint(i))
+		}
+	}
+	if len(s.taken) != 0 || s.sum != 0 {
+		t.Errorf("%d slots of %d are still taken", s.sum, len(s.taken))
+	}
 }
 
 func TestWhatIsMadeUpPushesNothingOutThatIsUsed(t *testing.T) {
@@ -176,7 +323,7 @@ func TestWhatIsMadeUpPushesNothingOutThatIsUsed(t *testing.T) {
 	}
 	w.get(t, "/used", "")
 	if len(w.kept.items) != maxKept || len(w.failed.items) != maxFailed {
-		t.Errorf("%d documents and %d failures are kept, want %d and %d", len(w.kept.items), len(w.failed.items), maxKept, maxFailed)
+		t.Errorf("%d certificates and %d failures are kept, want %d and %d", len(w.kept.items), len(w.failed.items), maxKept, maxFailed)
 	}
 }
 
@@ -193,21 +340,35 @@ func TestWhatHasEndedMakesRoomFirst(t *testing.T) {
 }
 
 // busy is a Getter that has too much to do, once.
-type busy struct{ asked int }
+type busy struct {
+	asked int
+	text  string
+}
 
 func (b *busy) Get(context.Context, string) ([]byte, error) {
 	if b.asked++; b.asked == 1 {
 		return nil, egress.ErrBusy
 	}
-	return []byte(certOf("/")), nil
+	return []byte(b.text), nil
 }
 
+func (b *busy) GetProven(context.Context, string) ([]byte, error) { return nil, egress.ErrBusy }
+
 func TestThatWeAreBusyIsNotRemembered(t *testing.T) {
-	c := NewCache(&busy{}, time.Now)
-	if _, err := c.Get(t.Context(), "https://example.com/"); !errors.Is(err, egress.ErrBusy) {
+	c := NewCache(&busy{text: inPEM(leafOf(t))}, func() time.Time { return start }, rootsOf(t))
+	named := verify.NamedCertificate{URL: "https://example.com/"}
+	if _, err := c.Get(t.Context(), endpoint, named); !errors.Is(err, egress.ErrBusy) {
 		t.Errorf("got %v, want ErrBusy", err)
 	}
-	if got, err := c.Get(t.Context(), "https://example.com/"); err != nil || string(got) != certOf("/") {
+	if got, err := c.Get(t.Context(), endpoint, named); err != nil || string(got) != inPEM(leafOf(t)) {
 		t.Errorf("got %q, %v", got, err)
 	}
+}
+
+// rootsOf holds the root of leafOf.
+func rootsOf(t *testing.T) *x509.CertPool {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(tree(t).root.certificate)
+	return roots
 }

@@ -6,8 +6,11 @@ import "time"
 type item struct {
 	document []byte
 	err      error
+	fresh    time.Time // until then it needs not be fetched anew
 	ends     time.Time
 	used     uint64 // by the shelf's count
+
+	refreshing bool // it is being fetched anew
 }
 
 // shelf holds a bounded number of items; the one that was not used for longest

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -24,15 +25,15 @@ const (
 	idleTimeout    = 30 * time.Second
 )
 
-// maxConcurrent bounds the requests of a receiver at a time. What is needed often
-// is cached, so that only somebody who makes URLs up has so many.
+// maxConcurrent bounds the requests of a Client at a time. What is needed often is
+// cached, so that only somebody who makes URLs up has so many.
 const maxConcurrent = 16
 
 // ErrBusy says that too many requests are under way.
 var ErrBusy = errors.New("too many requests to senders are under way")
 
-// Client requests documents of senders by GET: https only, no redirects, bounded
-// in time, size and number. It is safe for concurrent use.
+// Client requests documents of senders by GET: no redirects, bounded in time, size
+// and number. It is safe for concurrent use.
 type Client struct {
 	transport http.RoundTripper
 	slots     chan struct{}
@@ -58,11 +59,25 @@ func NewWithTransport(transport http.RoundTripper) *Client {
 	return &Client{transport: transport, slots: make(chan struct{}, maxConcurrent)}
 }
 
-// Get returns the body of the document at address. Whatever is not an answer of
-// 2xx within the bounds is an error, which does not repeat the address.
+// Apart returns a Client that connects as c does, and has a bound of its own: so that
+// what strangers can have requested takes no place of what they can't.
+func (c *Client) Apart() *Client { return NewWithTransport(c.transport) }
+
+// Get returns the body of the document at address, an https URL. Whatever is not an
+// answer of 2xx within the bounds is an error, which does not repeat the address.
 func (c *Client) Get(ctx context.Context, address string) ([]byte, error) {
-	if u, err := url.Parse(address); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return nil, errors.New("it is not an https URL")
+	return c.get(ctx, address, "https")
+}
+
+// GetProven is Get for a document that proves itself, so that http will do: the
+// certificate of an issuer, which the one that names it must be signed by.
+func (c *Client) GetProven(ctx context.Context, address string) ([]byte, error) {
+	return c.get(ctx, address, "https", "http")
+}
+
+func (c *Client) get(ctx context.Context, address string, schemes ...string) ([]byte, error) {
+	if u, err := url.Parse(address); err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" || u.User != nil {
+		return nil, fmt.Errorf("it is not an %s URL", schemes[0])
 	}
 	select {
 	case c.slots <- struct{}{}:
@@ -74,7 +89,7 @@ func (c *Client) Get(ctx context.Context, address string) ([]byte, error) {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return nil, errors.New("it is not an https URL")
+		return nil, fmt.Errorf("it is not an %s URL", schemes[0])
 	}
 	// RoundTrip and not Client.Do: redirects are not followed.
 	response, err := c.transport.RoundTrip(request)

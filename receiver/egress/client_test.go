@@ -80,6 +80,39 @@ func TestGetIsBounded(t *testing.T) {
 	}
 }
 
+// What proves itself may come by http, and all other bounds hold.
+func TestGetProvenTakesHTTPToo(t *testing.T) {
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/redirect":
+			http.Redirect(w, r, "/", http.StatusFound)
+		case "/large":
+			_, _ = w.Write(make([]byte, MaxBody+1))
+		}
+	}
+	secure, https := serve(t, answer)
+	server := httptest.NewServer(http.HandlerFunc(answer))
+	t.Cleanup(server.Close)
+	for _, address := range []string{https, server.URL} {
+		if _, err := secure.GetProven(t.Context(), address); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+		for path, says := range map[string]string{"/redirect": "answered 302", "/large": "larger than"} {
+			if _, err := secure.GetProven(t.Context(), address+path); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("%s: %v, want an error with %q", address+path, err, says)
+			}
+		}
+	}
+	for _, address := range []string{"ldap://example.com/", "http://user@example.com/", "http:///", "file:///etc/passwd"} {
+		if _, err := secure.GetProven(t.Context(), address); err == nil || !strings.Contains(err.Error(), "https") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	if _, err := New().GetProven(t.Context(), server.URL); !errors.Is(err, ErrForbidden) {
+		t.Errorf("got %v, want ErrForbidden", err)
+	}
+}
+
 func TestGetEndsWithItsContext(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
@@ -121,6 +154,16 @@ func TestRequestsAtATimeAreBounded(t *testing.T) {
 	if _, err := client.Get(t.Context(), address); !errors.Is(err, ErrBusy) {
 		t.Errorf("one more: %v, want ErrBusy", err)
 	}
+	if _, err := client.GetProven(t.Context(), address); !errors.Is(err, ErrBusy) {
+		t.Errorf("one more that proves itself: %v, want ErrBusy", err)
+	}
+	apart := client.Apart()
+	running.Go(func() {
+		if _, err := apart.Get(t.Context(), address); err != nil {
+			t.Errorf("one apart: %v", err)
+		}
+	})
+	<-arrived
 	close(release)
 	running.Wait()
 	if _, err := client.Get(t.Context(), address); err != nil {

@@ -1,115 +1,85 @@
 package match
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
+
+	"cel.dev/cel-go/cel"
 )
 
 // Event is a verified event, as far as routes look at it. It remembers what was
 // parsed out of it, so it is for one goroutine at a time.
 type Event struct {
-	ID       string
-	Type     string
-	Provider string
-	// Header and Body are those of the request.
+	ID string
+	// Type is the event type as people see it: that of a batch names the types of
+	// its elements, with commas between them, and may end in cut.
+	Type string
+	// Types are the types of a batch; nil: Type is the only one, or empty.
+	Types []string
+	// MoreTypes: Types are not all. Nobody can say that such an event is not meant.
+	MoreTypes bool
+	Provider  string
+	// Header is that of the request.
 	Header http.Header
-	Body   []byte
+	// Body reads the body, once, if an expression asks for it: read, it takes several
+	// times its size. Nil: there is none.
+	Body func() Body
 
-	seen   *celEvent
-	parsed bool // the body is in seen
+	seen    *celEvent
+	unknown []*cel.AttributePatternType
+	parsed  bool // the body is in seen
 }
 
 // celEvent is the variable "event" of an expression.
 type celEvent struct {
 	ID       string            `cel:"id"`
 	Type     string            `cel:"type"`
+	Types    []string          `cel:"types"`
 	Provider string            `cel:"provider"`
 	Headers  map[string]string `cel:"headers"`
 	Body     any               `cel:"body"`
 }
 
-// variable makes the variable of e, once, however many routes look at it. Header
-// names are in lower case; several values of one header are joined by ", "
-// (RFC 9110 §5.3). The body is JSON or a form, and nil if it is neither, or if
-// it was never asked for: parsed, it takes several times its size.
-func (e *Event) variable(withBody bool) *celEvent {
+// types are those that patterns are compared with: the empty one, if there is none.
+func (e *Event) types() []string {
+	if len(e.Types) > 0 {
+		return e.Types
+	}
+	return []string{e.Type}
+}
+
+// variable makes the variable of e, once, however many routes look at it, and
+// says which parts of it nobody knows. Header names are in lower case; several
+// values of one header are joined by ", " (RFC 9110 §5.3).
+func (e *Event) variable(withBody bool) (*celEvent, []*cel.AttributePatternType) {
 	if e.seen == nil {
 		headers := make(map[string]string, len(e.Header))
 		for name, values := range e.Header {
 			headers[strings.ToLower(name)] = strings.Join(values, ", ")
 		}
-		e.seen = &celEvent{ID: e.ID, Type: e.Type, Provider: e.Provider, Headers: headers}
-	}
-	if withBody && !e.parsed {
-		e.seen.Body, e.parsed = parseBody(e.Header.Get("Content-Type"), e.Body), true
-	}
-	return e.seen
-}
-
-func parseBody(contentType string, body []byte) any {
-	if media, _, err := mime.ParseMediaType(contentType); err == nil && media == "application/x-www-form-urlencoded" {
-		return parseForm(body)
-	}
-	value, err := parseJSON(body)
-	if err != nil {
-		return nil
-	}
-	return value
-}
-
-// parseForm makes a map of the fields. Of a field that occurs several times,
-// the first value is taken, as http.Request.FormValue does it.
-func parseForm(body []byte) any {
-	values, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil
-	}
-	form := make(map[string]any, len(values))
-	for name := range values {
-		form[name] = values.Get(name)
-	}
-	return form
-}
-
-var errTrailing = errors.New("there is more than one JSON value")
-
-func parseJSON(body []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return nil, err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errTrailing
-	}
-	return withNumbers(value), nil
-}
-
-// withNumbers makes integers of whole numbers: as floating point numbers, long
-// ids would lose digits.
-func withNumbers(value any) any {
-	switch v := value.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
+		types := slices.DeleteFunc(slices.Clone(e.types()), func(t string) bool { return t == "" })
+		e.seen = &celEvent{ID: e.ID, Type: e.Type, Types: types, Provider: e.Provider, Headers: headers}
+		if e.MoreTypes {
+			e.unknown = append(e.unknown, attribute("types"))
 		}
-		f, _ := v.Float64() // out of range: infinite, which no id equals
-		return f
-	case []any:
-		for i := range v {
-			v[i] = withNumbers(v[i])
-		}
-	case map[string]any:
-		for name := range v {
-			v[name] = withNumbers(v[name])
+		if e.MoreTypes || len(e.Types) > 0 && strings.Join(e.Types, separator) != e.Type {
+			e.unknown = append(e.unknown, attribute("type"))
 		}
 	}
-	return value
+	if withBody && !e.parsed && e.Body != nil {
+		var unknown []*cel.AttributePatternType
+		e.seen.Body, unknown = e.Body().value()
+		e.unknown, e.parsed = append(e.unknown, unknown...), true
+	}
+	return e.seen, e.unknown
+}
+
+// attribute is a member of the variable "event" and all that is in it.
+func attribute(names ...string) *cel.AttributePatternType {
+	pattern := cel.AttributePattern("event")
+	for _, name := range names {
+		pattern.QualString(name)
+	}
+	return pattern
 }

@@ -25,6 +25,11 @@ const (
 // takes too long for the event at hand.
 var ErrCost = errors.New("the expression costs too much for this event")
 
+// ErrUnknown says that an expression asks for what can't be read in the event at
+// hand, so that nobody can say whether it is meant.
+var ErrUnknown = errors.New("the expression asks for what can't be read in this event: " +
+	"its body is neither JSON nor a form, or can't be decoded, or it has more types than can be listed")
+
 // environment is what expressions are checked against. Making it takes
 // milliseconds, so that it is made once.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
@@ -54,7 +59,7 @@ func compileExpression(text string) (cel.Program, error) {
 	if kind := ast.OutputType(); kind != cel.BoolType && kind != cel.DynType {
 		return nil, fmt.Errorf("1:1: the expression must be true or false, and it is %s", kind)
 	}
-	return env.Program(ast, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	return env.Program(ast, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize, cel.OptPartialEval))
 }
 
 // maxIssues keeps an error readable: one mistake at the beginning of an expression
@@ -75,14 +80,26 @@ func explain(issues *cel.Issues) error {
 }
 
 // holds evaluates an expression. What is missing in an event, or of another
-// type than the expression expects, does not match; only the cost is an error.
-func holds(program cel.Program, event *celEvent) (bool, error) {
-	value, _, err := program.Eval(map[string]any{"event": event})
+// type than the expression expects, does not match. What is unknown does not
+// matter where the rest decides. The error is ErrCost or ErrUnknown.
+func holds(program cel.Program, event *celEvent, unknown []*cel.AttributePatternType) (bool, error) {
+	var variables any = map[string]any{"event": event}
+	if len(unknown) > 0 {
+		partial, err := cel.PartialVars(variables, unknown...)
+		if err != nil {
+			return false, ErrUnknown
+		}
+		variables = partial
+	}
+	value, _, err := program.Eval(variables)
 	if err != nil {
 		if cancelled, ok := errors.AsType[interpreter.EvalCancelledError](err); ok && cancelled.Cause == interpreter.CostLimitExceeded {
 			return false, ErrCost
 		}
 		return false, nil
+	}
+	if types.IsUnknown(value) {
+		return false, ErrUnknown
 	}
 	return value == types.True, nil
 }

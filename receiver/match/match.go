@@ -13,11 +13,12 @@ const maxTypes = 64
 // Rule says which events are meant. Both parts must hold; a part that is empty
 // holds for every event.
 type Rule struct {
-	// Types are patterns of the event type, of which one must fit: "invoice.*".
+	// Types are patterns of the event type, of which one must fit: "invoice.*". A
+	// batch is meant if one of its types fits.
 	Types []string `json:"types,omitempty"`
 	// Expression is written in CEL over the variable event, with the fields id,
-	// type, provider, headers (names in lower case) and body (JSON, or the fields of
-	// a form).
+	// type, types, provider, headers (names in lower case) and body (JSON, or the
+	// fields of a form).
 	Expression string `json:"expression,omitempty"`
 }
 
@@ -48,14 +49,15 @@ func Compile(r Rule) (*Matcher, error) {
 	return m, nil
 }
 
-// Match reports whether an event is meant. The error is ErrCost: nothing can be
-// said of the event.
+// Match reports whether an event is meant. The error is ErrCost or ErrUnknown:
+// nothing can be said of the event.
 func (m *Matcher) Match(e *Event) (bool, error) {
-	if !m.types.Match(e.Type) {
+	if !m.types.fit(e.types(), e.MoreTypes) {
 		return false, nil
 	}
 	if m.program == nil {
 		return true, nil
 	}
-	return holds(m.program, e.variable(m.body))
+	variable, unknown := e.variable(m.body)
+	return holds(m.program, variable, unknown)
 }

@@ -32,9 +32,30 @@ func ParseTypes(patterns []string) (Types, error) {
 	return types, nil
 }
 
-// Match reports whether one of the patterns fits, or there is none.
-func (t Types) Match(eventType string) bool {
-	return len(t) == 0 || slices.ContainsFunc(t, func(p pattern) bool { return p.match(eventType) })
+const (
+	// separator stands between the types of a batch.
+	separator = ","
+	// cut is the end of a text of types in which some are missing.
+	cut = "…"
+)
+
+// Match reports whether one of the patterns fits, or there is none, by what is
+// kept of an event: the text of its types, as people see it. It is that of a batch
+// if there are commas, and then one of the parts has to fit; what ends in cut is
+// not all and fits every pattern.
+func (t Types) Match(text string) bool {
+	return t.fit(append(strings.Split(text, separator), text), strings.HasSuffix(text, cut))
+}
+
+// fit reports whether one of the patterns fits one of the types, or there is no
+// pattern. Nobody can say of types that are not all that none fits.
+func (t Types) fit(types []string, more bool) bool {
+	return len(t) == 0 || more || slices.ContainsFunc(types, t.one)
+}
+
+// one reports whether one of the patterns fits a type.
+func (t Types) one(eventType string) bool {
+	return slices.ContainsFunc(t, func(p pattern) bool { return p.match(eventType) })
 }
 
 // pattern is an event type in which "*" stands for any characters, none

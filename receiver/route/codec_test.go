@@ -136,6 +136,9 @@ func TestDecodeFailsClosed(t *testing.T) {
 		"an empty parameter":    {data(func(d map[string][]byte) { d["param-0"] = nil }), "empty or blank"},
 		"a shared entry":        {data(replace(`"param-0"`, `"key-0"`)), "does not mention: param-0"},
 		"a wrong response":      {data(replace(`"target":`, `"responses":{"malformed":200},"target":`)), "responses.malformed"},
+		"a source that is gone": {data(replace(`"target":`, `"responses":{"forbidden":410},"target":`)), "responses.forbidden is 410: it must be from 400 to 599 and not 410"},
+		"a size that is right":  {data(replace(`"target":`, `"responses":{"tooLarge":200},"target":`)), "responses.tooLarge"},
+		"what is no event":      {data(replace(`"target":`, `"responses":{"invalid":500},"target":`)), "responses.invalid is 500: it must be from 400 to 499 and not 410"},
 		"a foreign path":        {data(replace(`"/billing/stripe"`, `"/payroll/stripe"`)), `"/billing/"`},
 		"a wrong duration":      {data(replace(`"10s"`, `"soon"`)), "duration"},
 	} {

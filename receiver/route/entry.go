@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -121,6 +122,9 @@ func newEntry(o Object, previous *Entry) (entry *Entry, ok bool) {
 	}
 	entry.Invalid = entry.compile(o)
 	entry.material = newMaterial(&entry.Route)
+	if entry.Verifier != nil {
+		entry.material.Keys = entry.Verifier.Prepare(allValues(entry.Route.Keys), entry.material.Fetched)
+	}
 	entry.use = newKeyUse(entry.Route.Keys)
 	entry.Rate = newRate(entry.Route.Limits.RateLimit)
 	if previous != nil {
@@ -174,28 +178,37 @@ func compileRoutes(routes []EventRoute) ([]*match.Matcher, error) {
 }
 
 // Choose names the targets of an event: the routes that match it, or "" for
-// Route.Target if none does; none: nothing wants the event. The error is
-// match.ErrCost, with the name of the route whose expression costs too much.
+// Route.Target if none does; none: nothing wants the event.
+//
+// The error names a route of which nobody can say whether it is meant.
+// With match.ErrCost there are no targets. With match.ErrUnknown they are those
+// that are meant for sure, and "", which gets what no route is known to match;
+// there may be none.
 func (e *Entry) Choose(event *match.Event) ([]string, error) {
-	var names []string
+	var (
+		names  []string
+		unsure error
+	)
 	for i, matcher := range e.matchers {
 		name := e.Route.Routes[i].Name
 		matches, err := matcher.Match(event)
-		if err != nil {
+		switch {
+		case errors.Is(err, match.ErrUnknown):
+			unsure = cmp.Or(unsure, fmt.Errorf("routes[%s]: %w", name, err))
+		case err != nil:
 			return nil, fmt.Errorf("routes[%s]: %w", name, err)
-		}
-		if matches {
+		case matches:
 			names = append(names, name)
 		}
 	}
-	if len(names) == 0 && e.Route.HasTarget() {
-		names = defaultTarget
+	if (len(names) == 0 || unsure != nil) && e.Route.HasTarget() {
+		names = append(names, defaultTarget)
 	}
-	return names, nil
+	return names, unsure
 }
 
-// defaultTarget is shared by all events; read-only.
-var defaultTarget = []string{""}
+// defaultTarget is the name of Route.Target in deliveries.
+const defaultTarget = ""
 
 func (e *Entry) inherit(previous *Entry) {
 	e.BytesInFlight, e.Handshakes = previous.BytesInFlight, previous.Handshakes
@@ -224,6 +237,15 @@ func newMaterial(r *Route) verify.Material {
 		}
 	}
 	return m
+}
+
+// allValues are the values of keys, whether they end or not.
+func allValues(keys []Key) []secret.Value {
+	values := make([]secret.Value, len(keys))
+	for i := range keys {
+		values[i] = keys[i].Value
+	}
+	return values
 }
 
 // endless returns the values of keys if all of them are valid for ever; nil

@@ -25,6 +25,10 @@ func entryOf(t *testing.T, hasTarget bool, routes ...EventRoute) *Entry {
 	return live.Table().Endpoint(r.Endpoint.String())
 }
 
+func bodyOf(text string) func() match.Body {
+	return func() match.Body { return match.Body{Document: []byte(text)} }
+}
+
 func TestChoose(t *testing.T) {
 	routes := []EventRoute{
 		{Name: "invoices", Match: match.Rule{Types: []string{"invoice.*"}}},
@@ -45,7 +49,7 @@ func TestChoose(t *testing.T) {
 		{false, routes, "invoice.paid", `{}`, []string{"invoices"}},
 	} {
 		entry := entryOf(t, test.hasTarget, test.routes...)
-		got, err := entry.Choose(&match.Event{Type: test.eventType, Body: []byte(test.body)})
+		got, err := entry.Choose(&match.Event{Type: test.eventType, Body: bodyOf(test.body)})
 		if err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%s %s goes to %q, %v, want %q", test.eventType, test.body, got, err, test.want)
 		}
@@ -56,9 +60,38 @@ func TestChooseNamesTheRouteThatCostsTooMuch(t *testing.T) {
 	entry := entryOf(t, true,
 		EventRoute{Name: "cheap", Match: match.Rule{Types: []string{"a"}}},
 		EventRoute{Name: "dear", Match: match.Rule{Expression: "event.body.all(a, event.body.all(b, event.body.all(c, a == b || a == c)))"}})
-	_, err := entry.Choose(&match.Event{Type: "a", Body: []byte("[" + strings.Repeat("1,", 999) + "1]")})
+	_, err := entry.Choose(&match.Event{Type: "a", Body: bodyOf("[" + strings.Repeat("1,", 999) + "1]")})
 	if !errors.Is(err, match.ErrCost) || !strings.Contains(err.Error(), "routes[dear]") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// TestChooseOfWhatCannotBeRead: the event goes where it is meant to go for sure, and
+// to the target that gets the rest.
+func TestChooseOfWhatCannotBeRead(t *testing.T) {
+	routes := []EventRoute{
+		{Name: "sms", Match: match.Rule{Types: []string{"sms"}}},
+		{Name: "large", Match: match.Rule{Expression: "event.type != 'other' && event.body.amount > 10"}},
+		{Name: "again", Match: match.Rule{Expression: "event.body.amount > 20"}},
+	}
+	for _, test := range []struct {
+		hasTarget bool
+		routes    []EventRoute
+		eventType string
+		want      []string
+		unsure    string
+	}{
+		{true, routes, "sms", []string{"sms", ""}, "routes[large]: "},
+		{false, routes, "sms", []string{"sms"}, "routes[large]: "},
+		{true, routes, "mail", []string{""}, "routes[large]: "},
+		{false, routes, "mail", nil, "routes[large]: "},
+		{false, routes[:2], "other", nil, ""},
+		{true, routes[:2], "other", []string{""}, ""},
+	} {
+		got, err := entryOf(t, test.hasTarget, test.routes...).Choose(&match.Event{Type: test.eventType, Body: bodyOf("text")})
+		if errors.Is(err, match.ErrUnknown) != (test.unsure != "") || err != nil && !strings.Contains(err.Error(), test.unsure) || !slices.Equal(got, test.want) {
+			t.Errorf("%s goes to %q, %v, want %q, %s", test.eventType, got, err, test.want, test.unsure)
+		}
 	}
 }
 

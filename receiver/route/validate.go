@@ -144,11 +144,14 @@ func (r Route) validateFetched() error {
 func (r Responses) validate() error {
 	var errs []error
 	for _, refusal := range []struct {
-		field  string
-		status int
-	}{{"unauthenticated", r.Unauthenticated}, {"malformed", r.Malformed}} {
-		if refusal.status != 0 && (refusal.status < 400 || refusal.status > 499 || refusal.status == http.StatusGone) {
-			errs = append(errs, fmt.Errorf("responses.%s is %d: it must be from 400 to 499 and not 410", refusal.field, refusal.status))
+		field        string
+		status, most int
+	}{
+		{"unauthenticated", r.Unauthenticated, 499}, {"malformed", r.Malformed, 499}, {"invalid", r.Invalid, 499},
+		{"forbidden", r.Forbidden, 599}, {"tooLarge", r.TooLarge, 599},
+	} {
+		if refusal.status != 0 && (refusal.status < 400 || refusal.status > refusal.most || refusal.status == http.StatusGone) {
+			errs = append(errs, fmt.Errorf("responses.%s is %d: it must be from 400 to %d and not 410", refusal.field, refusal.status, refusal.most))
 		}
 	}
 	if r.Overloaded != 0 && r.Overloaded != http.StatusTooManyRequests && r.Overloaded != http.StatusServiceUnavailable {

@@ -57,6 +57,27 @@ func deadLetters(t *testing.T, s *Store, q DeadQuery, want int) []DeadLetter {
 	return all
 }
 
+// TestDeadBatchesAreFound: the type of a batch is the text of its elements' types,
+// and one that is cut can be of any type.
+func TestDeadBatchesAreFound(t *testing.T) {
+	s := openStore(t, redistest.Start(t), newFakeClock())
+	for id, kind := range map[string]string{"batch": "bounce,open", "one": "open", "cut": "click,…", "other": "opened"} {
+		died(t, s, hooks.Endpoint, id, func(e *Event) { e.Type = kind })
+	}
+	for pattern, want := range map[string][]string{
+		"open": {"batch", "cut", "one"}, "bounce": {"batch", "cut"}, "bounce,open": {"batch", "cut"}, "spam": {"cut"}, "*": {"batch", "cut", "one", "other"},
+	} {
+		var got []string
+		for _, l := range deadLetters(t, s, DeadQuery{Types: []string{pattern}}, len(want)) {
+			got = append(got, l.Event.ID)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("of the type %s there are %q, want %q", pattern, got, want)
+		}
+	}
+}
+
 func TestDeadLettersAreFound(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -43,12 +44,20 @@ var (
 	ErrUnsupported = errors.New("redis can't confirm events as asked for")
 )
 
+// wrappedOOM reports whether a script ran out of memory on a Redis before 7, which
+// writes that behind words of its own ("ERR Error running script ... -OOM command not
+// allowed ...").
+func wrappedOOM(err error) bool {
+	answer, ok := errors.AsType[redis.Error](err)
+	return ok && strings.Contains(answer.Error(), "-OOM command not allowed")
+}
+
 // classify turns what the client returned into one of the errors above.
 func classify(doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case redis.IsOOMError(err):
+	case redis.IsOOMError(err), wrappedOOM(err):
 		return fmt.Errorf("%s: %w", doing, ErrFull)
 	case errors.Is(err, ErrUnconfirmed), errors.Is(err, ErrUnsupported):
 		return fmt.Errorf("%s: %w", doing, err)

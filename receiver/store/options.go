@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
+	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +29,10 @@ type Options struct {
 	// instead of the one that it is dialled by. What the URL holds is never part
 	// of an error.
 	URL string
+	// PasswordFile holds the password instead of the URL; empty: the URL has it. It is
+	// read for each connection, so that the password can be changed; one newline at its
+	// end is not part of it.
+	PasswordFile string
 	// TLS names the files for a rediss:// URL.
 	TLS TLSFiles
 	// Wait says how many servers must have an event before Accept vouches for it.
@@ -58,10 +65,36 @@ func newClient(o Options) (redis.UniversalClient, error) {
 	if err := o.TLS.apply(universal.TLSConfig); err != nil {
 		return nil, err
 	}
+	if o.PasswordFile != "" {
+		if _, err := readPassword(o.PasswordFile); err != nil {
+			return nil, err
+		}
+		universal.CredentialsProviderContext = passwordOf(universal.Username, o.PasswordFile)
+	}
 	setTimeouts(universal, o.Timeout)
 	universal.ReadTimeout += o.Wait.longest()
 	silence()
 	return redis.NewUniversalClient(universal), nil
+}
+
+// passwordOf gives each new connection the password that is in the file by then.
+func passwordOf(user, file string) func(context.Context) (string, string, error) {
+	return func(context.Context) (string, string, error) {
+		password, err := readPassword(file)
+		return user, password, err
+	}
+}
+
+func readPassword(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read the password of redis: %w", err)
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if password == "" {
+		return "", fmt.Errorf("read the password of redis: %s is empty", file)
+	}
+	return password, nil
 }
 
 // silence turns off the client's own log, which is one for the whole process:

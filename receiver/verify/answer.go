@@ -15,6 +15,7 @@ type compiledHandshake struct {
 	method       string
 	match, guard conditions
 	unsigned     bool
+	probe        bool
 	answer       compiledAnswer
 	confirm      *compiledConfirmation
 }
@@ -36,8 +37,8 @@ type compiledField struct {
 }
 
 type compiledConfirmation struct {
-	from  place
-	hosts hostPattern
+	from place
+	urls *URLPattern
 }
 
 // Handshake answers r if it is a handshake. Without a verdict it looks at those
@@ -48,9 +49,13 @@ type compiledConfirmation struct {
 // A handshake that it answers is no event. With a verdict, what came by a method by
 // which the scheme delivers nothing and is no handshake is a Rejection.
 func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer, error) {
+	if verdict == nil && len(r.Body) > maxHandshake {
+		return nil, nil // no sender's is so large, and anybody could have it read
+	}
+	r.judgedBy(v.bodies, verdict == nil)
 	for i := range v.handshakes {
 		h := &v.handshakes[i]
-		if h.method != r.Method || h.unsigned != (verdict == nil) {
+		if h.method != r.Method || h.unsigned != (verdict == nil) || h.probe && v.hasSignature(r) {
 			continue
 		}
 		meant, rejection := h.match.hold(r, m.Parameters)
@@ -64,12 +69,24 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		if rejection != nil {
 			return nil, rejection
 		}
+		if r.trust.relied && !r.isJSON() {
+			continue
+		}
 		return answer, nil
 	}
 	if verdict != nil && verdict.noEvent {
 		return nil, reject(MalformedHandshake, "this is none of the handshakes that the sender makes by this method, and it delivers no events by it")
 	}
 	return nil, nil // most requests are no handshakes, which is no error
+}
+
+// hasSignature reports whether there is something in a place of a signature, of any
+// scheme.
+func (v *Verifier) hasSignature(r *Request) bool {
+	return slices.ContainsFunc(v.schemes, func(s compiled) bool {
+		_, present, rejection := s.find(r)
+		return present || rejection != nil
+	})
 }
 
 // Delivers reports whether a request by that method may be an event, or a handshake
@@ -142,8 +159,8 @@ func (c *compiledConfirmation) url(r *Request) (string, *Rejection) {
 		return "", rejection
 	case address == "":
 		return "", reject(MalformedHandshake, "%s is missing: it says what confirms the handshake", c.from)
-	case !c.hosts.allows(address):
-		return "", reject(HandshakeRefused, "%s must be an https URL of a host of the sender", c.from)
+	case !c.urls.Allows(address):
+		return "", reject(HandshakeRefused, "%s must be an https URL by which the sender has handshakes confirmed", c.from)
 	}
 	return address, nil
 }

@@ -2,105 +2,78 @@ package verify
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Bounds of a certificate chain.
-const (
-	maxCertificates   = 8
-	maxCertificateURL = 1024 // bytes
-)
-
-// MaxCertificateBytes bounds Material.Certificate.
-const MaxCertificateBytes = 64 << 10
-
 // compiledCertificate is a CertificateSource, checked and made ready.
 type compiledCertificate struct {
 	from    place
-	hosts   hostPattern
-	dnsName string
+	urls    *URLPattern
+	issuers *URLPattern // nil: issuers are not fetched
+	names   []string
 }
 
-// hostPattern is a regular expression that all of a host must match.
-type hostPattern struct{ *regexp.Regexp }
-
-// parseHostPattern anchors a pattern. One that any host matches is refused.
-func parseHostPattern(text string) (hostPattern, error) {
-	if text == "" {
-		return hostPattern{}, errors.New("is missing")
-	}
-	re, err := compilePattern(text)
-	if err == nil && (re.MatchString("any.invalid") || re.MatchString("")) {
-		err = fmt.Errorf("is %q, which any host matches", text)
-	}
-	return hostPattern{re}, err
+// NamedCertificate is where the certificate is that a request names.
+type NamedCertificate struct {
+	// URL is one of the sender's: https, without a query. Redirects must not be
+	// followed. Empty: the scheme that judges the request takes no certificate.
+	URL string
+	// Issuers are the URLs, http or https, where the certificates of its issuers may
+	// be fetched if the document lacks them.
+	Issuers *URLPattern
 }
 
-// allows reports whether text is an https URL of such a host: without a user,
-// on the port of https, and without a fragment. The host is compared as it is
-// written: senders write theirs in one way.
-func (h hostPattern) allows(text string) bool {
-	if len(text) > maxCertificateURL || strings.Contains(text, "#") {
-		return false
-	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.User != nil || u.Opaque != "" {
-		return false
-	}
-	host := strings.TrimSuffix(u.Host, ":443")
-	return host == u.Hostname() && h.MatchString(host)
-}
-
-// CertificateURL returns where the certificate is that the request names, for
-// Material.Certificate; empty if the scheme that judges the request takes none.
-// It is an https URL of a host of the sender; redirects must not be followed.
-// The error is a *Rejection.
-func (v *Verifier) CertificateURL(r *Request, parameters Parameters) (string, error) {
+// Certificate returns where the certificate is that the request names, for
+// Material.Certificate. The error is a *Rejection.
+func (v *Verifier) Certificate(r *Request, parameters Parameters) (NamedCertificate, error) {
 	s, _, rejection := v.judge(r, parameters)
 	if rejection != nil {
-		return "", rejection
+		return NamedCertificate{}, rejection
 	}
 	if s.source == nil || s.source.certificate == nil {
-		return "", nil
+		return NamedCertificate{}, nil
 	}
-	address, rejection := s.source.certificate.url(r)
+	c := s.source.certificate
+	address, _, rejection := c.url(r)
 	if rejection != nil {
-		return "", rejection
+		return NamedCertificate{}, rejection
 	}
-	return address, nil
+	return NamedCertificate{URL: address, Issuers: c.issuers}, nil
 }
 
-// url reads the URL of the certificate.
-func (c *compiledCertificate) url(r *Request) (string, *Rejection) {
-	address, rejection := r.lookup(c.from)
-	switch {
-	case rejection != nil:
-		return "", rejection
-	case address == "":
-		return "", reject(PreconditionFailed, "%s is missing: it says where the certificate is", c.from)
-	case !c.hosts.allows(address):
-		return "", reject(UntrustedCertificate, "%s must be an https URL of a host of the sender", c.from)
+// url reads the URL of the certificate, and its host.
+func (c *compiledCertificate) url(r *Request) (address, host string, rejection *Rejection) {
+	address, rejection = r.lookup(c.from)
+	if rejection != nil {
+		return "", "", rejection
 	}
-	return address, nil
+	if address == "" {
+		return "", "", reject(PreconditionFailed, "%s is missing: it says where the certificate is", c.from)
+	}
+	host, ok := c.urls.match(address)
+	if !ok {
+		return "", "", reject(UntrustedCertificate, "%s must be an https URL of a certificate of the sender", c.from)
+	}
+	return address, host, nil
 }
 
 // certified is the key of the certificate that the request names, if that is to
 // be trusted.
 func (s *compiled) certified(r *Request, m *Material, now time.Time) ([]usableKey, *Rejection) {
 	c := s.source.certificate
-	if _, rejection := c.url(r); rejection != nil {
+	_, host, rejection := c.url(r)
+	if rejection != nil {
 		return nil, rejection
 	}
 	if m.Certificate == nil {
 		return nil, reject(NoCertificate, "the certificate that %s names could not be fetched", c.from)
 	}
-	leaf, rejection := c.trusted(m, now)
+	leaf, rejection := c.trusted(m, host, now)
 	if rejection != nil {
 		return nil, rejection
 	}
@@ -111,50 +84,73 @@ func (s *compiled) certified(r *Request, m *Material, now time.Time) ([]usableKe
 	return []usableKey{{index: noSecret, key: k}}, nil
 }
 
-// trusted returns the leaf of the chain, if it is valid now and, where a name is
-// demanded, for that name (RFC 5280 §6, RFC 6125).
-func (c *compiledCertificate) trusted(m *Material, now time.Time) (*x509.Certificate, *Rejection) {
-	leaf, intermediates, ok := parseChain(m.Certificate)
-	if !ok {
+// trusted returns the first certificate, if it is valid now, for one of the names,
+// and leads to a trusted root (RFC 5280 §6, RFC 6125).
+func (c *compiledCertificate) trusted(m *Material, host string, now time.Time) (*x509.Certificate, *Rejection) {
+	chain, err := ParseCertificates(m.Certificate)
+	if err != nil {
 		return nil, reject(UntrustedCertificate, "what %s names is not a certificate in PEM", c.from)
 	}
+	leaf := chain[0]
 	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		return nil, reject(UntrustedCertificate, "the certificate that %s names is not valid now", c.from)
 	}
-	if c.dnsName == "" {
-		return leaf, nil
+	names := c.namesAt(host)
+	if !slices.ContainsFunc(names, func(name string) bool { return leaf.VerifyHostname(name) == nil }) {
+		return nil, reject(UntrustedCertificate, "the certificate that %s names must be for %s", c.from, strings.Join(names, " or "))
 	}
-	_, err := leaf.Verify(x509.VerifyOptions{
-		DNSName: c.dnsName, Intermediates: intermediates, Roots: m.Roots, CurrentTime: now,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}, // it signs messages, which has no usage of its own
-	})
-	if err != nil {
-		return nil, reject(UntrustedCertificate, "the certificate that %s names must be for %s, by an authority that the receiver trusts", c.from, c.dnsName)
+	if err := CheckChain(chain, x509.VerifyOptions{Roots: m.Roots, CurrentTime: now}); err != nil {
+		return nil, reject(UntrustedCertificate, "the certificate that %s names must be by an authority that the receiver trusts", c.from)
 	}
 	return leaf, nil
 }
 
-// parseChain reads certificates in PEM, leaf first.
-func parseChain(text []byte) (leaf *x509.Certificate, intermediates *x509.CertPool, ok bool) {
-	if len(text) > MaxCertificateBytes {
-		return nil, nil, false
+// namesAt are the names that a certificate of host may have.
+func (c *compiledCertificate) namesAt(host string) []string {
+	groups := c.urls.hosts.SubexpNames()
+	values := c.urls.hosts.FindStringSubmatch(host)
+	names := make([]string, len(c.names))
+	for i, name := range c.names {
+		names[i] = name
+		for at, group := range groups {
+			if group != "" {
+				names[i] = strings.ReplaceAll(names[i], "{"+group+"}", values[at])
+			}
+		}
 	}
-	intermediates = x509.NewCertPool()
-	for range maxCertificates {
-		block, rest := pem.Decode(text)
-		if block == nil {
-			return leaf, intermediates, leaf != nil
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil || block.Type != "CERTIFICATE" {
-			return nil, nil, false
-		}
-		if leaf == nil {
-			leaf = c
-		} else {
-			intermediates.AddCert(c)
-		}
-		text = rest
+	return names
+}
+
+// maxDNSNames bounds the names that a certificate may have, maxDNSName each of them
+// (RFC 1035 §2.3.4).
+const (
+	maxDNSNames = 8
+	maxDNSName  = 253
+)
+
+var (
+	nameVariable = regexp.MustCompile(`\{[A-Za-z0-9_]*\}`)
+	dnsName      = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
+)
+
+// dnsNames checks the names that a certificate may have.
+func (c *compiler) dnsNames(field string, names []string, hosts *regexp.Regexp) {
+	c.check(len(names) > 0, field, "are missing: a certificate must be valid for one of them, or anybody's would do")
+	c.check(len(names) <= maxDNSNames, field, "there may be at most %d", maxDNSNames)
+	for i, name := range names {
+		c.fail(fmt.Sprintf("%s[%d]", field, i), checkDNSName(name, hosts))
 	}
-	return nil, nil, false
+}
+
+func checkDNSName(name string, hosts *regexp.Regexp) error {
+	if len(name) > maxDNSName || !dnsName.MatchString(nameVariable.ReplaceAllString(name, "x")) {
+		return errors.New("must be a DNS name in lower case, for example example.com")
+	}
+	for _, variable := range nameVariable.FindAllString(name, -1) {
+		group := strings.Trim(variable, "{}")
+		if hosts == nil || group == "" || hosts.SubexpIndex(group) < 0 {
+			return fmt.Errorf("%s must be the name of a group of hostPattern, as in (?P<region>[a-z]+)", variable)
+		}
+	}
+	return nil
 }

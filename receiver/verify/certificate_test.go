@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
@@ -21,15 +22,19 @@ import (
 
 const (
 	certificateURL  = "https://sns.eu-west-1.amazonaws.com/key.pem"
-	certificateHost = `sns\.[a-z0-9-]{3,}\.amazonaws\.com(\.cn)?`
+	certificateHost = `sns\.(?P<region>[a-z]{2}(-[a-z]+)+-[0-9])\.amazonaws\.com(\.cn)?`
+	certificatePath = `/[a-z]+\.pem`
 )
 
-// certified is a provider that names its certificate in the body.
-func certified(dnsName string) Provider {
+// certified is a provider whose requests name a certificate in a header.
+func certified(dnsNames ...string) Provider {
 	return Provider{Name: "sns-like", Schemes: []Scheme{{
 		Name: "2", Algorithm: RSASHA256, Content: "{body}",
 		Signature: Signature{From: []Location{{Header: "X-Sig"}}, Encoding: Base64},
-		KeySource: &KeySource{Certificate: &CertificateSource{From: Location{Header: "X-Cert"}, HostPattern: certificateHost, DNSName: dnsName}},
+		KeySource: &KeySource{Certificate: &CertificateSource{
+			From: Location{Header: "X-Cert"}, HostPattern: certificateHost, PathPattern: certificatePath, DNSNames: dnsNames,
+			Issuers: &CertificateIssuers{HostPattern: `crt\.[a-z0-9]+\.amazontrust\.com`, PathPattern: `/[a-z0-9]+\.(cer|crt)`},
+		}},
 	}}, Identity: Identity{ID: []string{"{body_sha256}"}}}
 }
 
@@ -106,44 +111,49 @@ func TestCertificates(t *testing.T) {
 	next.NotBefore = now.Add(time.Second)
 	early := issue(t, root, &p.rsa.PublicKey, next, nil)
 
+	regional := issue(t, root, &p.rsa.PublicKey, template509("leaf of a region", false, "sns-signing.eu-west-1.amazonaws.com"), nil)
+	foreign := issue(t, root, &p.rsa.PublicKey, template509("leaf of another region", false, "sns-signing.eu-west-2.amazonaws.com"), nil)
+	commonName := issue(t, root, &p.rsa.PublicKey, template509(name, false), nil)
+
 	for title, test := range map[string]struct {
-		dnsName string
 		chain   []byte
 		address string
 		key     *rsa.PrivateKey
 		want    Reason
 	}{
-		"chain":                          {name, chainOf(good), certificateURL, p.rsa, ""},
-		"chain with its root":            {name, chainOf(good, root.certificate), certificateURL, p.rsa, ""},
-		"deeper chain":                   {name, chainOf(deep, middle.certificate), certificateURL, p.rsa, ""},
-		"deeper chain with a gap":        {name, chainOf(deep), certificateURL, p.rsa, UntrustedCertificate},
-		"self-made":                      {name, chainOf(selfMade), certificateURL, p.rsa, UntrustedCertificate},
-		"self-made, with the real one":   {name, chainOf(selfMade, good, root.certificate), certificateURL, p.rsa, UntrustedCertificate},
-		"issued by a leaf":               {name, chainOf(byLeaf, good), certificateURL, p.rsa, UntrustedCertificate},
-		"another name":                   {name, chainOf(elsewhere), certificateURL, p.rsa, UntrustedCertificate},
-		"expired":                        {name, chainOf(expired), certificateURL, p.rsa, UntrustedCertificate},
-		"not valid yet":                  {name, chainOf(early), certificateURL, p.rsa, UntrustedCertificate},
-		"no name demanded":               {"", chainOf(selfMade), certificateURL, p.rsa, ""},
-		"no name demanded, expired":      {"", chainOf(expired), certificateURL, p.rsa, UntrustedCertificate},
-		"small key":                      {name, chainOf(small), certificateURL, p.smallRSA, UntrustedCertificate},
-		"another key":                    {name, chainOf(good), certificateURL, p.otherRSA, WrongSignature},
-		"not fetched":                    {name, nil, certificateURL, p.rsa, NoCertificate},
-		"empty":                          {name, []byte{}, certificateURL, p.rsa, UntrustedCertificate},
-		"a public key":                   {name, []byte(publicPEM(t, &p.rsa.PublicKey)), certificateURL, p.rsa, UntrustedCertificate},
-		"rubbish":                        {name, []byte("<html>"), certificateURL, p.rsa, UntrustedCertificate},
-		"damaged":                        {name, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}), certificateURL, p.rsa, UntrustedCertificate},
-		"at the bound":                   {name, chainOf(append(slices.Repeat([]*x509.Certificate{good}, maxCertificates-1), good)...), certificateURL, p.rsa, UntrustedCertificate},
-		"over the bound":                 {name, chainOf(slices.Repeat([]*x509.Certificate{good}, maxCertificates+1)...), certificateURL, p.rsa, UntrustedCertificate},
-		"too long":                       {name, append(chainOf(good), make([]byte, MaxCertificateBytes)...), certificateURL, p.rsa, UntrustedCertificate},
-		"fetched from somewhere else":    {name, chainOf(good), "https://evil.example/key.pem", p.rsa, UntrustedCertificate},
-		"fetched from who knows where":   {name, chainOf(good), "", p.rsa, PreconditionFailed},
-		"good, and an untrusted address": {"", chainOf(selfMade), "http://sns.eu-west-1.amazonaws.com/key.pem", p.rsa, UntrustedCertificate},
+		"chain":                        {chainOf(good), certificateURL, p.rsa, ""},
+		"chain with its root":          {chainOf(good, root.certificate), certificateURL, p.rsa, ""},
+		"deeper chain":                 {chainOf(deep, middle.certificate), certificateURL, p.rsa, ""},
+		"deeper chain with a gap":      {chainOf(deep), certificateURL, p.rsa, UntrustedCertificate},
+		"of the region":                {chainOf(regional), certificateURL, p.rsa, ""},
+		"of another region":            {chainOf(foreign), certificateURL, p.rsa, UntrustedCertificate},
+		"name in the subject only":     {chainOf(commonName), certificateURL, p.rsa, UntrustedCertificate},
+		"self-made":                    {chainOf(selfMade), certificateURL, p.rsa, UntrustedCertificate},
+		"self-made, with the real one": {chainOf(selfMade, good, root.certificate), certificateURL, p.rsa, UntrustedCertificate},
+		"issued by a leaf":             {chainOf(byLeaf, good), certificateURL, p.rsa, UntrustedCertificate},
+		"another name":                 {chainOf(elsewhere), certificateURL, p.rsa, UntrustedCertificate},
+		"expired":                      {chainOf(expired), certificateURL, p.rsa, UntrustedCertificate},
+		"not valid yet":                {chainOf(early), certificateURL, p.rsa, UntrustedCertificate},
+		"small key":                    {chainOf(small), certificateURL, p.smallRSA, UntrustedCertificate},
+		"another key":                  {chainOf(good), certificateURL, p.otherRSA, WrongSignature},
+		"not fetched":                  {nil, certificateURL, p.rsa, NoCertificate},
+		"empty":                        {[]byte{}, certificateURL, p.rsa, UntrustedCertificate},
+		"a public key":                 {[]byte(publicPEM(t, &p.rsa.PublicKey)), certificateURL, p.rsa, UntrustedCertificate},
+		"quoted in a page":             {[]byte("<a>\n" + string(chainOf(good)) + "</a>\n"), certificateURL, p.rsa, UntrustedCertificate},
+		"at the bound":                 {chainOf(slices.Repeat([]*x509.Certificate{good}, MaxCertificates)...), certificateURL, p.rsa, ""},
+		"over the bound":               {chainOf(slices.Repeat([]*x509.Certificate{good}, MaxCertificates+1)...), certificateURL, p.rsa, UntrustedCertificate},
+		"too long":                     {append(chainOf(good), bytes.Repeat([]byte{'\n'}, MaxCertificateBytes)...), certificateURL, p.rsa, UntrustedCertificate},
+		"fetched from somewhere else":  {chainOf(good), "https://evil.example/key.pem", p.rsa, UntrustedCertificate},
+		"fetched from another path":    {chainOf(good), "https://sns.eu-west-1.amazonaws.com/?Action=GetEndpointAttributes", p.rsa, UntrustedCertificate},
+		"fetched from who knows where": {chainOf(good), "", p.rsa, PreconditionFailed},
+		"fetched without TLS":          {chainOf(good), "http://sns.eu-west-1.amazonaws.com/key.pem", p.rsa, UntrustedCertificate},
 	} {
 		t.Run(title, func(t *testing.T) {
 			roots := x509.NewCertPool()
 			roots.AddCert(root.certificate)
 			material := &Material{Certificate: test.chain, Roots: roots, Secrets: []secret.Value{secret.New([]byte(testSecret))}}
-			verdict, err := compiledProvider(t, certified(test.dnsName)).Verify(certifiedRequest(t, test.key, test.address), material, now)
+			verdict, err := compiledProvider(t, certified(name, "sns-signing.{region}.amazonaws.com")).
+				Verify(certifiedRequest(t, test.key, test.address), material, now)
 			if got := reasonOf(t, err); got != test.want {
 				t.Errorf("%v, want %q", err, test.want)
 			}
@@ -157,84 +167,192 @@ func TestCertificates(t *testing.T) {
 // TestCertificateURL: who names the certificate must not choose where it is from.
 func TestCertificateURL(t *testing.T) {
 	v := compiledProvider(t, certified("sns.amazonaws.com"))
+	const host = "https://sns.eu-west-1.amazonaws.com"
 	for address, want := range map[string]Reason{
-		"https://sns.eu-west-1.amazonaws.com/key.pem":           "",
-		"https://sns.cn-north-1.amazonaws.com.cn/key.pem":       "",
-		"https://sns.eu-west-1.amazonaws.com:443/key.pem":       "",
-		"https://sns.eu-west-1.amazonaws.com/key.pem?version=2": "",
-		"": PreconditionFailed,
-		"http://sns.eu-west-1.amazonaws.com/key.pem":               UntrustedCertificate,
-		"https://SNS.eu-west-1.amazonaws.com/key.pem":              UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com./key.pem":             UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com:8443/key.pem":         UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com:/key.pem":             UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com:443:443/key.pem":      UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com.evil.com/key.pem":     UntrustedCertificate,
-		"https://evil.com/sns.eu-west-1.amazonaws.com/key.pem":     UntrustedCertificate,
-		"https://evil.com?sns.eu-west-1.amazonaws.com":             UntrustedCertificate,
-		"https://evil.com#sns.eu-west-1.amazonaws.com/":            UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com/key.pem#":             UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com@evil.com/key.pem":     UntrustedCertificate,
-		"https://user@sns.eu-west-1.amazonaws.com/key.pem":         UntrustedCertificate,
-		"https://@sns.eu-west-1.amazonaws.com/key.pem":             UntrustedCertificate,
-		`https://evil.com\.sns.eu-west-1.amazonaws.com/key.pem`:    UntrustedCertificate,
-		"https://evil.com%2f.sns.eu-west-1.amazonaws.com/":         UntrustedCertificate,
-		"https://sns.eu%2dwest.amazonaws.com/":                     UntrustedCertificate,
-		"https://xsns.eu-west-1.amazonaws.com/key.pem":             UntrustedCertificate,
-		"https://snsxeu-west-1.amazonaws.com/key.pem":              UntrustedCertificate,
-		"https://[::1]/key.pem":                                    UntrustedCertificate,
-		"https:sns.eu-west-1.amazonaws.com/key.pem":                UntrustedCertificate,
-		"//sns.eu-west-1.amazonaws.com/key.pem":                    UntrustedCertificate,
-		"sns.eu-west-1.amazonaws.com/key.pem":                      UntrustedCertificate,
-		"file:///sns.eu-west-1.amazonaws.com/key.pem":              UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com/\x00key.pem":          UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com\n/key.pem":            UntrustedCertificate,
-		certificateURL + strings.Repeat("x", maxCertificateURL):    UntrustedCertificate,
-		"https://a.com/\nhttps://sns.eu-west-1.amazonaws.com/key":  UntrustedCertificate,
-		"https://ſns.eu-west-1.amazonaws.com/key.pem":              UntrustedCertificate,
-		" https://sns.eu-west-1.amazonaws.com/key.pem":             UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com /key.pem":             UntrustedCertificate,
-		"https://sns.eu-west-1.amazonaws.com:443@evil.com/key.pem": UntrustedCertificate,
+		host + "/key.pem": "",
+		"https://sns.cn-north-1.amazonaws.com.cn/key.pem": "",
+		host + ":443/key.pem":                             "",
+		"":                                                PreconditionFailed,
+		// The sender's API, which quotes what its users wrote.
+		host + "/?Action=GetEndpointAttributes&EndpointArn=arn": UntrustedCertificate,
+		host + "/key.pem?Action=GetEndpointAttributes":          UntrustedCertificate,
+		host + "/key.pem?": UntrustedCertificate,
+		host + "?/key.pem": UntrustedCertificate,
+		host + "/":         UntrustedCertificate,
+		host:               UntrustedCertificate,
+		"https://sns.us-gov-west-1.amazonaws.com/key.pem": "",
+		"https://sns.s3-us-west-2.amazonaws.com/key.pem":  UntrustedCertificate,
+		"https://sns.s3-accelerate.amazonaws.com/key.pem": UntrustedCertificate,
+		"https://sns.s3.eu-west-1.amazonaws.com/key.pem":  UntrustedCertificate,
+		"https://sns.eu-west-1.s3.amazonaws.com/key.pem":  UntrustedCertificate,
+		"https://s3.eu-west-1.amazonaws.com/sns/key.pem":  UntrustedCertificate,
+		// Other paths, and other spellings of the right one.
+		host + "/a/key.pem":          UntrustedCertificate,
+		host + "//key.pem":           UntrustedCertificate,
+		host + "/a/../key.pem":       UntrustedCertificate,
+		host + "/../key.pem":         UntrustedCertificate,
+		host + "/./key.pem":          UntrustedCertificate,
+		host + "/%2e%2e/key.pem":     UntrustedCertificate,
+		host + "/k%65y.pem":          UntrustedCertificate,
+		host + "/key%2epem":          UntrustedCertificate,
+		host + "/key.pem/":           UntrustedCertificate,
+		host + "/key.pem%00":         UntrustedCertificate,
+		host + "/key.pem;a=b":        UntrustedCertificate,
+		host + `/a\key.pem`:          UntrustedCertificate,
+		host + "/key.pem%3fAction=x": UntrustedCertificate,
+		host + "/key.pemx":           UntrustedCertificate,
+		host + "/key.pem#":           UntrustedCertificate,
+		host + "/key.pem#/key.pem":   UntrustedCertificate,
+		host + "/\x00key.pem":        UntrustedCertificate,
+		host + "/key.pem\n":          UntrustedCertificate,
+		host + "/key.pem ":           UntrustedCertificate,
+		host + "\n/key.pem":          UntrustedCertificate,
+		host + " /key.pem":           UntrustedCertificate,
+		// Other schemes, ports, users and hosts.
+		"http://sns.eu-west-1.amazonaws.com/key.pem":     UntrustedCertificate,
+		"http://sns.eu-west-1.amazonaws.com:443/key.pem": UntrustedCertificate,
+		"https://SNS.eu-west-1.amazonaws.com/key.pem":    UntrustedCertificate,
+		host + "./key.pem":         UntrustedCertificate,
+		host + ":8443/key.pem":     UntrustedCertificate,
+		host + ":80/key.pem":       UntrustedCertificate,
+		host + ":/key.pem":         UntrustedCertificate,
+		host + ":443:443/key.pem":  UntrustedCertificate,
+		host + ":0443/key.pem":     UntrustedCertificate,
+		host + ".evil.com/key.pem": UntrustedCertificate,
+		"https://evil.com/sns.eu-west-1.amazonaws.com/key.pem":    UntrustedCertificate,
+		"https://evil.com?sns.eu-west-1.amazonaws.com/key.pem":    UntrustedCertificate,
+		"https://evil.com#sns.eu-west-1.amazonaws.com/key.pem":    UntrustedCertificate,
+		host + "@evil.com/key.pem":                                UntrustedCertificate,
+		host + ":443@evil.com/key.pem":                            UntrustedCertificate,
+		"https://user@sns.eu-west-1.amazonaws.com/key.pem":        UntrustedCertificate,
+		"https://user:word@sns.eu-west-1.amazonaws.com/key.pem":   UntrustedCertificate,
+		"https://@sns.eu-west-1.amazonaws.com/key.pem":            UntrustedCertificate,
+		`https://evil.com\.sns.eu-west-1.amazonaws.com/key.pem`:   UntrustedCertificate,
+		"https://evil.com%2f.sns.eu-west-1.amazonaws.com/key.pem": UntrustedCertificate,
+		"https://sns.eu%2dwest-1.amazonaws.com/key.pem":           UntrustedCertificate,
+		"https://xsns.eu-west-1.amazonaws.com/key.pem":            UntrustedCertificate,
+		"https://snsxeu-west-1.amazonaws.com/key.pem":             UntrustedCertificate,
+		"https://[::1]/key.pem":                                   UntrustedCertificate,
+		"https:sns.eu-west-1.amazonaws.com/key.pem":               UntrustedCertificate,
+		"//sns.eu-west-1.amazonaws.com/key.pem":                   UntrustedCertificate,
+		"sns.eu-west-1.amazonaws.com/key.pem":                     UntrustedCertificate,
+		"file:///sns.eu-west-1.amazonaws.com/key.pem":             UntrustedCertificate,
+		host + "/" + strings.Repeat("x", maxNamedURL) + ".pem":    UntrustedCertificate,
+		"https://a.com/\nhttps://sns.eu-west-1.amazonaws.com/key": UntrustedCertificate,
+		"https://ſns.eu-west-1.amazonaws.com/key.pem":             UntrustedCertificate,
+		" " + host + "/key.pem":                                   UntrustedCertificate,
 	} {
-		got, err := v.CertificateURL(post(testBody, "X-Sig", "AAAA", "X-Cert", address), nil)
-		if reason := reasonOf(t, err); reason != want || err == nil && got != address || err != nil && got != "" {
-			t.Errorf("%q: %q, %v; want %q", address, got, err, want)
+		got, err := v.Certificate(post(testBody, "X-Sig", "AAAA", "X-Cert", address), nil)
+		if reason := reasonOf(t, err); reason != want || err == nil && got.URL != address || err != nil && got.URL != "" {
+			t.Errorf("%q: %q, %v; want %q", address, got.URL, err, want)
 		}
-		if err != nil && address != "" && strings.Contains(err.Error(), address) {
+		if err != nil && len(address) > len(host) && strings.Contains(err.Error(), address) {
 			t.Errorf("%q shows in %v", address, err)
 		}
+	}
+}
+
+// TestIssuersOfCertificates: they prove themselves, so http will do, but nowhere
+// else than the provider says.
+func TestIssuersOfCertificates(t *testing.T) {
+	named, err := compiledProvider(t, certified("sns.amazonaws.com")).Certificate(post(testBody, "X-Sig", "AAAA", "X-Cert", certificateURL), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]bool{
+		"http://crt.r2m01.amazontrust.com/r2m01.cer":      true,
+		"https://crt.r2m01.amazontrust.com/r2m01.cer":     true,
+		"http://crt.r2m01.amazontrust.com:80/r2m01.cer":   true,
+		"http://crt.r2m01.amazontrust.com:443/r2m01.cer":  false,
+		"https://crt.r2m01.amazontrust.com:80/r2m01.cer":  false,
+		"http://crt.r2m01.amazontrust.com:8080/r2m01.cer": false,
+		"http://crt.r2m01.amazontrust.com/r2m01.cer?a=b":  false,
+		"http://crt.evil.example/r2m01.cer":               false,
+		"http://169.254.169.254/latest.cer":               false,
+		"ldap://crt.r2m01.amazontrust.com/r2m01.cer":      false,
+	} {
+		if got := named.Issuers.Allows(address); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
+	}
+	p := certified("sns.amazonaws.com")
+	p.Schemes[0].KeySource.Certificate.Issuers = nil
+	alone, err := compiledProvider(t, p).Certificate(post(testBody, "X-Sig", "AAAA", "X-Cert", certificateURL), nil)
+	if err != nil || alone.Issuers.Allows("http://crt.r2m01.amazontrust.com/r2m01.cer") || alone.Issuers.String() == named.Issuers.String() {
+		t.Errorf("without issuers: %v, %q", err, alone.Issuers)
 	}
 }
 
 // TestCertificateURLOfOthers: schemes without a certificate need none, and a
 // request that nothing judges is rejected as Verify does it.
 func TestCertificateURLOfOthers(t *testing.T) {
-	if got, err := compiledProvider(t, githubLike).CertificateURL(post("", "X-Hub-Signature-256", "sha256=00"), nil); got != "" || err != nil {
+	if got, err := compiledProvider(t, githubLike).Certificate(post("", "X-Hub-Signature-256", "sha256=00"), nil); got.URL != "" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	_, err := compiledProvider(t, certified("")).CertificateURL(post("", "X-Cert", certificateURL), nil)
+	_, err := compiledProvider(t, certified("a.example")).Certificate(post("", "X-Cert", certificateURL), nil)
 	if got := reasonOf(t, err); got != MissingSignature {
 		t.Errorf("%q, want %q", got, MissingSignature)
 	}
-	_, err = compiledProvider(t, certified("")).CertificateURL(post("", "X-Sig", "AAAA", "X-Cert", certificateURL, "X-Cert", certificateURL), nil)
+	_, err = compiledProvider(t, certified("a.example")).Certificate(post("", "X-Sig", "AAAA", "X-Cert", certificateURL, "X-Cert", certificateURL), nil)
 	if rejection, ok := errors.AsType[*Rejection](err); !ok || rejection.Reason != DuplicateHeader {
 		t.Errorf("%v, want %q", err, DuplicateHeader)
 	}
 }
 
-func TestHostPatterns(t *testing.T) {
-	for pattern, good := range map[string]bool{
-		certificateHost: true, `api\.example\.com|api\.example\.org`: true, "": false, ".*": false, `.+`: false, `[a-z.]+`: false,
-		`(`: false, `a)|(.*`: false, strings.Repeat("a", maxName+1): false,
+// TestCertificateSources: what is not pinned is not compiled.
+func TestCertificateSources(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*CertificateSource)
+		says   string // empty: nothing is wrong
+	}{
+		"nothing": {func(*CertificateSource) {}, ""},
+		"alternatives": {func(s *CertificateSource) {
+			s.HostPattern, s.DNSNames = `api\.example\.com|api\.example\.org`, []string{"a.example"}
+		}, ""},
+		"no host":                 {func(s *CertificateSource) { s.HostPattern = "" }, "hostPattern: is missing"},
+		"any host":                {func(s *CertificateSource) { s.HostPattern = ".*" }, "any host matches"},
+		"any host that is there":  {func(s *CertificateSource) { s.HostPattern = ".+" }, "any host matches"},
+		"any name":                {func(s *CertificateSource) { s.HostPattern = "[a-z.]+" }, "any host matches"},
+		"no expression":           {func(s *CertificateSource) { s.HostPattern = "(" }, "hostPattern: is not a regular expression"},
+		"an end of the group":     {func(s *CertificateSource) { s.HostPattern = "a)|(.*" }, "hostPattern: is not a regular expression"},
+		"a long host":             {func(s *CertificateSource) { s.HostPattern = strings.Repeat("a", maxName+1) }, "hostPattern: is longer than"},
+		"no path":                 {func(s *CertificateSource) { s.PathPattern = "" }, "pathPattern: is missing"},
+		"any path":                {func(s *CertificateSource) { s.PathPattern = "/.*" }, "any path matches"},
+		"any path, or none":       {func(s *CertificateSource) { s.PathPattern = "(/.*)?" }, "any path matches"},
+		"any path of one segment": {func(s *CertificateSource) { s.PathPattern = "/[^/]+" }, "any path matches"},
+		"no names":                {func(s *CertificateSource) { s.DNSNames = nil }, "dnsNames: are missing"},
+		"many names":              {func(s *CertificateSource) { s.DNSNames = slices.Repeat([]string{"a.example"}, maxDNSNames+1) }, "dnsNames: there may be at most"},
+		"an empty name":           {func(s *CertificateSource) { s.DNSNames = []string{""} }, "dnsNames[0]: must be a DNS name"},
+		"a long name":             {func(s *CertificateSource) { s.DNSNames = []string{strings.Repeat("a.", maxDNSName) + "example"} }, "dnsNames[0]: must be a DNS name"},
+		"a URL as name":           {func(s *CertificateSource) { s.DNSNames = []string{"https://a.example"} }, "dnsNames[0]: must be a DNS name"},
+		"any name below":          {func(s *CertificateSource) { s.DNSNames = []string{"*.example.com"} }, "dnsNames[0]: must be a DNS name"},
+		"an unknown group":        {func(s *CertificateSource) { s.DNSNames = []string{"sns.{place}.example"} }, "{place} must be the name of a group"},
+		"no group":                {func(s *CertificateSource) { s.DNSNames = []string{"sns.{}.example"} }, "{} must be the name of a group"},
+		"issuers without host":    {func(s *CertificateSource) { s.Issuers.HostPattern = "" }, "issuers.hostPattern: is missing"},
+		"issuers anywhere":        {func(s *CertificateSource) { s.Issuers.HostPattern = ".*" }, "any host matches"},
+		"issuers without path":    {func(s *CertificateSource) { s.Issuers.PathPattern = "" }, "issuers.pathPattern: is missing"},
+		"issuers at any path":     {func(s *CertificateSource) { s.Issuers.PathPattern = "/.*" }, "any path matches"},
 	} {
-		p := certified("")
-		p.Schemes[0].KeySource.Certificate.HostPattern = pattern
-		if _, err := Compile(p); (err == nil) != good {
-			t.Errorf("%q: %v", pattern, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			p := certified("a.example", "sns-signing.{region}.amazonaws.com")
+			test.change(p.Schemes[0].KeySource.Certificate)
+			_, err := Compile(p)
+			if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %v, want %q", err, test.says)
+			}
+		})
 	}
-	either, err := parseHostPattern(`api\.example\.com|api\.example\.org`)
-	if err != nil || !either.allows("https://api.example.org/x") || either.allows("https://api.example.com.evil.example/") {
-		t.Error("alternatives must be anchored as a whole")
+}
+
+func TestAlternativesAreAnchoredAsAWhole(t *testing.T) {
+	either := new(compiler).urls("", `api\.example\.com|api\.example\.org`, `/a|/b`, `c=d|e=f`)
+	for address, want := range map[string]bool{
+		"https://api.example.org/b?e=f": true, "https://api.example.com/a?c=d": true, "https://api.example.com.evil.example/a?c=d": false,
+		"https://api.example.com/a/c?c=d": false, "https://api.example.com/c/b?c=d": false, "https://api.example.com/a?c=d&g=h": false,
+		"https://api.example.com/a?g=h&e=f": false, "https://api.example.com/a": false,
+	} {
+		if got := either.Allows(address); got != want {
+			t.Errorf("%s: %t", address, got)
+		}
 	}
 }

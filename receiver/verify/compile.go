@@ -18,6 +18,7 @@ type Verifier struct {
 	credentials []string
 	handshakes  []compiledHandshake
 	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
+	bodies      *places   // all places in bodies that the others read
 	oracle      bool      // strangers can have a text signed: see oracle.go
 }
 
@@ -25,9 +26,12 @@ type Verifier struct {
 type compiled struct {
 	name       string
 	mediaType  string
+	format     BodyFormat
+	encoding   ContentEncoding
 	when       conditions
 	from       []place
 	signature  Signature
+	candidates int // that a request may have
 	decode     func(string) ([]byte, error)
 	named      Algorithm
 	algorithm  parser
@@ -47,7 +51,6 @@ type compiled struct {
 	// require, taken apart: what is judged before the signature, and what after it.
 	requireFixed, requireAllowed conditions
 	methods                      []string
-	format                       BodyFormat
 }
 
 // delivers reports whether events come by that method; empty: POST.
@@ -102,6 +105,7 @@ func Compile(p Provider) (*Verifier, error) {
 	if err := errors.Join(c.errs...); err != nil {
 		return nil, err
 	}
+	v.bodies = newPlacesOf(v)
 	return v, nil
 }
 
@@ -202,6 +206,9 @@ func (c *compiler) identity(field string, texts []string, u use) []template {
 		templates[i] = c.template(field, text, u)
 		constant := len(templates[i]) == 1 && templates[i][0].literal != ""
 		c.check(!required || !constant, field, "%q is the same for every event: use a variable", text)
+		first, other := templates[i].arrays()
+		c.check(required || other == "", field, "%q runs over two arrays, {%s…} and {%s…}: use places of one array, which are the same up to the last '*'",
+			text, first, other)
 		c.check(!required || !templates[i].adjacent(), field, "%q has two variables side by side: put a text between them, or two events could have one id", text)
 	}
 	return templates

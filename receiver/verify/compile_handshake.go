@@ -13,16 +13,32 @@ import (
 // ready.
 func (c *compiler) handshakes(list []Handshake, v *Verifier) []compiledHandshake {
 	c.check(len(list) <= maxHandshakes, "handshakes", "there may be at most %d", maxHandshakes)
-	compiled := make([]compiledHandshake, len(list))
+	handshakes := make([]compiledHandshake, len(list))
 	for i := range list {
 		field := fmt.Sprintf("handshakes[%d]", i)
-		compiled[i] = c.handshake(field, &list[i])
-		c.signed(field+".answer", &compiled[i], v)
+		handshakes[i] = c.handshake(field, &list[i])
+		c.signed(field+".answer", &handshakes[i], v)
+		c.kind(field, &list[i], &handshakes[i])
+		events := list[i].Method == http.MethodPost || slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.delivers(list[i].Method) })
+		c.check(handshakes[i].probe || !events || len(list[i].Match) > 0, field+".match", "is missing: every event would be taken for the handshake")
 		for _, other := range list[:i] {
 			c.check(other.Name != list[i].Name, field+".name", "%q is the name of another handshake, too", other.Name)
 		}
 	}
-	return compiled
+	return handshakes
+}
+
+// kind checks that a probe tells nobody anything: whoever asks gets one answer.
+func (c *compiler) kind(field string, in *Handshake, h *compiledHandshake) {
+	h.probe = in.Kind == Probe
+	c.check(h.probe || in.Kind == "" || in.Kind == Challenge, field+".kind", "is %q: it must be Challenge or Probe", in.Kind)
+	if !h.probe {
+		return
+	}
+	c.check(in.Method == http.MethodGet || in.Method == http.MethodHead, field+".method", "is %q: a probe is a GET or a HEAD", in.Method)
+	c.check(in.Unsigned, field+".unsigned", "is not set: a request that has a signature is no probe")
+	c.check(len(in.Guard) == 0, field+".guard", "a probe is answered to everybody: say in match which requests are meant")
+	c.check(len(h.answer.variables()) == 0, field+".answer", "must be without variables: a probe only asks whether the URL exists")
 }
 
 func (c *compiler) handshake(field string, in *Handshake) compiledHandshake {
@@ -38,13 +54,11 @@ func (c *compiler) handshake(field string, in *Handshake) compiledHandshake {
 	c.fail(field, text("name", in.Name))
 	methods := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodOptions}
 	c.check(slices.Contains(methods, in.Method), field+".method", "is %q: it must be GET, HEAD, POST or OPTIONS", in.Method)
-	c.check(in.Method != http.MethodPost || len(in.Match) > 0, field+".match", "is missing: every event would be taken for the handshake")
 	if in.Confirm != nil {
 		c.check(!in.Unsigned, field+".confirm", "needs a signed handshake: anybody could have the receiver send requests")
 		from := c.place(field+".confirm.from", &in.Confirm.From)
-		hosts, err := parseHostPattern(in.Confirm.HostPattern)
-		c.fail(field+".confirm.hostPattern", err)
-		h.confirm = &compiledConfirmation{from: *from, hosts: hosts}
+		urls := c.urls(field+".confirm", in.Confirm.HostPattern, in.Confirm.PathPattern, in.Confirm.QueryPattern)
+		h.confirm = &compiledConfirmation{from: *from, urls: urls}
 	}
 	return h
 }

@@ -84,10 +84,13 @@ func (c *compiler) parameter(field, name string) {
 
 func (c *compiler) certificate(field string, s *CertificateSource) *compiledCertificate {
 	at := c.place(field+".from", &s.From)
-	hosts, err := parseHostPattern(s.HostPattern)
-	c.fail(field+".hostPattern", err)
-	c.fail(field+".dnsName", atMost("it", s.DNSName))
-	return &compiledCertificate{from: *at, hosts: hosts, dnsName: s.DNSName}
+	k := &compiledCertificate{from: *at, urls: c.urls(field, s.HostPattern, s.PathPattern, ""), names: s.DNSNames}
+	c.dnsNames(field+".dnsNames", s.DNSNames, k.urls.hosts)
+	if s.Issuers != nil {
+		k.issuers = c.urls(field+".issuers", s.Issuers.HostPattern, s.Issuers.PathPattern, "")
+		k.issuers.plain = true // what is fetched there is trusted for its place in a chain only
+	}
+	return k
 }
 
 // errToken is for fields that mean nothing where the signature is a token.

@@ -81,7 +81,7 @@ func TestCompileKeysNamesTheField(t *testing.T) {
 		"no source":                {public(func(s *Scheme) { s.KeySource = &KeySource{} }), "schemes[0].keySource: "},
 		"two sources":              {public(func(s *Scheme) { s.KeySource.PublicKey = &PublicKeySource{URL: configURL} }), "schemes[0].keySource: "},
 		"set without tokens":       {with(asymmetric(RSASHA1), func(s *Scheme) { s.KeySource = &KeySource{JWKSURL: jwksURL} }), "schemes[0].keySource.jwksURL: "},
-		"token by certificate":     {public(func(s *Scheme) { s.KeySource = certified("").Schemes[0].KeySource }), "schemes[0].keySource.certificate: "},
+		"token by certificate":     {public(func(s *Scheme) { s.KeySource = certified("a.example").Schemes[0].KeySource }), "schemes[0].keySource.certificate: "},
 		"steps":                    {public(func(s *Scheme) { s.Key = []string{"hex"} }), "schemes[0].key: "},
 		"key id and source":        {with(travisLike(), func(s *Scheme) { s.KeyID = &Location{Header: "X"} }), "schemes[0].keySource: "},
 		"http":                     {fetched("http://keys.example/"), "schemes[0].keySource.jwksURL: "},
@@ -99,11 +99,11 @@ func TestCompileKeysNamesTheField(t *testing.T) {
 		"key's pointer":            {key(PublicKeySource{URL: configURL, JSON: "key"}), "schemes[0].keySource.publicKey.json: "},
 		"key's pointer to many":    {key(PublicKeySource{URL: configURL, JSON: "/keys/*"}), "schemes[0].keySource.publicKey.json: "},
 		"two keys of a document":   {Provider{Schemes: []Scheme{travisLike().Schemes[0], key(PublicKeySource{URL: configURL, JSON: "/other"}).Schemes[0]}}, "schemes[1].keySource.publicKey.json: "},
-		"certificate by claim": {with(certified(""), func(s *Scheme) {
-			s.KeySource = &KeySource{Certificate: &CertificateSource{From: Location{Claim: "/c"}, HostPattern: certificateHost}}
+		"certificate by claim": {with(certified("a.example"), func(s *Scheme) {
+			s.KeySource = &KeySource{Certificate: &CertificateSource{From: Location{Claim: "/c"}, HostPattern: certificateHost, PathPattern: certificatePath, DNSNames: []string{"a.example"}}}
 		}), "schemes[0].keySource.certificate.from"},
-		"certificate from any host": {with(certified(""), func(s *Scheme) {
-			s.KeySource = &KeySource{Certificate: &CertificateSource{From: Location{Header: "X"}, HostPattern: ".*"}}
+		"certificate from any host": {with(certified("a.example"), func(s *Scheme) {
+			s.KeySource = &KeySource{Certificate: &CertificateSource{From: Location{Header: "X"}, HostPattern: ".*", PathPattern: certificatePath, DNSNames: []string{"a.example"}}}
 		}), "schemes[0].keySource.certificate.hostPattern: "},
 	} {
 		t.Run(name, func(t *testing.T) {

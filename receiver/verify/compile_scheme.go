@@ -12,10 +12,10 @@ import (
 
 // scheme compiles one scheme.
 func (c *compiler) scheme(field string, s *Scheme) compiled {
-	k := compiled{name: s.Name, mediaType: s.MediaType, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
+	k := compiled{name: s.Name, mediaType: s.MediaType, format: s.BodyFormat, encoding: s.ContentEncoding, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
 	c.fail(field+".name", text("name", s.Name))
 	c.mediaType(field+".mediaType", s.MediaType)
-	k.format = s.BodyFormat
+	c.body(field, s)
 	k.methods = c.methods(field+".methods", s.Methods)
 	k.when = c.conditions(field+".when", s.When, false)
 	c.check(!slices.ContainsFunc(s.When, func(w Condition) bool { return w.Parameter != "" }), field+".when",
@@ -73,6 +73,14 @@ func (c *compiler) mediaType(field, text string) {
 		"%q must be a media type in lower case without parameters, for example application/json", text)
 }
 
+// body checks what is said of the body.
+func (c *compiler) body(field string, s *Scheme) {
+	formats := []BodyFormat{"", AnyBody, JSONBody, JSONObject, JSONArray, FormBody}
+	c.check(slices.Contains(formats, s.BodyFormat), field+".bodyFormat", "is %q: it must be Any, JSON, JSONObject, JSONArray or Form", s.BodyFormat)
+	encodings := []ContentEncoding{"", AsSent, Decoded}
+	c.check(slices.Contains(encodings, s.ContentEncoding), field+".contentEncoding", "is %q: it must be AsSent or Decoded", s.ContentEncoding)
+}
+
 func (c *compiler) signature(field string, s *Scheme, k *compiled) {
 	c.check(len(s.Signature.From) > 0 && len(s.Signature.From) <= maxPlaces, field+".from", "there must be from 1 to %d places", maxPlaces)
 	for i := range s.Signature.From {
@@ -82,6 +90,10 @@ func (c *compiler) signature(field string, s *Scheme, k *compiled) {
 		k.from = append(k.from, *at)
 	}
 	c.fail(field, s.Signature.validate())
+	k.candidates = maxCandidates
+	if slices.Contains(publicKeyed, s.Algorithm) {
+		k.candidates = maxPublicCandidates
+	}
 	c.fail(field+".encoding", s.Signature.Encoding.validate())
 	c.check(s.KeyID == nil || s.Signature.Pairs == nil, field+".pairs", "pairs name the key already: drop keyID")
 	k.decode = s.Signature.Encoding.decode

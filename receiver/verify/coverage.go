@@ -96,7 +96,7 @@ func (s *compiled) uncovered(templates []template) (unsigned []string) {
 			}
 			always, never := s.present(part.variable)
 			allAlways, anyNever = allAlways && always, anyNever || never
-			if !s.covers(part.variable) {
+			if !s.covers(part.variable) && !slices.Contains(unsigned, part.variable.String()) {
 				open = append(open, part.variable.String())
 			}
 		}

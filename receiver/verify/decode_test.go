@@ -67,7 +67,7 @@ func TestDecoders(t *testing.T) {
 		"an empty array":        {"{json:/*/type}", post(`[]`), ""},
 		"not JSON":              {"{json:/*/type}", post(`[{"type":"a"}`), ""},
 		"each decoded":          {"{json:/*|base64|json:/t}", post(`["eyJ0IjoxfQ==","eyJ0IjoyfQ=="]`), "1,2"},
-		"two variables":         {"{json:/a}.{json:/b/*}", post(`{"a":1,"b":[2,3]}`), "1.2,3"},
+		"two variables":         {"{json:/a}.{json:/b/*}", post(`{"a":1,"b":[2,3]}`), "1.2,1.3"},
 		"a pipe in a JSON text": {"{json:/a}", post(`{"a":"x|y"}`), "x|y"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -77,22 +77,6 @@ func TestDecoders(t *testing.T) {
 				t.Errorf("the type is %q (%v), want %q", got.Type, err, test.want)
 			}
 		})
-	}
-}
-
-// TestTypesAreCut: of more types than a type may be long, whole ones are left.
-func TestTypesAreCut(t *testing.T) {
-	long := strings.Repeat("x", 126)
-	v := compiledProvider(t, withIdentity([]string{"{body_sha256}"}, []string{"{json:/*}"}))
-	for name, test := range map[string]struct{ body, want string }{
-		"just fits": {`["` + long + `1","` + long + `2","3"]`, long + "1," + long + "2"},
-		"too long":  {`["` + long + `1","` + long + `222","3"]`, long + "1"},
-		"one":       {`["` + strings.Repeat("x", 257) + `"]`, ""},
-	} {
-		got, err := v.Identify(post(test.body), Verdict{})
-		if err != nil || got.Type != test.want {
-			t.Errorf("%s: %d bytes, %v; want %d", name, len(got.Type), err, len(test.want))
-		}
 	}
 }
 

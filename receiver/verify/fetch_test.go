@@ -33,7 +33,7 @@ func travisLike() Provider {
 func TestFetchURLs(t *testing.T) {
 	tenants := published("RS256")
 	tenants.Schemes[0].KeySource.JWKSURL = "https://login.example/{param:tenant}/keys?v={param:version}"
-	several := Provider{Schemes: []Scheme{githubLike.Schemes[0], travisLike().Schemes[0], tenants.Schemes[0], tenants.Schemes[0], certified("").Schemes[0]}}
+	several := Provider{Schemes: []Scheme{githubLike.Schemes[0], travisLike().Schemes[0], tenants.Schemes[0], tenants.Schemes[0], certified("a.example").Schemes[0]}}
 	one := func(values ...string) Parameters {
 		return Parameters{"tenant": keysOf(values...).Secrets, "version": keysOf("1.0").Secrets}
 	}
@@ -175,7 +175,7 @@ func TestNeedsSecret(t *testing.T) {
 		want     bool
 	}{
 		"secret": {githubLike, true}, "JWK Set": {published("RS256"), false}, "public key": {travisLike(), false},
-		"certificate": {certified(""), false}, "one of two": {either, true},
+		"certificate": {certified("a.example"), false}, "one of two": {either, true},
 	} {
 		if got := test.provider.NeedsSecret(); got != test.want {
 			t.Errorf("%s: %v, want %v", name, got, test.want)

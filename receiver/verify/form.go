@@ -1,24 +1,153 @@
 package verify
 
 import (
-	"maps"
-	"net/url"
-	"slices"
-	"strings"
+	"bytes"
+	"errors"
+	"io"
+	"mime/multipart"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
-// formSorted writes a form as Twilio and Mandrill sign it: for each name in
-// byte order, for each distinct value in byte order, name and value with
-// nothing between.
-func formSorted(form url.Values) string {
-	var text strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(form)) {
-		values := slices.Clone(form[name])
-		slices.Sort(values)
-		for _, value := range slices.Compact(values) {
-			text.WriteString(name)
-			text.WriteString(value)
+// The media types of form bodies.
+const (
+	formType      = "application/x-www-form-urlencoded"
+	multipartType = "multipart/form-data"
+)
+
+// maxParts bounds the parts of a form of the type multipart/form-data.
+const maxParts = 1000
+
+// formBody is the body as a form.
+type formBody struct {
+	values map[string][]string
+	ok     bool
+}
+
+// Form returns the fields of the body, if it is declared as a form and is one: of
+// the type application/x-www-form-urlencoded, or multipart/form-data, whose files
+// are left out. A body that is declared as something else is not read as a form:
+// what the signature covers must be what the target will read. It is parsed once.
+func (r *Request) Form() (fields map[string][]string, ok bool) {
+	if r.body.form == nil {
+		r.body.form = &formBody{}
+		body, readable := r.readable()
+		media := r.mediaOf()
+		switch {
+		case !readable:
+		case media.name == formType:
+			r.body.form.values, r.body.form.ok = document.Form(body)
+		case media.name == multipartType:
+			r.body.form.values, r.body.form.ok = multipartFields(body, media.boundary)
 		}
 	}
-	return text.String()
+	return r.body.form.values, r.body.form.ok
+}
+
+// multipartFields reads the text fields of a form with files (RFC 7578).
+func multipartFields(body []byte, boundary string) (fields map[string][]string, ok bool) {
+	if boundary == "" {
+		return nil, false
+	}
+	fields = map[string][]string{}
+	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	for range maxParts + 1 {
+		part, err := reader.NextPart()
+		if errors.Is(err, io.EOF) {
+			return fields, true
+		}
+		if err != nil {
+			return nil, false
+		}
+		name := part.FormName()
+		if name == "" || part.FileName() != "" {
+			continue
+		}
+		text, err := io.ReadAll(part)
+		if err != nil {
+			return nil, false
+		}
+		fields[name] = append(fields[name], string(text))
+	}
+	return nil, false
+}
+
+// field is one field of the body as a form. Of one that is not multipart, only the
+// fields that the provider reads are decoded.
+func (r *Request) field(name string) document.Field {
+	body, readable := r.readable()
+	switch media := r.mediaOf(); {
+	case !readable:
+	case media.name == multipartType:
+		form, _ := r.Form()
+		if values := form[name]; len(values) > 0 {
+			return document.Field{Value: values[0], Count: len(values)}
+		}
+	case media.name == formType:
+		i, known := r.trust.places.field(name)
+		if !known {
+			return document.CompileFields([]string{name}).Find(body)[0]
+		}
+		if r.body.fields == nil {
+			r.body.fields = r.trust.places.fields.Find(body)
+		}
+		return r.body.fields[i]
+	}
+	return document.Field{}
+}
+
+// isPlainForm reports whether the body is a form that is no multipart one.
+func (r *Request) isPlainForm() bool {
+	_, ok := r.Form()
+	return ok && r.mediaType() == formType
+}
+
+// appendForm appends the fields of the body, sorted. No body is an empty form.
+func appendForm(text []byte, r *Request) ([]byte, *Rejection) {
+	body, ok := r.readable()
+	switch {
+	case ok && len(body) == 0:
+		return text, nil
+	case !ok || r.mediaType() != formType:
+		return nil, notPlainForm()
+	case r.body.sorted == nil:
+		sorted, ok := document.AppendSorted([]byte{}, body)
+		if !ok {
+			return nil, notPlainForm()
+		}
+		r.body.sorted = sorted
+	}
+	return append(text, r.body.sorted...), nil
+}
+
+func notPlainForm() *Rejection {
+	return reject(MalformedBody, "the body must be a form of type %s", formType)
+}
+
+// checkFormat refuses a body that is not what the scheme says it is. It is for
+// requests whose signature was found right.
+func (r *Request) checkFormat(format BodyFormat) *Rejection {
+	var first byte
+	if text := r.json(); len(text) > 0 {
+		first = text[0]
+	}
+	switch format {
+	case JSONBody:
+		if first != '{' && first != '[' || !r.isJSON() {
+			return reject(MalformedBody, "the body must be a JSON object or array")
+		}
+	case JSONObject:
+		if first != '{' || !r.isJSON() {
+			return reject(MalformedBody, "the body must be a JSON object")
+		}
+	case JSONArray:
+		if first != '[' || !r.isJSON() {
+			return reject(MalformedBody, "the body must be a JSON array")
+		}
+	case FormBody:
+		if _, ok := r.Form(); !ok {
+			return reject(MalformedBody, "the body must be a form of type %s or %s", formType, multipartType)
+		}
+	}
+	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"unicode"
 	"unicode/utf8"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // FuzzDecoders: whatever a verified request holds, its id and type are fit for
@@ -50,7 +52,7 @@ func compareElements(t *testing.T, body []byte) {
 	var want []string
 	whole := true
 	for _, element := range elements {
-		text, _ := scalar(skipSpace(element))
+		text, _ := scalar(document.SkipSpace(element))
 		if text == "" {
 			whole = false
 			continue

@@ -99,9 +99,9 @@ func FuzzCertificate(f *testing.F) {
 	signature := certifiedRequest(f, p.rsa, certificateURL).Header.Get("X-Sig")
 	f.Fuzz(func(t *testing.T, address string, chain []byte) {
 		r := post(testBody, "X-Sig", signature, "X-Cert", address)
-		got, err := v.CertificateURL(r, nil)
-		if err == nil && (got != address || !strings.HasPrefix(strings.ToLower(got), "https://sns.")) {
-			t.Fatalf("%q became %q", address, got)
+		got, err := v.Certificate(r, nil)
+		if err == nil && (got.URL != address || !strings.HasPrefix(strings.ToLower(address), "https://sns.") || !strings.HasSuffix(address, ".pem")) {
+			t.Fatalf("%q became %q", address, got.URL)
 		}
 		if _, err := v.Verify(r, &Material{Certificate: chain, Roots: x509.NewCertPool()}, now); err == nil {
 			t.Fatalf("accepted: %q", chain)

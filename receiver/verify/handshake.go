@@ -88,7 +88,7 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	// Confirm is a URL (https, of an allowed host) that must be requested by GET,
+	// Confirm is a URL (https, as the Confirmation allows) that must be requested by GET,
 	// with success, before the answer is given; empty: none.
 	Confirm string
 }

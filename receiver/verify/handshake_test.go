@@ -130,9 +130,12 @@ var (
 		Name: "sns-like", Schemes: githubLike.Schemes, Identity: githubLike.Identity, Parameters: []Parameter{{Name: "topics", Required: true}},
 		Handshakes: []Handshake{{
 			Name: "subscription", Method: "POST", Match: []Condition{jsonIs("/Type", "SubscriptionConfirmation")},
-			Guard:   []Condition{{Location: Location{JSON: "/TopicArn"}, Parameter: "topics"}},
-			Answer:  HandshakeAnswer{Status: 200},
-			Confirm: &Confirmation{From: Location{JSON: "/SubscribeURL"}, HostPattern: `sns\.[a-z0-9-]{3,}\.amazonaws\.com`},
+			Guard:  []Condition{{Location: Location{JSON: "/TopicArn"}, Parameter: "topics"}},
+			Answer: HandshakeAnswer{Status: 200},
+			Confirm: &Confirmation{
+				From: Location{JSON: "/SubscribeURL"}, HostPattern: `sns\.[a-z]{2}(-[a-z]+)+-[0-9]\.amazonaws\.com`,
+				PathPattern: "/", QueryPattern: `Action=ConfirmSubscription&Token=[0-9a-f]+`,
+			},
 		}},
 	}
 )
@@ -353,14 +356,22 @@ func TestHandshakeMutations(t *testing.T) {
 			request: signedPost(`{"event":"endpoint.url_validation","payload":{"plainToken":"` + strings.Repeat("a", maxHMACInput+1) + `"}}`),
 		},
 	}
+	const query = "?Action=ConfirmSubscription&Token=1"
 	for _, address := range []string{
-		"http://sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com.example.com/", "https://example.com/sns.us-west-2.amazonaws.com",
-		"https://user@sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com:8443/", "https://example.com#.sns.us-west-2.amazonaws.com",
-		"https://169.254.169.254/", "//sns.us-west-2.amazonaws.com/", "https:sns.us-west-2.amazonaws.com", "https://sns.us-west-2.amazonaws.com@example.com/",
-		`https://sns.us-west-2.amazonaws.com\\@example.com/`, "https://sns.us-west-2.amazonaws.com\\n.example.com/",
-		"https://sns.us-west-2.amazonaws.com/" + strings.Repeat("a", maxCertificateURL),
+		"http://sns.us-west-2.amazonaws.com/" + query, "https://sns.us-west-2.amazonaws.com.example.com/" + query,
+		"https://example.com/sns.us-west-2.amazonaws.com" + query, "https://user@sns.us-west-2.amazonaws.com/" + query,
+		"https://sns.us-west-2.amazonaws.com:8443/" + query, "https://example.com#.sns.us-west-2.amazonaws.com/" + query,
+		"https://169.254.169.254/" + query, "//sns.us-west-2.amazonaws.com/" + query, "https:sns.us-west-2.amazonaws.com" + query,
+		"https://sns.us-west-2.amazonaws.com@example.com/" + query, `https://sns.us-west-2.amazonaws.com\\@example.com/` + query,
+		"https://sns.us-west-2.amazonaws.com\\n.example.com/" + query, "https://sns.s3-us-west-2.amazonaws.com/" + query,
+		"https://sns.us-west-2.amazonaws.com/" + query + strings.Repeat("a", maxNamedURL),
+		"https://sns.us-west-2.amazonaws.com/", "https://sns.us-west-2.amazonaws.com/?", "https://sns.us-west-2.amazonaws.com" + query,
+		"https://sns.us-west-2.amazonaws.com/?Action=DeleteTopic&Token=1", "https://sns.us-west-2.amazonaws.com/" + query + "&Action=DeleteTopic",
+		"https://sns.us-west-2.amazonaws.com/?Action=DeleteTopic&" + query[1:], "https://sns.us-west-2.amazonaws.com/" + query + "#a",
+		"https://sns.us-west-2.amazonaws.com/a" + query, "https://sns.us-west-2.amazonaws.com//" + query,
+		"https://sns.us-west-2.amazonaws.com/.." + query, "https://sns.us-west-2.amazonaws.com/%2e" + query,
 	} {
-		cases["confirm "+address[:min(len(address), 60)]] = subscribe(address)
+		cases["confirm "+address[:min(len(address), 90)]] = subscribe(address)
 	}
 	for name, c := range cases {
 		t.Run(name, c.run)
@@ -384,7 +395,7 @@ func TestHandshakeKeys(t *testing.T) {
 
 func TestHandshakeErrors(t *testing.T) {
 	base := func() Handshake {
-		return Handshake{Name: "n", Method: "GET", Unsigned: true, Answer: answerText("{query:x}")}
+		return Handshake{Name: "n", Method: "GET", Unsigned: true, Match: []Condition{queryIs("x")}, Answer: answerText("{query:x}")}
 	}
 	crc := func(guard ...Condition) func(*Handshake) {
 		return func(h *Handshake) { h.Guard, h.Answer = guard, answerJSON("t", "{query:x|hmac_hex}") }
@@ -396,7 +407,14 @@ func TestHandshakeErrors(t *testing.T) {
 	}{
 		"no name":                {func(h *Handshake) { h.Name = "" }, "name is missing"},
 		"another method":         {func(h *Handshake) { h.Method = "PUT" }, "GET, HEAD, POST or OPTIONS"},
-		"every POST":             {func(h *Handshake) { h.Method = "POST" }, "every event would be taken"},
+		"a GET that delivers":    {func(h *Handshake) { h.Match = nil }, "every event would be taken"},
+		"a kind":                 {func(h *Handshake) { h.Kind = "Greeting" }, "must be Challenge or Probe"},
+		"a probe by POST":        {func(h *Handshake) { *h = probe("POST"); h.Match = []Condition{queryIs("x")} }, "a probe is a GET or a HEAD"},
+		"a probe by OPTIONS":     {func(h *Handshake) { *h = probe("OPTIONS") }, "a probe is a GET or a HEAD"},
+		"a signed probe":         {func(h *Handshake) { *h = probe("GET"); h.Unsigned = false }, "a request that has a signature is no probe"},
+		"a probe that echoes":    {func(h *Handshake) { h.Kind = Probe }, "must be without variables"},
+		"a probe with a guard":   {func(h *Handshake) { *h = probe("GET"); h.Guard = []Condition{queryIs("x")} }, "answered to everybody"},
+		"every POST":             {func(h *Handshake) { h.Method, h.Match = "POST", nil }, "every event would be taken"},
 		"a failure":              {func(h *Handshake) { h.Answer.Status = 404 }, "from 200 to 299"},
 		"body and JSON":          {func(h *Handshake) { h.Answer.JSON = []Field{{"a", "b"}} }, "at most one of body and json"},
 		"204 with a body":        {func(h *Handshake) { h.Answer.Status = 204 }, "has no body"},
@@ -431,15 +449,26 @@ func TestHandshakeErrors(t *testing.T) {
 		}, "anybody can have"},
 		"two HMACs":           {func(h *Handshake) { h.Answer.Body = "{query:x|hmac_hex|hmac_hex}" }, "not a step"},
 		"an id without ids":   {func(h *Handshake) { h.Answer.Body = "{key_id}" }, "keyID or pairs"},
-		"an unsigned confirm": {func(h *Handshake) { h.Confirm = &Confirmation{From: at, HostPattern: "a"} }, "needs a signed handshake"},
+		"an unsigned confirm": {func(h *Handshake) { h.Confirm = &Confirmation{From: at, HostPattern: "a", PathPattern: "/"} }, "needs a signed handshake"},
 		"confirm anywhere": {func(h *Handshake) {
-			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: ".*"}
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: ".*", PathPattern: "/"}
 		}, "any host matches"},
+		"confirm no path": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a"}
+		}, "confirm.pathPattern: is missing"},
+		"confirm any path": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a", PathPattern: "/.*"}
+		}, "any path matches"},
+		"confirm any query": {func(h *Handshake) {
+			h.Unsigned, h.Confirm = false, &Confirmation{From: at, HostPattern: "a", PathPattern: "/", QueryPattern: ".*"}
+		}, "any query matches"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := base()
 			test.change(&h)
 			p := shaking(h)
+			p.Schemes = slices.Clone(p.Schemes)
+			p.Schemes[0].Methods = []string{"POST", "GET"}
 			p.Parameters = []Parameter{{Name: "token", Sensitive: true}}
 			if _, err := Compile(p); err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "handshakes[0]") {
 				t.Errorf("%v, want %q", err, test.want)
@@ -458,6 +487,45 @@ func TestHandshakeErrors(t *testing.T) {
 	p.Handshakes = []Handshake{h}
 	if _, err := Compile(p); err == nil || !strings.Contains(err.Error(), "needs a scheme with an HMAC") {
 		t.Errorf("an HMAC without a key: %v", err)
+	}
+}
+
+// probe is a request that only asks whether the URL exists.
+func probe(method string) Handshake {
+	return Handshake{Name: "probe", Kind: Probe, Method: method, Unsigned: true, Answer: HandshakeAnswer{Status: 200}}
+}
+
+// TestProbes: what has a signature is an event, or nothing, but no probe.
+func TestProbes(t *testing.T) {
+	p := shaking(probe("GET"), Handshake{Name: "some", Kind: Probe, Method: "HEAD", Unsigned: true, Match: []Condition{queryIs("x")}, Answer: HandshakeAnswer{Status: 204}})
+	p.Schemes = append(slices.Clone(p.Schemes), Scheme{
+		Name: "token", Methods: []string{"GET"}, Algorithm: Token, Signature: Signature{From: []Location{{Query: "token"}}, Encoding: Text},
+	})
+	v := compiledProvider(t, p)
+	for name, test := range map[string]struct {
+		request *Request
+		want    string
+	}{
+		"GET":                                 {&Request{Method: "GET", RawQuery: "y=1"}, "probe"},
+		"HEAD":                                {&Request{Method: "HEAD", RawQuery: "x=1"}, "some"},
+		"another HEAD":                        {&Request{Method: "HEAD"}, ""},
+		"POST":                                {&Request{Method: "POST"}, ""},
+		"a signature":                         {&Request{Method: "GET", RawQuery: "token=1"}, ""},
+		"one of a scheme for other methods":   {&Request{Method: "GET", Header: http.Header{"X-Hub-Signature-256": {"sha256=00"}}}, ""},
+		"one that is malformed":               {&Request{Method: "GET", Header: http.Header{"X-Hub-Signature-256": {"x"}}}, ""},
+		"two of them":                         {&Request{Method: "GET", Header: http.Header{"X-Hub-Signature-256": {"x", "y"}}}, ""},
+		"an empty one":                        {&Request{Method: "GET", Header: http.Header{"X-Hub-Signature-256": {""}}}, "probe"},
+		"a signature of a HEAD that is asked": {&Request{Method: "HEAD", RawQuery: "x=1&token=1"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.request.Header == nil {
+				test.request.Header = http.Header{}
+			}
+			answer, err := v.Handshake(test.request, keysOf(testSecret), nil)
+			if err != nil || (answer == nil) != (test.want == "") || answer != nil && (answer.Handshake != test.want || len(answer.Body) > 0) {
+				t.Errorf("%+v, %v, want %q", answer, err, test.want)
+			}
+		})
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,14 +15,21 @@ type Identification struct {
 	// spaces. One that the sender writes otherwise is "sha256-" and its digest in hex.
 	ID string
 	// Type is the event type, at most 256 bytes of UTF-8 without control characters; empty
-	// if the request has none.
+	// if the request has none. That of a batch is for people: Types with commas between
+	// them, and "…" at the end if some are missing.
 	Type string
+	// Types are the different types of a batch, in their order, at most 64; of any other
+	// event, its one.
+	Types []string
+	// TypesOverflow: there are other types than Types.
+	TypesOverflow bool
 }
 
 // Identify says which event a request is that Verify accepted with that
 // verdict. It is the first to look into the body, but for schemes that sign
 // members of it. The error is a *Rejection.
 func (v *Verifier) Identify(r *Request, verdict Verdict) (Identification, error) {
+	r.judgedBy(v.bodies, false)
 	s := &scope{request: r, id: verdict.id, timestamp: verdict.timestamp, signed: verdict.ContentSHA256}
 	id, rejection := first(v.ids, s)
 	if rejection == nil {
@@ -32,14 +38,11 @@ func (v *Verifier) Identify(r *Request, verdict Verdict) (Identification, error)
 	if rejection != nil {
 		return Identification{}, rejection
 	}
-	kind, rejection := first(v.types, s)
+	types, rejection := v.typesOf(s)
 	if rejection != nil {
 		return Identification{}, rejection
 	}
-	if !printable(kind) {
-		kind = "" // a type is for routing: what can't be a type matches no route
-	}
-	return Identification{ID: fit(id), Type: kind}, nil
+	return Identification{ID: fit(id), Type: types.text(), Types: types.list, TypesOverflow: types.more}, nil
 }
 
 // fit is the id as it can stand in a header, a log and a key, whatever the sender
@@ -105,28 +108,6 @@ func batch(ids []string) string {
 		_, _ = h.Write([]byte(id))
 	}
 	return fmt.Sprintf("batch-%d-%x", len(ids), h.Sum(nil)[:16])
-}
-
-// kinds is the type of a request with several events: the different types in
-// their order, as many as a type may be long. Of a single one nothing is cut off.
-func kinds(types []string) string {
-	if len(types) == 1 {
-		return types[0]
-	}
-	var (
-		distinct []string
-		length   int
-	)
-	for _, kind := range types {
-		if !printable(kind) || slices.Contains(distinct, kind) {
-			continue
-		}
-		if length += len(kind) + len(","); length > maxIdentity+len(",") {
-			break
-		}
-		distinct = append(distinct, kind)
-	}
-	return strings.Join(distinct, ",")
 }
 
 func (v *Verifier) readsJSON() bool {

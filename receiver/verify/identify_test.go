@@ -22,6 +22,14 @@ func digestOf(id string) string {
 	return "sha256-" + hex.EncodeToString(digest[:])
 }
 
+// identified is an event of one type, or of none.
+func identified(id, kind string) Identification {
+	if kind == "" {
+		return Identification{ID: id}
+	}
+	return Identification{ID: id, Type: kind, Types: []string{kind}}
+}
+
 func TestIdentify(t *testing.T) {
 	const digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a" // of "{}"
 	both := []string{"{header:X-Id}", "{json:/a}:{json:/b}", "{body_sha256}"}
@@ -32,18 +40,18 @@ func TestIdentify(t *testing.T) {
 		want     Identification
 		reason   Reason
 	}{
-		"first":                   {both, kind, post("{}", "X-Id", "1", "X-Type", "t"), Identification{"1", "t"}, ""},
-		"second":                  {both, kind, post(`{"a":1,"b":false,"type":"t"}`), Identification{"1:false", "t"}, ""},
-		"half of the second":      {both, kind, post(`{}`), Identification{digest, ""}, ""},
-		"empty counts as missing": {both, kind, post("{}", "X-Id", "", "X-Type", ""), Identification{digest, ""}, ""},
+		"first":                   {both, kind, post("{}", "X-Id", "1", "X-Type", "t"), identified("1", "t"), ""},
+		"second":                  {both, kind, post(`{"a":1,"b":false,"type":"t"}`), identified("1:false", "t"), ""},
+		"half of the second":      {both, kind, post(`{}`), identified(digest, ""), ""},
+		"empty counts as missing": {both, kind, post("{}", "X-Id", "", "X-Type", ""), identified(digest, ""), ""},
 		"two ids":                 {both, kind, post("{}", "X-Id", "1", "X-Id", "1"), Identification{}, DuplicateHeader},
 		"two types":               {both, kind, post("{}", "X-Id", "1", "X-Type", "1", "X-Type", "1"), Identification{}, DuplicateHeader},
 		"no id":                   {both[:1], nil, post("{}"), Identification{}, MissingID},
 		"no JSON":                 {both[:2], nil, post("{"), Identification{}, MalformedBody},
-		"no JSON needed":          {both[:2], nil, post("{", "X-Id", "1"), Identification{"1", ""}, ""},
+		"no JSON needed":          {both[:2], nil, post("{", "X-Id", "1"), identified("1", ""), ""},
 		"JSON without it":         {both[1:2], nil, post("{}"), Identification{}, MissingID},
 		"an object":               {[]string{"{json:/a}"}, nil, post(`{"a":{}}`), Identification{}, MissingID},
-		"the longest":             {both, nil, post("{}", "X-Id", strings.Repeat("x", 256)), Identification{strings.Repeat("x", 256), ""}, ""},
+		"the longest":             {both, nil, post("{}", "X-Id", strings.Repeat("x", 256)), identified(strings.Repeat("x", 256), ""), ""},
 		"too long":                {both, nil, post("{}", "X-Id", strings.Repeat("x", 257)), Identification{ID: digestOf(strings.Repeat("x", 257))}, ""},
 		"control characters":      {[]string{"{json:/a}"}, nil, post(`{"a":"x\ny"}`), Identification{ID: digestOf("x\ny")}, ""},
 		"no ASCII":                {both, nil, post("{}", "X-Id", "\xff"), Identification{ID: digestOf("\xff")}, ""},
@@ -53,8 +61,8 @@ func TestIdentify(t *testing.T) {
 		"the border behind it":    {both, nil, post(`{"a":"x","b":"y:z"}`), Identification{ID: "x:y:z"}, ""},
 		"a percent sign":          {both, nil, post(`{"a":"x%3A","b":"z"}`), Identification{ID: "x%253A:z"}, ""},
 		"what was signed":         {[]string{"{signed_sha256}"}, nil, post("{}"), Identification{ID: strings.Repeat("0", 64)}, ""},
-		"a type that is none":     {both, kind, post(`{"type":"a\nb"}`, "X-Id", "1"), Identification{"1", ""}, ""},
-		"a constant type":         {both, []string{"push"}, post("{}", "X-Id", "1"), Identification{"1", "push"}, ""},
+		"a type that is none":     {both, kind, post(`{"type":"a\nb"}`, "X-Id", "1"), identified("1", ""), ""},
+		"a constant type":         {both, []string{"push"}, post("{}", "X-Id", "1"), identified("1", "push"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := compiledProvider(t, withIdentity(test.id, test.kind)).Identify(test.request, Verdict{})
@@ -81,7 +89,7 @@ func TestIDOfTheScheme(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := v.Identify(r, verdict)
-	if diff := cmp.Diff(Identification{"msg_1", "demo.created"}, got); diff != "" || err != nil {
+	if diff := cmp.Diff(identified("msg_1", "demo.created"), got); diff != "" || err != nil {
 		t.Errorf("%s %v", diff, err)
 	}
 }

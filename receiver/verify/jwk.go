@@ -43,11 +43,10 @@ func (s *compiled) tokenKeys(m *Material) (keys []tokenKey, rejection *Rejection
 		if rejection != nil {
 			return nil, rejection
 		}
-		keys, _ = s.token.keysOf(document, noSecret)
+		keys = ofIndex(nil, m.Keys.publishedTokens(s, document), noSecret)
 	} else {
 		for i, value := range m.Secrets {
-			more, _ := s.prepareToken(value, i)
-			keys = append(keys, more...)
+			keys = ofIndex(keys, m.Keys.tokensOfSecret(s, value), i)
 		}
 	}
 	if len(keys) == 0 {
@@ -56,14 +55,23 @@ func (s *compiled) tokenKeys(m *Material) (keys []tokenKey, rejection *Rejection
 	return keys, nil
 }
 
+// ofIndex appends keys that come from the secret with that index.
+func ofIndex(keys, more []tokenKey, index int) []tokenKey {
+	for _, k := range more {
+		k.index = index
+		keys = append(keys, k)
+	}
+	return keys
+}
+
 // keysOf reads key material: the bytes of a shared secret, or public keys as PEM,
 // as a JWK or as a JWK Set (RFC 7517).
-func (t *compiledToken) keysOf(material []byte, index int) ([]tokenKey, error) {
+func (t *compiledToken) keysOf(material []byte) ([]tokenKey, error) {
 	if t.algorithms[0] == jose.HS256 {
 		if bytes.HasPrefix(bytes.TrimSpace(material), []byte("-----BEGIN ")) {
 			return nil, errors.New("it must be the secret that is shared with the sender, not a key pair's key as PEM")
 		}
-		return []tokenKey{{index: index, key: sharedSecret(material)}}, nil
+		return []tokenKey{{key: sharedSecret(material)}}, nil
 	}
 	public, err := publicKeys(material)
 	if err != nil {
@@ -72,7 +80,7 @@ func (t *compiledToken) keysOf(material []byte, index int) ([]tokenKey, error) {
 	var keys []tokenKey
 	for _, k := range public {
 		if slices.Contains(t.algorithms, algorithmOf(k.Key)) {
-			keys = append(keys, tokenKey{id: k.KeyID, index: index, key: k.Key})
+			keys = append(keys, tokenKey{id: k.KeyID, key: k.Key})
 		}
 	}
 	if len(keys) == 0 {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // clockLeeway is how far the clocks of sender and receiver may be apart when the
@@ -141,7 +143,7 @@ func (t token) verify(keys []tokenKey) (index int, rejection *Rejection) {
 // claims are the claims as JSON. The token must have been verified.
 func (t token) claims() ([]byte, *Rejection) {
 	claims := t.jws.UnsafePayloadWithoutVerification()
-	claims = claims[len(claims)-len(skipSpace(claims)):]
+	claims = document.SkipSpace(claims)
 	if len(claims) == 0 || claims[0] != '{' || !validJSON(claims) {
 		return nil, reject(MalformedSignature, "the claims of the token must be a JSON object")
 	}
@@ -186,12 +188,12 @@ func (t *compiledToken) judgeTimes(claims []byte, now time.Time) (issued time.Ti
 // numericDate reads a NumericDate (RFC 7519 §2): a number of seconds since 1970,
 // which may have a fraction. Zero: there is none.
 func numericDate(claims []byte, name string) (time.Time, *Rejection) {
-	value := member(claims, name)
+	value := document.Value(document.Member(claims, name))
 	if len(value) == 0 || value[0] == 'n' {
 		return time.Time{}, nil
 	}
-	seconds, err := strconv.ParseFloat(string(value[:valueEnd(value)]), 64)
-	if err != nil || seconds <= 0 || seconds > maxNumericDate {
+	seconds, err := strconv.ParseFloat(string(value), 64)
+	if err != nil || seconds < 0 || seconds > maxNumericDate {
 		return time.Time{}, reject(MalformedTimestamp, "the claim %s of the token must be a number of seconds since 1970", name)
 	}
 	return time.UnixMilli(int64(seconds * 1000)), nil
@@ -226,7 +228,7 @@ func (c *compiledClaim) holds(r *Request, p Parameters) bool {
 func (c *compiledClaim) texts(claims []byte) (texts []string) {
 	value := claims
 	for _, name := range c.at {
-		if value = child(value, name); value == nil {
+		if value = document.Child(value, name); value == nil {
 			return nil
 		}
 	}
@@ -234,7 +236,7 @@ func (c *compiledClaim) texts(claims []byte) (texts []string) {
 		text, _ := scalar(value)
 		return []string{text}
 	}
-	for rest := skipSpace(value[1:]); rest[0] != ']'; rest = nextItem(rest) {
+	for rest := document.First(value); rest != nil; rest = document.Next(rest) {
 		if text, ok := scalar(rest); ok {
 			texts = append(texts, text)
 		}
@@ -245,9 +247,11 @@ func (c *compiledClaim) texts(claims []byte) (texts []string) {
 // accepts compares with the values that are accepted.
 func (c *compiledClaim) accepts(text string, r *Request, p Parameters) bool {
 	if c.urlDigest != "" {
-		want := sha256.Sum256([]byte(r.URL))
 		got, err := c.urlDigest.decode(text)
-		return err == nil && subtle.ConstantTimeCompare(got, want[:]) == 1
+		return err == nil && slices.ContainsFunc(withoutMark(r.URL), func(address string) bool {
+			want := sha256.Sum256([]byte(address))
+			return subtle.ConstantTimeCompare(got, want[:]) == 1
+		})
 	}
 	return slices.Contains(c.values, text) || p.contain(c.parameter, text)
 }

@@ -427,7 +427,7 @@ func TestTokenVerdict(t *testing.T) {
 		t.Error(diff)
 	}
 	event, err := v.Identify(r, got)
-	if diff := cmp.Diff(Identification{ID: "ev_1", Type: "demo.created"}, event); diff != "" || err != nil {
+	if diff := cmp.Diff(identified("ev_1", "demo.created"), event); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 	if !p.IDCovered() || !slices.Equal(v.Unauthenticated(), []string{"jwt: the time, unless the token says when it expires (exp)"}) || len(v.CredentialHeaders()) > 0 {

@@ -111,7 +111,7 @@ type usableKey struct {
 func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKey, rejection *Rejection) {
 	switch {
 	case s.source == nil:
-		keys = s.secretKeys(m.Secrets)
+		keys = s.secretKeys(m)
 	case s.source.certificate != nil:
 		return s.certified(r, m, now)
 	default:
@@ -119,7 +119,7 @@ func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKe
 		if rejection != nil {
 			return nil, rejection
 		}
-		if k, err := s.algorithm(document); err == nil {
+		if k, ok := m.Keys.published(s, document); ok {
 			keys = []usableKey{{index: noSecret, key: k}}
 		}
 	}
@@ -134,10 +134,10 @@ func (s *compiled) noUsableKey() *Rejection {
 }
 
 // secretKeys are those of the endpoint's secrets that fit.
-func (s *compiled) secretKeys(values []secret.Value) []usableKey {
-	keys := make([]usableKey, 0, len(values))
-	for i, value := range values {
-		if k, err := s.prepare(value); err == nil {
+func (s *compiled) secretKeys(m *Material) []usableKey {
+	keys := make([]usableKey, 0, len(m.Secrets))
+	for i, value := range m.Secrets {
+		if k, ok := m.Keys.ofSecret(s, value); ok {
 			k.index = i
 			keys = append(keys, k)
 		}
@@ -157,12 +157,12 @@ func (s *compiled) prepare(value secret.Value) (usableKey, error) {
 }
 
 // prepareToken is prepare for tokens, of which a secret may have several keys.
-func (s *compiled) prepareToken(value secret.Value, index int) ([]tokenKey, error) {
+func (s *compiled) prepareToken(value secret.Value) ([]tokenKey, error) {
 	_, material, err := s.material(value)
 	if err != nil {
 		return nil, err
 	}
-	return s.token.keysOf(material, index)
+	return s.token.keysOf(material)
 }
 
 // material goes the steps from a secret to the key.
@@ -216,7 +216,7 @@ func (v *Verifier) CheckKey(value secret.Value) error {
 
 func (s *compiled) checkKey(value secret.Value) error {
 	if s.token != nil {
-		_, err := s.prepareToken(value, 0)
+		_, err := s.prepareToken(value)
 		return err
 	}
 	_, err := s.prepare(value)

@@ -57,9 +57,10 @@ type CertificateSource struct {
 	// PathPattern is a regular expression (RE2) that the URL's whole path must match; it
 	// must have no query.
 	PathPattern string `json:"pathPattern"`
-	// DNSName is a name that the certificate must be valid for; the whole chain must
-	// lead to a trusted root.
-	DNSName string `json:"dnsName"`
+	// DNSNames are names; the certificate must be valid for one of them, and its chain
+	// must lead to a trusted root. {x} in them is what the group (?P<x>…) of
+	// HostPattern matched.
+	DNSNames []string `json:"dnsNames"`
 	// Issuers is where the certificates of issuers may be fetched; nil: nowhere.
 	Issuers *CertificateIssuers `json:"issuers,omitempty"`
 }

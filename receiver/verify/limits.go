@@ -23,15 +23,19 @@ const (
 
 // Bounds of a request.
 const (
-	maxCandidates = 16   // signatures tried, each with every key
-	maxSignature  = 8192 // bytes of the value that holds signatures
-	maxTimestamp  = 64   // bytes
-	maxIdentity   = 256  // bytes of an event id and of an event type
+	maxCandidates       = 16   // signatures tried, each with every key
+	maxPublicCandidates = 4    // of algorithms with public keys, which cost more
+	maxSignature        = 8192 // bytes of the value that holds signatures
+	maxTimestamp        = 64   // bytes
+	maxIdentity         = 256  // bytes of an event id and of an event type
 
 	maxSignedHeaders = 32    // that a request names
 	maxValues        = 10000 // that "*" stands for
+	maxTypes         = 64    // of a batch
 	maxXMLDepth      = 64    // open elements
 	maxMatched       = 8192  // bytes that a condition looks at
 	maxEcho          = 4096  // bytes of a request that get into one place of an answer
 	maxHMACInput     = 256   // bytes of a request that get signed
+
+	maxHandshake = 64 << 10 // bytes of the body of a handshake that the sender does not sign
 )

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"slices"
+	"strings"
 )
 
 // signatureOf is a candidate, decoded, and the id of its key if it has one.
@@ -70,10 +71,14 @@ func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (match
 		}
 		return matched, digest, nil
 	}
+	addresses := s.addresses(sc.url)
 	for _, t := range s.contents {
-		for _, form := range s.urlForms {
+		for i, address := range addresses {
+			if i > 0 && !t.hasURL() {
+				break
+			}
 			variant := *sc
-			variant.url, variant.secret = form.spell(sc.url), k.material
+			variant.url, variant.secret = address, k.material
 			m, rejection := t.message(make([]byte, 0, headSize), &variant)
 			if rejection != nil {
 				return 0, digest, rejection
@@ -85,6 +90,27 @@ func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (match
 		}
 	}
 	return matched, digest, nil
+}
+
+// addresses are the spellings of the URL that the sender may have signed, each once.
+func (s *compiled) addresses(address string) (list []string) {
+	for _, form := range s.urlForms {
+		for _, spelled := range withoutMark(form.spell(address)) {
+			if !slices.Contains(list, spelled) {
+				list = append(list, spelled)
+			}
+		}
+	}
+	return list
+}
+
+// withoutMark are the spellings of a URL that ends in "?": with it, as it may have
+// been registered with the sender, and without, as a proxy may have added it.
+func withoutMark(address string) []string {
+	if bare, ok := strings.CutSuffix(address, "?"); ok {
+		return []string{address, bare}
+	}
+	return []string{address}
 }
 
 // headSize holds what most schemes write before the body.
@@ -120,14 +146,14 @@ func (s *compiled) checkBodyDigest(r *Request) *Rejection {
 	if rejection != nil {
 		return rejection
 	}
-	if text == "" && (s.bodyDigest.optional || s.bodyDigest.absentWhenEmpty && len(r.Body) == 0) {
+	if text == "" && (s.bodyDigest.optional || s.bodyDigest.absentWhenEmpty && len(r.content()) == 0) {
 		return nil
 	}
 	if text == "" {
 		return reject(PreconditionFailed, "%s is missing: it ties the body to the signature", s.bodyDigest.from)
 	}
 	signed, err := s.bodyDigest.encoding.decode(text)
-	if digest := r.BodySHA256(); err != nil || subtle.ConstantTimeCompare(digest[:], signed) != 1 {
+	if digest := r.contentSHA256(); err != nil || subtle.ConstantTimeCompare(digest[:], signed) != 1 {
 		return reject(WrongSignature, "the body does not have the digest that is in %s", s.bodyDigest.from)
 	}
 	return nil

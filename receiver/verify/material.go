@@ -14,11 +14,14 @@ type Material struct {
 	// Fetched are the public keys that were fetched for the schemes with a
 	// KeySource, by the source's URL: a JWK Set (RFC 7517) or a PEM public key.
 	Fetched map[string][]byte
+	// Keys are those of Secrets and Fetched, made ready by Verifier.Prepare; nil, or for
+	// what is missing there: they are made ready for each request.
+	Keys *Keys
 	// Certificate is the chain that the request names (see
-	// Verifier.CertificateURL), as PEM, leaf first; nil: not fetched.
+	// Verifier.Certificate), as PEM, leaf first; nil: not fetched.
 	Certificate []byte
-	// Roots are the authorities that Certificate must lead to, if the scheme
-	// demands a DNS name; nil: those of the system.
+	// Roots are the authorities that Certificate must lead to; nil: those of the
+	// system.
 	Roots *x509.CertPool
 	// Parameters are the values of the provider's parameters.
 	Parameters Parameters

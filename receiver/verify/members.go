@@ -1,10 +1,12 @@
 package verify
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // parseMembers reads the argument of {members:A,B}: names of members of the
@@ -38,20 +40,25 @@ func parseMembers(argument string) ([]string, error) {
 func appendMembers(text []byte, names []string, r *Request) ([]byte, *Rejection) {
 	malformed := reject(MalformedBody, "the body must be a JSON object with texts or numbers as %s, each at most once and, but for the first, of one line",
 		strings.Join(names, ", "))
-	values, ok := topLevel(r.document(inJSON), names)
-	if !ok {
+	if !r.trust.unverified && !r.isJSON() {
+		return nil, malformed
+	}
+	r.trust.relied = true
+	found, numbers := r.uniqueMembers(names)
+	if !found.Object() {
 		return nil, malformed
 	}
 	before := len(text)
-	for i, value := range values {
-		if len(value) == 0 || value[0] == 'n' {
-			continue
-		}
-		scalar, ok := scalar(value)
-		if !ok || i > 0 && strings.Contains(scalar, "\n") {
+	for i, name := range names {
+		value, again := found.Unique(numbers[i])
+		scalar, ok := document.Text(value)
+		if again || !ok || i > 0 && strings.Contains(scalar, "\n") {
 			return nil, malformed
 		}
-		text = append(append(append(append(text, names[i]...), '\n'), scalar...), '\n')
+		if value == nil || value[0] == 'n' {
+			continue
+		}
+		text = append(append(append(append(text, name...), '\n'), scalar...), '\n')
 	}
 	if len(text) == before {
 		return nil, malformed
@@ -59,36 +66,19 @@ func appendMembers(text []byte, names []string, r *Request) ([]byte, *Rejection)
 	return text, nil
 }
 
-// topLevel returns the documents from the value of each named member on; nil
-// where there is none. ok is false if document is not an object, or a name is
-// there twice.
-func topLevel(document []byte, names []string) (values [][]byte, ok bool) {
-	document = bytes.TrimLeft(document, jsonSpace)
-	if len(document) == 0 || document[0] != '{' {
-		return nil, false
-	}
-	values = make([][]byte, len(names))
-	for rest := skipSpace(document[1:]); rest[0] != '}'; rest = nextItem(rest) {
-		end := valueEnd(rest)
-		key := rest[:end]
-		rest = skipSpace(skipSpace(rest[end:])[1:]) // the colon
-		for i, name := range names {
-			if !foldedName(key, name) {
-				continue
-			}
-			if values[i] != nil || !named(key, name) {
-				return nil, false
-			}
-			values[i] = rest
+// uniqueMembers looks members of the top level up, and says which number each of
+// names has in what was found.
+func (r *Request) uniqueMembers(names []string) (found *document.Found, numbers []int) {
+	numbers = make([]int, len(names))
+	if r.trust.places == nil {
+		for i := range names {
+			numbers[i] = i
 		}
+		alone := document.Compile(nil, names).Find(r.json())
+		return &alone, numbers
 	}
-	return values, true
-}
-
-// foldedName reports whether a key is name, in any case.
-func foldedName(quoted []byte, name string) bool {
-	if bytes.IndexByte(quoted, '\\') >= 0 {
-		return strings.EqualFold(unquote(quoted), name)
+	for i, name := range names {
+		numbers[i] = slices.Index(r.trust.places.unique, name)
 	}
-	return bytes.EqualFold(quoted[1:len(quoted)-1], []byte(name))
+	return r.find(), numbers
 }

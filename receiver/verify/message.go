@@ -21,10 +21,10 @@ func (m message) bytes() []byte {
 	return append(append(append(all, m.head...), m.body...), m.tail...)
 }
 
-// digest is the SHA-256 of m. If m is the body of r, it is computed once.
+// digest is the SHA-256 of m. If m is what {body} stands for, it is computed once.
 func (m message) digest(r *Request) [sha256.Size]byte {
-	if len(m.head)+len(m.tail) == 0 && len(m.body) == len(r.Body) {
-		return r.BodySHA256()
+	if len(m.head)+len(m.tail) == 0 && len(m.body) == len(r.content()) {
+		return r.contentSHA256()
 	}
 	h := sha256.New()
 	m.writeTo(h)

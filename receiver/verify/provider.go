@@ -23,10 +23,12 @@ type Provider struct {
 // not empty.
 //
 // In pointers of templates, "*" stands for all elements of an array. As a type,
-// several values are the different ones with commas between them. As an id, they
-// are "batch-", their number and a digest of them all; if one element lacks its
-// value, or there are more than 10000, the variable counts as missing. What is
-// found may be decoded in up to four steps, as in "{form:payload|json:/id}" and
+// each element has its own: the variables with "*" of a template, which must run
+// over one array, take its values, and elements that lack one are left to the
+// templates after it. As an id, several values are "batch-", their number and a
+// digest of them all; if one element lacks its value, or there are more than 10000,
+// the variable counts as missing. What is found may be decoded in up to four
+// steps, as in "{form:payload|json:/id}" and
 // "{form:bt_payload|base64|xml:/notification/kind}".
 type Identity struct {
 	// ID are templates for the event id, for example "{header:X-GitHub-Delivery}".

@@ -31,6 +31,8 @@ const (
 type Rejection struct { //nolint:errname // a rejection is a verdict; Go merely wants it as an error
 	// Reason is the class.
 	Reason Reason
+	// Authentic: the signature was right, and what it belongs to is no event.
+	Authentic bool
 	// Detail is a sentence for the sender. It never contains a secret, a
 	// signature or any of the body.
 	Detail string

@@ -85,6 +85,7 @@ func (v *Verifier) Sign(r *Request, m *Material, o SignOptions) (Signed, error) 
 	var errs []error
 	for _, s := range v.candidates(r, o.Scheme) {
 		w := draft{v: v, s: s, r: r.clone(), m: m, o: o}
+		w.r.tried(s)
 		signed, err := w.sign()
 		if err == nil {
 			*r = *w.r
@@ -240,6 +241,11 @@ func (w *draft) fulfil() error {
 }
 
 func (w *draft) fulfilOne(c *condition, overwrite bool) error {
+	if c.absent && w.r.has(c.at) {
+		return w.cannot("has a condition: %s %s: take it out", c.at, c.demand())
+	} else if c.absent {
+		return nil
+	}
 	value, rejection := w.r.lookup(c.at)
 	if rejection != nil {
 		return w.refused(rejection)
@@ -335,7 +341,7 @@ func (w *draft) setTimestamp() error {
 // only one that is there is brought up to date.
 func (w *draft) setBodyDigest() error {
 	d := w.s.bodyDigest
-	if d == nil || d.absentWhenEmpty && len(w.r.Body) == 0 {
+	if d == nil || d.absentWhenEmpty && len(w.r.content()) == 0 {
 		return nil
 	}
 	present, rejection := w.r.lookup(d.from)
@@ -345,7 +351,7 @@ func (w *draft) setBodyDigest() error {
 	if d.optional && present == "" {
 		return nil
 	}
-	digest := w.r.BodySHA256()
+	digest := w.r.contentSHA256()
 	return w.set(d.from, d.encoding.encode(digest[:]))
 }
 

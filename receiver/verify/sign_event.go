@@ -33,7 +33,7 @@ func (w *draft) label() error {
 		return w.cannot("leaves no choice of an event id: the provider makes it of %s; leave it out, or change the body", w.v.idPlaces())
 	}
 	kind := w.o.EventType
-	if text, _ := first(w.v.types, w.scope()); kind != text && kind != "" && !w.put(w.v.types, kind, false) {
+	if types, _ := w.v.typesOf(w.scope()); kind != types.text() && kind != "" && !w.put(w.v.types, kind, false) {
 		w.create(w.v.types, kind, false)
 	}
 	return nil // whether the type is the one that was asked for, check says
@@ -76,10 +76,9 @@ func (w *draft) free(v variable, _ bool) bool {
 	case "header", "query":
 		return len(v.steps) == 0 || w.present(v)
 	case "form":
-		_, ok := w.r.formValues()
-		return ok && (len(v.steps) == 0 || w.present(v))
+		return w.r.isPlainForm() && !w.r.compressed() && (len(v.steps) == 0 || w.present(v))
 	case "json":
-		return w.r.isJSON() && (len(v.steps) == 0 || w.present(v))
+		return w.r.isJSON() && !w.r.compressed() && (len(v.steps) == 0 || w.present(v))
 	case "claim":
 		return w.r.claims != nil && !w.s.token.fixes(v.at) && len(v.steps) == 0
 	}

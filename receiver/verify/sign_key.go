@@ -124,7 +124,7 @@ func (w *draft) findSecret() error {
 // expects instead.
 func (s *compiled) sharedPen(value secret.Value) (pen, error) {
 	if s.token != nil {
-		if _, err := s.prepareToken(value, 0); err != nil {
+		if _, err := s.prepareToken(value); err != nil {
 			return pen{}, err
 		}
 		_, material, err := s.material(value)

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // encode is the inverse of decode.
@@ -60,7 +62,7 @@ func (g Signature) write(text, keyID, timestamp string) string {
 
 // clone copies what a sender sent.
 func (r *Request) clone() *Request {
-	c := &Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone(), RawQuery: r.RawQuery, Body: bytes.Clone(r.Body)}
+	c := &Request{Method: r.Method, URL: r.URL, Header: r.Header.Clone(), RawQuery: r.RawQuery, Body: bytes.Clone(r.Body), DecodeLimit: r.DecodeLimit, Reserve: r.Reserve}
 	if c.Header == nil {
 		c.Header = http.Header{}
 	}
@@ -68,7 +70,9 @@ func (r *Request) clone() *Request {
 }
 
 // forget drops what was parsed out of the request, because it changed.
-func (r *Request) forget() { r.digest, r.query, r.form, r.json = nil, nil, nil, nil }
+func (r *Request) forget() {
+	r.digest, r.query, r.media, r.decoded, r.body = nil, nil, nil, nil, bodyCache{}
+}
 
 // drop takes the values of a header or a parameter of the URL away.
 func (r *Request) drop(at place) {
@@ -119,9 +123,10 @@ func (r *Request) set(at place, text string, number bool) (err error) {
 }
 
 var (
-	errNotForm = errors.New("the body must be a form of type " + formType)
-	errNotJSON = errors.New("the body must be JSON")
-	errNoRoom  = errors.New("the body must have an object or an array in the place that it is in")
+	errNotForm    = errors.New("the body must be a form of type " + formType)
+	errNotJSON    = errors.New("the body must be JSON")
+	errCompressed = errors.New("the body is compressed (Content-Encoding): give it as it was before")
+	errNoRoom     = errors.New("the body must have an object or an array in the place that it is in")
 )
 
 // setField writes a field of a form.
@@ -130,7 +135,10 @@ func (r *Request) setField(name, text string) error {
 		r.Header["Content-Type"] = []string{formType}
 		r.forget()
 	}
-	if _, ok := r.formValues(); !ok {
+	if r.compressed() {
+		return errCompressed
+	}
+	if !r.isPlainForm() {
 		return errNotForm
 	}
 	r.Body = []byte(setPair(string(r.Body), name, text))
@@ -142,6 +150,9 @@ func (r *Request) setMember(p pointer, text string, number bool) error {
 	if len(r.Body) == 0 {
 		r.Body = []byte("{}")
 		r.forget()
+	}
+	if r.compressed() {
+		return errCompressed
 	}
 	if !r.isJSON() {
 		return errNotJSON
@@ -189,8 +200,8 @@ func nameOf(pair string) string {
 
 // find returns what p leads to in a valid document, up to its end; nil: nothing.
 // "*" stands for the first element.
-func (p pointer) find(document []byte) []byte {
-	value := skipSpace(document)
+func (p pointer) find(text []byte) []byte {
+	value := document.Trim(text)
 	for _, token := range p {
 		if value = descend(value, token); value == nil {
 			return nil
@@ -201,32 +212,29 @@ func (p pointer) find(document []byte) []byte {
 
 func descend(value []byte, token string) []byte {
 	if token != anyElement {
-		return child(value, token)
+		return document.Child(value, token)
 	}
-	if value[0] != '[' {
-		return nil
-	}
-	return element(value, "0")
+	return document.First(value)
 }
 
 // put returns a valid document in which p leads to text. All else stays as it is
 // written; what is missing on the way is added. A number stays a number, if text
 // is one; number says whether a new member is one.
-func (p pointer) put(document []byte, text string, number bool) ([]byte, error) {
-	value := skipSpace(document)
+func (p pointer) put(whole []byte, text string, number bool) ([]byte, error) {
+	value := document.Trim(whole)
 	for i, token := range p {
 		next := descend(value, token)
 		if next == nil {
-			return insert(document, value, p[i:], literal(nil, text, number))
+			return insert(whole, value, p[i:], literal(nil, text, number))
 		}
 		value = next
 	}
-	old := value[:valueEnd(value)]
+	old := document.Value(value)
 	if old[0] == '{' || old[0] == '[' {
 		return nil, errors.New("there is an object or an array in its place: it must be a text")
 	}
-	at := len(document) - len(value)
-	return slices.Concat(document[:at], literal(old, text, number), document[at+len(old):]), nil
+	at := len(whole) - len(value)
+	return slices.Concat(whole[:at], literal(old, text, number), whole[at+len(old):]), nil
 }
 
 // literal writes text as JSON, in the stead of old.
@@ -244,11 +252,11 @@ func literal(old []byte, text string, number bool) []byte {
 // a document may have.
 func isNumber(text string) bool {
 	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9') &&
-		!strings.ContainsAny(text, jsonSpace) && json.Valid([]byte(text))
+		!strings.ContainsAny(text, " \t\r\n") && json.Valid([]byte(text))
 }
 
 // insert adds what p names to a container that value starts with.
-func insert(document, value []byte, p pointer, text []byte) ([]byte, error) {
+func insert(whole, value []byte, p pointer, text []byte) ([]byte, error) {
 	for _, token := range slices.Backward(p[1:]) {
 		if token == anyElement || token == "0" {
 			text = slices.Concat([]byte{'['}, text, []byte{']'})
@@ -263,17 +271,17 @@ func insert(document, value []byte, p pointer, text []byte) ([]byte, error) {
 	default:
 		return nil, errNoRoom
 	}
-	if rest := skipSpace(value[1:]); rest[0] != '}' && rest[0] != ']' {
+	if rest := document.SkipSpace(value[1:]); rest[0] != '}' && rest[0] != ']' {
 		text = append([]byte{','}, text...)
 	}
-	end := len(document) - len(value) + valueEnd(value) - 1
-	return slices.Concat(document[:end], text, document[end:]), nil
+	end := len(whole) - len(value) + document.Len(value) - 1
+	return slices.Concat(whole[:end], text, whole[end:]), nil
 }
 
 // appends reports whether a token is the index behind the last element of an array.
 func appends(array []byte, token string) bool {
 	n := 0
-	for rest := skipSpace(array[1:]); rest[0] != ']'; rest = nextItem(rest) {
+	for rest := document.First(array); rest != nil; rest = document.Next(rest) {
 		n++
 	}
 	return token == strconv.Itoa(n) || token == anyElement && n == 0

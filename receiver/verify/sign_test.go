@@ -84,8 +84,8 @@ func roundTrip(t *testing.T, s Scheme) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Signed{Scheme: "s", Event: Identification{ID: "id-1", Type: "kind"}}); signed != want {
-		t.Errorf("it says %v", signed)
+	if diff := cmp.Diff(Signed{Scheme: "s", Event: identified("id-1", "kind")}, signed); diff != "" {
+		t.Error(diff)
 	}
 	if _, err := v.Verify(r, keysOf("another", "key:secret"), now.Add(999*time.Millisecond)); err != nil {
 		t.Error(err)
@@ -126,8 +126,8 @@ func TestSignWritesEveryVariable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Identification{ID: "s#new", Type: "kind"}); signed.Event != want {
-		t.Errorf("the event is %v", signed.Event)
+	if diff := cmp.Diff(identified("s#new", "kind"), signed.Event); diff != "" {
+		t.Error(diff)
 	}
 	if want := `{"n":7,"A":"a","topic":"t1","time":"1700000000","source":"s","eventId":"new","key":"k1"}`; string(r.Body) != want {
 		t.Errorf("the body is %s", r.Body)
@@ -401,6 +401,7 @@ func TestSignFails(t *testing.T) {
 		{"a form that is none", mac(Scheme{Signature: Signature{From: []Location{{Form: "sign"}}, Encoding: Hex}, Content: "{form:a}"}), "{}", "the body must be a form"},
 		{"a header that is signed and not there", mac(Scheme{Content: "{header:X-A}{body}"}), "{}", "header X-A is missing"},
 		{"a pattern", mac(Scheme{Require: []Condition{{Location: Location{Header: "X-A"}, Pattern: "a+"}}}), "{}", "header X-A must match the regular expression ^(?:a+)$: set it"},
+		{"a member that must not be there", mac(Scheme{Require: []Condition{{Location: Location{JSON: "/b"}, Absent: true}}}), `{"a":"1","b":null}`, "JSON member /b must not be there: take it out"},
 		{"a value of another scheme", mac(Scheme{When: []Condition{{Location: Location{JSON: "/v"}, Equals: "1"}}}), `{"v":"2"}`, `JSON member /v must be "1"`},
 		{"a media type", mac(Scheme{MediaType: "text/plain"}), "{}", "is for bodies of the type text/plain"},
 		{"the URL", mac(Scheme{Content: "{url}{body}"}), "{}", "give the public URL"},

@@ -108,7 +108,7 @@ func (t template) message(head []byte, s *scope) (message, *Rejection) {
 		case part.literal != "":
 			*text = append(*text, part.literal...)
 		case part.variable.name == varBody:
-			m.body, text = s.request.Body, &m.tail
+			m.body, text = s.request.content(), &m.tail
 		default:
 			if *text, rejection = part.variable.appendSigned(*text, s); rejection != nil {
 				return message{}, rejection
@@ -126,6 +126,21 @@ func (t template) adjacent() bool {
 		}
 	}
 	return false
+}
+
+// arrays are the first array that variables of t run over, and one that differs
+// from it; empty: there is none.
+func (t template) arrays() (first, other string) {
+	for _, part := range t {
+		switch array := part.variable.array; {
+		case array == "" || array == first:
+		case first == "":
+			first = array
+		default:
+			return first, array
+		}
+	}
+	return first, ""
 }
 
 // describe names what t is made of.

@@ -21,6 +21,9 @@ type variable struct {
 	at place
 	// steps decode what is at that place, for identities and answers.
 	steps []decoder
+	// array is what leads to the elements that the variable stands for, up to the last
+	// "*"; empty if it stands for one value.
+	array string
 	// mac is how the HMAC of the value is written, for answers; empty: there is
 	// none, and the value itself is meant.
 	mac Encoding
@@ -40,7 +43,7 @@ const (
 	varRequestURI    = "request_uri"    // path and query of the public URL, spelled likewise
 	varSecret        = "secret"         // the key, for the algorithm SHA256
 	varCRC32         = "crc32"          // CRC-32 (IEEE) of the body, decimal
-	varFormSorted    = "form_sorted"    // the form as formSorted writes it
+	varFormSorted    = "form_sorted"    // the form as document.AppendSorted writes it
 	varBodySHA256    = "body_sha256"    // SHA-256 of the body, lower case hex
 	varSignedSHA256  = "signed_sha256"  // SHA-256 of what was signed, lower case hex
 	varSignedHeaders = "signed_headers" // the headers that Scheme.SignedHeaders leads to
@@ -127,7 +130,22 @@ func (v *variable) parsePlace(argument string) error {
 	if (v.use == forContent || v.use == forAnswer) && v.wild() {
 		return errOneValue
 	}
+	if v.wild() {
+		v.array = v.name + ":" + upToLastElement(argument)
+	}
 	return nil
+}
+
+// upToLastElement is the argument of a variable up to its last "*".
+func upToLastElement(argument string) string {
+	end := 0
+	for i := range argument {
+		rest, isElement := strings.CutPrefix(argument[i:], "/"+anyElement)
+		if isElement && (rest == "" || rest[0] == '/' || rest[0] == '|') {
+			end = i + len("/"+anyElement)
+		}
+	}
+	return argument[:end]
 }
 
 // parseMAC takes a last step that signs off steps.
@@ -178,9 +196,9 @@ func (v variable) appendSigned(text []byte, s *scope) ([]byte, *Rejection) {
 	case varSecret:
 		return append(text, s.secret...), nil
 	case varCRC32:
-		return strconv.AppendUint(text, uint64(crc32.ChecksumIEEE(s.request.Body)), 10), nil
+		return strconv.AppendUint(text, uint64(crc32.ChecksumIEEE(s.request.content())), 10), nil
 	case varBodySHA256:
-		digest := s.request.BodySHA256()
+		digest := s.request.contentSHA256()
 		return hex.AppendEncode(text, digest[:]), nil
 	case varSignedHeaders:
 		return append(text, s.signedHeaders...), nil
@@ -225,17 +243,6 @@ func (v variable) appendURL(text []byte, s *scope) ([]byte, *Rejection) {
 	return append(text, s.url...), nil
 }
 
-func appendForm(text []byte, r *Request) ([]byte, *Rejection) {
-	if len(r.Body) == 0 {
-		return text, nil
-	}
-	form, ok := r.formValues()
-	if !ok {
-		return nil, reject(MalformedBody, "the body must be a form of type %s", formType)
-	}
-	return append(text, formSorted(form)...), nil
-}
-
 func (v variable) appendPlaced(text []byte, r *Request) ([]byte, *Rejection) {
 	if v.at.kind == inJSON {
 		return v.appendMember(text, r)
@@ -255,6 +262,7 @@ func (v variable) appendPlaced(text []byte, r *Request) ([]byte, *Rejection) {
 // appendMember appends a JSON member. An object in the place of a text is
 // refused: to take it for a missing one would leave it unsigned.
 func (v variable) appendMember(text []byte, r *Request) ([]byte, *Rejection) {
+	r.trust.relied = true // that it is missing counts, too
 	value, ok := r.member(v.at)
 	if !ok {
 		return nil, reject(MalformedBody, "the body must be JSON, and its member %s a text or a number", v.at.name)
@@ -279,7 +287,7 @@ func (v variable) identifies(s *scope) (string, *Rejection) {
 	case varID:
 		return s.id, nil
 	case varBodySHA256:
-		digest := s.request.BodySHA256()
+		digest := s.request.contentSHA256()
 		return hex.EncodeToString(digest[:]), nil
 	case varSignedSHA256:
 		return hex.EncodeToString(s.signed[:]), nil
@@ -289,8 +297,8 @@ func (v variable) identifies(s *scope) (string, *Rejection) {
 		return "", rejection
 	}
 	texts, whole = decodeAll(texts, whole, v.steps)
-	if v.use == forType {
-		return kinds(texts), nil
+	if v.use == forType && len(texts) > 0 {
+		return texts[0], nil
 	}
 	if !whole {
 		return "", nil // an id of a part of the events would hide the others

@@ -34,18 +34,32 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 	}
 	s, f, rejection := v.judge(r, material.Parameters)
 	if rejection != nil {
-		return Verdict{}, rejection
+		return Verdict{}, r.explainClosed(rejection)
 	}
 	verdict, rejection := s.verify(r, f, material, now)
-	if rejection == nil {
-		// Only now: whether a value is allowed here is not for strangers to find out.
-		rejection = demand(s.requireAllowed, r, material.Parameters)
-	}
 	if rejection != nil {
+		return Verdict{}, r.explainClosed(rejection)
+	}
+	if rejection := s.checkAuthentic(r, material.Parameters); rejection != nil {
+		rejection.Authentic = true
 		return Verdict{}, rejection
 	}
 	verdict.noEvent = !s.delivers(r.Method)
 	return verdict, nil
+}
+
+// checkAuthentic refuses a request whose signature was found right, if its body is
+// not what was assumed or what the scheme says, or if it is not allowed here: that is
+// not for strangers to find out. A handshake need not have the body of an event.
+func (s *compiled) checkAuthentic(r *Request, p Parameters) *Rejection {
+	rejection := r.verified()
+	if rejection == nil && s.delivers(r.Method) {
+		rejection = r.checkFormat(s.format)
+	}
+	if rejection == nil {
+		rejection = demand(s.requireAllowed, r, p)
+	}
+	return rejection
 }
 
 // judge chooses the scheme: the first one for requests of the method whose
@@ -53,8 +67,10 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 // There is no way back to a later scheme, or a sender could pick a weaker one by
 // spoiling a stronger one.
 func (v *Verifier) judge(r *Request, p Parameters) (*compiled, found, *Rejection) {
+	r.judgedBy(v.bodies, true)
 	for i := range v.schemes {
 		s := &v.schemes[i]
+		r.tried(s)
 		if !s.delivers(r.Method) && !v.signsHandshakes(r.Method) || s.mediaType != "" && s.mediaType != r.mediaType() {
 			continue
 		}
@@ -91,7 +107,7 @@ func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection
 	for _, at := range s.from {
 		if s.signature.Repeated {
 			for _, value := range r.Header[at.name] {
-				if rejection := s.take(value, &f, &present); rejection != nil {
+				if rejection := s.take(at, value, &f, &present); rejection != nil {
 					return f, true, rejection
 				}
 			}
@@ -99,7 +115,7 @@ func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection
 		}
 		value, rejection := r.lookup(at)
 		if rejection == nil {
-			rejection = s.take(value, &f, &present)
+			rejection = s.take(at, value, &f, &present)
 		}
 		if rejection != nil {
 			return f, true, rejection
@@ -109,12 +125,27 @@ func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection
 }
 
 // take adds the candidates of a value that is not empty.
-func (s *compiled) take(value string, f *found, present *bool) *Rejection {
+func (s *compiled) take(at place, value string, f *found, present *bool) *Rejection {
 	if value == "" {
 		return nil
 	}
 	*present = true
-	return s.signature.parse(value, f)
+	rejection := s.signature.parse(s.withPrefix(at, value), f)
+	if rejection == nil && len(f.candidates) > s.candidates {
+		return reject(MalformedSignature, "there are more than %d signatures: send fewer", s.candidates)
+	}
+	return rejection
+}
+
+// withPrefix writes the name of an authentication scheme as the provider does it:
+// in the header Authorization it may have any case (RFC 9110 §11.1).
+func (s *compiled) withPrefix(at place, value string) string {
+	prefix := s.signature.Prefix
+	if at.kind == inHeader && at.name == "Authorization" && strings.HasSuffix(prefix, " ") &&
+		len(value) >= len(prefix) && strings.EqualFold(value[:len(prefix)], prefix) {
+		return prefix + value[len(prefix):]
+	}
+	return value
 }
 
 // verify judges a request by s. The order matters: nothing about the time or
@@ -125,6 +156,9 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	}
 	if s.token != nil {
 		return s.verifyToken(r, f, material, now)
+	}
+	if s.encoding == Decoded && !r.decodable() {
+		return Verdict{}, reject(MalformedBody, "the body can't be decompressed: its Content-Encoding must be gzip or deflate, and it must not be too large")
 	}
 	scope, at, rejection := s.scope(r, f, material.Parameters)
 	if rejection != nil {
@@ -140,7 +174,7 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	}
 	index, digest, rejection := s.matchAny(scope, signatures, keys)
 	if rejection != nil {
-		return Verdict{}, rejection
+		return Verdict{}, s.explain(rejection, r)
 	}
 	if s.timestamp != nil {
 		if rejection := s.timestamp.judge(at, now); rejection != nil {

@@ -81,7 +81,7 @@ spec:
     bodyDigest: {from: {claim: /body}, encoding: Hex, absentWhenEmpty: true}
   - name: certificate
     algorithm: RSA-SHA1
-    keySource: {certificate: {from: {json: /SigningCertURL}, hostPattern: 'sns\.[a-z0-9-]+\.amazonaws\.com', dnsName: sns.amazonaws.com}}
+    keySource: {certificate: {from: {json: /SigningCertURL}, hostPattern: 'sns\.[a-z0-9-]+\.amazonaws\.com', pathPattern: '/[0-9a-f]{32}\.pem', dnsNames: [sns.amazonaws.com], issuers: {hostPattern: 'crt\.example\.com', pathPattern: '/a\.cer'}}}
     signature: {from: [{json: /Signature}], encoding: Base64}
     content: "{members:Message,MessageId}"
   - name: config
@@ -109,7 +109,7 @@ spec:
     method: POST
     match: [{json: /Type, equals: SubscriptionConfirmation}]
     answer: {status: 200, json: [{name: response, value: "{json:/token|hmac_hex}"}]}
-    confirm: {from: {json: /SubscribeURL}, hostPattern: 'sns\.[a-z0-9-]+\.amazonaws\.com'}
+    confirm: {from: {json: /SubscribeURL}, hostPattern: 'sns\.[a-z0-9-]+\.amazonaws\.com', pathPattern: '/', queryPattern: 'Token=[0-9a-f]+'}
   responses:
     success: {status: 202, contentType: text/xml, body: <Response/>}
     unauthenticated: 403
@@ -243,9 +243,14 @@ func TestProviderToken(t *testing.T) {
 
 func TestProviderKeySource(t *testing.T) {
 	const source = scheme + ".keySource"
-	certificate := func(more fields) fields {
-		more["from"] = fields{"json": "/url"}
-		return fields{"certificate": more}
+	certificate := func(change fields) fields {
+		all := fields{"from": fields{"json": "/url"}, "hostPattern": `sns\.example\.com`, "pathPattern": `/a\.pem`, "dnsNames": list{"example.com"}}
+		for name, value := range change {
+			if all[name] = value; value == nil {
+				delete(all, name)
+			}
+		}
+		return fields{"certificate": all}
 	}
 	check(t, manifest(t, minimalProvider), []rule{
 		{field: source, says: "exactly one of the fields in [jwksURL publicKey certificate] must be set",
@@ -259,9 +264,17 @@ func TestProviderKeySource(t *testing.T) {
 		{field: source + ".publicKey", says: "@spec.verify[0].keySource.publicKey.json: json must be a JSON pointer, for example /config/public_key",
 			good: []any{fields{"url": "https://example.com/keys", "json": "/a/b"}}, bad: []any{fields{"url": "https://example.com/keys", "json": "a.b"}}},
 		{field: source, says: "@spec.verify[0].keySource.certificate.hostPattern: Required value",
-			good: []any{certificate(fields{"hostPattern": `sns\.example\.com`}), certificate(fields{"hostPattern": "a", "dnsName": "example.com"})}, bad: []any{certificate(fields{})}},
+			good: []any{certificate(nil), certificate(fields{"dnsNames": list{"example.com", "sns.{region}.example.com"}}), certificate(fields{"issuers": fields{"hostPattern": "a", "pathPattern": "/a"}})},
+			bad:  []any{certificate(fields{"hostPattern": nil})}},
 		{field: source, says: "@spec.verify[0].keySource.certificate.hostPattern: spec.verify[0].keySource.certificate.hostPattern in body should be at least 1 chars long",
 			bad: []any{certificate(fields{"hostPattern": ""})}},
+		{field: source, says: "@spec.verify[0].keySource.certificate.pathPattern: Required value", bad: []any{certificate(fields{"pathPattern": nil})}},
+		{field: source, says: "@spec.verify[0].keySource.certificate.dnsNames: Required value", bad: []any{certificate(fields{"dnsNames": nil})}},
+		{field: source, says: "@spec.verify[0].keySource.certificate.dnsNames: spec.verify[0].keySource.certificate.dnsNames in body should have at least 1 items",
+			bad: []any{certificate(fields{"dnsNames": list{}})}},
+		{field: source, says: `@spec.verify[0].keySource.certificate.dnsNames[1]: Duplicate value: "a.example"`, bad: []any{certificate(fields{"dnsNames": list{"a.example", "a.example"}})}},
+		{field: source, says: "@spec.verify[0].keySource.certificate.issuers.hostPattern: Required value", bad: []any{certificate(fields{"issuers": fields{"pathPattern": "/a"}})}},
+		{field: source, says: "@spec.verify[0].keySource.certificate.issuers.pathPattern: Required value", bad: []any{certificate(fields{"issuers": fields{"hostPattern": "a"}})}},
 		{field: scheme + ".signedHeaders", says: "@spec.verify[0].signedHeaders.from: Required value",
 			good: []any{fields{"from": fields{"header": "X-Signed"}}, fields{"from": fields{"header": "X-Signed"}, "required": list{"host"}}}, bad: []any{fields{}, fields{"required": list{"host"}}}},
 		{field: scheme + ".bodyDigest", says: "at most one of the fields in [optional absentWhenEmpty] may be set",
@@ -300,6 +313,10 @@ func TestProviderHandshakes(t *testing.T) {
 		return list{all}
 	}
 	answer := func(answer fields) list { return handshake(fields{"answer": answer}) }
+	confirm := func(confirm fields) list {
+		confirm["from"] = fields{"json": "/url"}
+		return handshake(fields{"confirm": confirm})
+	}
 	const field = "spec.handshakes"
 	check(t, manifest(t, minimalProvider), []rule{
 		{field: field, says: "@spec.handshakes[0].method: " + unsupported("PUT", `"GET", "HEAD", "POST", "OPTIONS"`),
@@ -314,7 +331,9 @@ func TestProviderHandshakes(t *testing.T) {
 		{field: field, says: "@spec.handshakes[0].answer.status: spec.handshakes[0].answer.status in body should be greater than or equal to 200", bad: []any{answer(fields{"status": int64(100)})}},
 		{field: field, says: "@spec.handshakes[0].answer.json[0].value: Required value", bad: []any{answer(fields{"json": list{fields{"name": "a"}}})}},
 		{field: field, says: "@spec.handshakes[0].confirm.hostPattern: Required value",
-			good: []any{handshake(fields{"confirm": fields{"from": fields{"json": "/url"}, "hostPattern": "a"}})}, bad: []any{handshake(fields{"confirm": fields{"from": fields{"json": "/url"}}})}},
+			good: []any{confirm(fields{"hostPattern": "a", "pathPattern": "/"}), confirm(fields{"hostPattern": "a", "pathPattern": "/", "queryPattern": "a=b"})},
+			bad:  []any{confirm(fields{"pathPattern": "/"})}},
+		{field: field, says: "@spec.handshakes[0].confirm.pathPattern: Required value", bad: []any{confirm(fields{"hostPattern": "a"})}},
 		{field: field, says: "@spec.handshakes[0].guard[0]: at most one of the fields in [equals pattern parameter] may be set",
 			bad: []any{handshake(fields{"guard": list{fields{"query": "a", "equals": "1", "parameter": "b"}}})}},
 	})

@@ -43,7 +43,8 @@ type ground struct {
 // Record implements audit.Sink.
 func (g *ground) Record(r audit.Record) { g.records <- r }
 
-func newGround(t *testing.T, all senders, specimens []specimen) *ground {
+// newGround serves the specimens' routes, each after some changes.
+func newGround(t *testing.T, all senders, specimens []specimen, changes ...func(*route.Route)) *ground {
 	t.Helper()
 	events, err := store.Open(t.Context(), store.Options{URL: redistest.Start(t).URL()})
 	if err != nil {
@@ -52,7 +53,7 @@ func newGround(t *testing.T, all senders, specimens []specimen) *ground {
 	t.Cleanup(func() { _ = events.Close() })
 	g := &ground{clock: make(chan time.Time, 1), records: make(chan audit.Record, 1), paths: map[string]string{}, certificates: map[string]string{}}
 	live := route.NewLive("cluster.local")
-	live.Replace(g.routes(t, all, specimens))
+	live.Replace(g.routes(t, all, specimens, changes))
 	server := httptest.NewServer(receiver.NewHandler(receiver.HandlerOptions{
 		Routes: live, Accepter: events, Dispatcher: unhurried{}, Lease: time.Minute, Audit: g,
 		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Log: slog.New(slog.DiscardHandler), Now: g.now,
@@ -70,9 +71,16 @@ func (g *ground) now() time.Time {
 	return now
 }
 
-// send sends one request on a connection of its own, and returns the answer's
-// status and what the audit says.
+// send sends one request, and returns the answer's status and what the audit says.
 func (g *ground) send(t *testing.T, s *specimen, m mutant) (int, audit.Record) {
+	t.Helper()
+	answer, record := g.ask(t, s, m)
+	return answer.status, record
+}
+
+// ask sends one request on a connection of its own, and returns the answer and what
+// the audit says.
+func (g *ground) ask(t *testing.T, s *specimen, m mutant) (answered, audit.Record) {
 	t.Helper()
 	select {
 	case <-g.clock:
@@ -93,15 +101,16 @@ func (g *ground) send(t *testing.T, s *specimen, m mutant) (int, audit.Record) {
 		t.Fatalf("%s: %v", m.name, err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case record := <-g.records:
-		return response.StatusCode, record
+		return answered{status: response.StatusCode, header: response.Header, body: string(text), outcome: record.Status}, record
 	case <-time.After(10 * time.Second):
 		t.Fatalf("%s: answered %d, which did not come from the receiver", m.name, response.StatusCode)
-		return 0, audit.Record{}
+		return answered{}, audit.Record{}
 	}
 }
 
@@ -112,13 +121,16 @@ func (s *specimen) endpoint(stranger bool) string {
 	return s.preset
 }
 
-func (g *ground) routes(t *testing.T, all senders, specimens []specimen) (objects []route.Object) {
+func (g *ground) routes(t *testing.T, all senders, specimens []specimen, changes []func(*route.Route)) (objects []route.Object) {
 	t.Helper()
 	for i := range specimens {
 		s := &specimens[i]
 		g.certificates[s.wire.get(s.certificate())] = s.example.Key
 		for _, stranger := range []bool{false, true} {
 			compiled := s.route(t, all[s.preset], stranger)
+			for _, change := range changes {
+				change(&compiled)
+			}
 			data, err := route.Encode(compiled)
 			if err != nil {
 				t.Fatalf("%s: %v", s.preset, err)

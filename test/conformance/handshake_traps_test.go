@@ -11,6 +11,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"hash/crc32"
 	"math/big"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/audit"
@@ -136,7 +138,7 @@ func TestChecksumIsNoSignature(t *testing.T) {
 	g := newGround(t, all, []specimen{s})
 	g.accept(t, &s)
 	forged := s.wire
-	forged.body = withChecksum([]byte(`{"event_type":"PAYMENT.CAPTURE.COMPLETED","amount":1000000}`), crc32.ChecksumIEEE(s.wire.body))
+	forged.body = forgery(crc32.ChecksumIEEE(s.wire.body))
 	if status, record := g.send(t, &s, mutant{name: "forged", wire: forged}); record.Status != audit.Duplicate {
 		t.Errorf("a forged body is answered %d (%s)", status, record.Status)
 	}
@@ -144,14 +146,33 @@ func TestChecksumIsNoSignature(t *testing.T) {
 	g.try(t, &s, again)
 }
 
-// withChecksum appends four bytes after which body has the CRC-32 sum.
-func withChecksum(body []byte, sum uint32) []byte {
-	state := ^sum
-	for range 4 {
-		i := slices.IndexFunc(crc32.IEEETable[:], func(entry uint32) bool { return entry>>24 == state>>24 })
-		state = (state^crc32.IEEETable[i])<<8 | uint32(i)
+// forgery is a JSON object that has the CRC-32 sum. Among the texts that have it, it
+// takes the first that needs no escapes.
+func forgery(sum uint32) []byte {
+	for n := 0; ; n++ {
+		body := withChecksum(fmt.Appendf(nil, `{"event_type":"PAYMENT.CAPTURE.COMPLETED","amount":1000000,"n":%d,"x":"`, n), []byte(`"}`), sum)
+		if json.Valid(body) && utf8.Valid(body) {
+			return body
+		}
 	}
-	return binary.LittleEndian.AppendUint32(slices.Clone(body), state^^crc32.ChecksumIEEE(body))
+}
+
+// withChecksum puts four bytes between two texts, by which all of it has the CRC-32
+// sum.
+func withChecksum(before, behind []byte, sum uint32) []byte {
+	state := ^sum
+	back := func(b byte) {
+		i := slices.IndexFunc(crc32.IEEETable[:], func(entry uint32) bool { return entry>>24 == state>>24 })
+		state = (state^crc32.IEEETable[i])<<8 | uint32(byte(i)^b)
+	}
+	for _, b := range slices.Backward(behind) {
+		back(b)
+	}
+	for range 4 {
+		back(0)
+	}
+	body := binary.LittleEndian.AppendUint32(before, state^^crc32.ChecksumIEEE(before))
+	return append(body, behind...)
 }
 
 // topic is an account's own topic at Amazon SNS: anybody can have one, and have
@@ -161,14 +182,14 @@ type topic struct {
 	certificate []byte
 }
 
-func newTopic(t *testing.T) topic {
+func newTopic(t *testing.T, name string) topic {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "sns.amazonaws.com"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: trapTime.Add(-time.Hour), NotAfter: trapTime.Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
@@ -178,9 +199,16 @@ func newTopic(t *testing.T) topic {
 	return topic{key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
 }
 
+// roots are the authorities that trust the topic's certificate, which is its own.
+func (o topic) roots() *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(o.certificate)
+	return roots
+}
+
 const (
 	topicARN    = "arn:aws:sns:us-east-2:123456789012:orders"
-	confirmHere = "https://sns.us-east-2.amazonaws.com/?Action=ConfirmSubscription&Token=2"
+	confirmHere = "https://sns.us-east-2.amazonaws.com/?Action=ConfirmSubscription&TopicArn=" + topicARN + "&Token=2"
 )
 
 // confirmation is a signed request to confirm a subscription.
@@ -200,7 +228,7 @@ func (o topic) confirmation(t *testing.T, arn, address string) *verify.Request {
 		t.Fatal(err)
 	}
 	members["Signature"], members["SignatureVersion"] = base64.StdEncoding.EncodeToString(signature), "2"
-	members["SigningCertURL"] = "https://sns.us-east-2.amazonaws.com/SimpleNotificationService-1.pem"
+	members["SigningCertURL"] = "https://sns.us-east-2.amazonaws.com/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"
 	body, err := json.Marshal(members)
 	if err != nil {
 		t.Fatal(err)
@@ -213,8 +241,8 @@ func (o topic) confirmation(t *testing.T, arn, address string) *verify.Request {
 // but to Amazon.
 func TestConfirmationsLeadToTheSender(t *testing.T) {
 	all := loadSenders(t)
-	verifier, owner := all.verifier(t, "aws-sns"), newTopic(t)
-	material := &verify.Material{Certificate: owner.certificate, Parameters: verify.Parameters{"topic_arn": {secret.New([]byte(topicARN))}}}
+	verifier, owner := all.verifier(t, "aws-sns"), newTopic(t, "sns.amazonaws.com")
+	material := &verify.Material{Certificate: owner.certificate, Roots: owner.roots(), Parameters: verify.Parameters{"topic_arn": {secret.New([]byte(topicARN))}}}
 	confirm := func(arn, address string) (string, error) {
 		r := owner.confirmation(t, arn, address)
 		verdict, err := verifier.Verify(r, material, trapTime)
@@ -233,10 +261,19 @@ func TestConfirmationsLeadToTheSender(t *testing.T) {
 	if address, err := confirm("arn:aws:sns:us-east-2:999999999999:orders", confirmHere); err == nil {
 		t.Errorf("one of another account leads to %q", address)
 	}
-	for _, elsewhere := range []string{
+	_, query, _ := strings.Cut(confirmHere, "?")
+	elsewhere := []string{
+		"", "https://sns.us-east-2.amazonaws.com/", "https://sns.us-east-2.amazonaws.com/?Action=DeleteTopic&TopicArn=" + topicARN,
+		confirmHere + "&Action=DeleteTopic", confirmHere + "#a", strings.Replace(confirmHere, "ConfirmSubscription", "Unsubscribe", 1),
+	}
+	for _, origin := range []string{
 		"http://sns.us-east-2.amazonaws.com/", "https://evil.example.com/", "https://sns.us-east-2.amazonaws.com.evil.example.com/",
-		"https://sns.us-east-2.amazonaws.com@evil.example.com/", "https://sns.us-east-2.amazonaws.com:22/", "https://169.254.169.254/", "",
+		"https://sns.us-east-2.amazonaws.com@evil.example.com/", "https://sns.us-east-2.amazonaws.com:22/", "https://169.254.169.254/",
+		"https://sns.s3-us-west-2.amazonaws.com/", "https://sns.us-east-2.amazonaws.com/a", "https://sns.us-east-2.amazonaws.com//",
 	} {
+		elsewhere = append(elsewhere, origin+"?"+query)
+	}
+	for _, elsewhere := range elsewhere {
 		if address, err := confirm(topicARN, elsewhere); err == nil {
 			t.Errorf("one that names %q leads to %q", elsewhere, address)
 		}

@@ -428,10 +428,15 @@ func (s *specimen) certificateMutants() (mutants []mutant) {
 		{"certificate with a user", strings.Replace(given, host, host+"@evil.example.com", 1)},
 		{"certificate at another port", strings.Replace(given, host, host+":8443", 1)},
 		{"certificate without TLS", strings.Replace(given, "https:", "http:", 1)},
+		{"certificate at another path", strings.Replace(given, host, host+"/a", 1)},
+		{"certificate at a path with dots", strings.Replace(given, host, host+"/a/%2e%2e", 1)},
+		{"certificate with a query", given + "?a=b"},
 	} {
 		mutants = append(mutants, mutant{name: other[0], wire: s.wire.with(at, other[1])})
 	}
-	return append(mutants, mutant{name: "certificate that is not there", wire: s.wire.with(at, given+"x"), want: unavailable})
+	digit := strings.LastIndexAny(given, "0123456789")
+	other := given[:digit] + string('0'+(given[digit]-'0'+1)%10) + given[digit+1:]
+	return append(mutants, mutant{name: "certificate that is not there", wire: s.wire.with(at, other), want: unavailable})
 }
 
 // requestMutants change the request as such.

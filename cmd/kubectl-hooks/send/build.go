@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,8 @@ type Options struct {
 	EventID, EventType string
 	// Headers are others to send. Those that hold signatures are overwritten.
 	Headers http.Header
-	// Method is the HTTP method; empty: POST.
+	// Method is the HTTP method; empty: POST, or another one if the scheme delivers by
+	// no POST.
 	Method string
 	// Now is the time that the signature names.
 	Now time.Time
@@ -146,7 +148,7 @@ func (o *Options) unsigned() (address string, request *verify.Request, err error
 		query = publicQuery
 	}
 	request = &verify.Request{
-		Method:   cmp.Or(o.Method, http.MethodPost),
+		Method:   cmp.Or(o.Method, o.method()),
 		Header:   o.header(),
 		RawQuery: query,
 		Body:     o.Body,
@@ -157,6 +159,16 @@ func (o *Options) unsigned() (address string, request *verify.Request, err error
 	address, _, _ = strings.Cut(o.URL, "#")
 	address, _, _ = strings.Cut(address, "?")
 	return address, request, nil
+}
+
+// method is that by which the scheme delivers, POST if it may be.
+func (o *Options) method() string {
+	for _, scheme := range o.Provider.Spec.Verify {
+		if scheme.Name == o.Scheme && len(scheme.Methods) > 0 && !slices.Contains(scheme.Methods, http.MethodPost) {
+			return string(scheme.Methods[0])
+		}
+	}
+	return http.MethodPost
 }
 
 // publicURL is what receivers hold for the URL of the endpoint; empty: they hold

@@ -63,9 +63,12 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.CertificateSource
   map:
     fields:
-    - name: dnsName
+    - name: dnsNames
       type:
-        scalar: string
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: from
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.RequestLocation

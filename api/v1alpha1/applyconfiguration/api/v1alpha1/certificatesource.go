@@ -14,9 +14,10 @@ type CertificateSourceApplyConfiguration struct {
 	// pathPattern is a regular expression (RE2) that all of the URL's path must match. The
 	// URL must have no query.
 	PathPattern *string `json:"pathPattern,omitempty"`
-	// dnsName is a name that the certificate must be valid for. Its chain must lead to a
-	// trusted root.
-	DNSName *string `json:"dnsName,omitempty"`
+	// dnsNames are names; the certificate must be valid for one of them, and its chain must
+	// lead to a trusted root. {region} in a name is what the group (?P<region>...) of
+	// hostPattern matched: senders have certificates that differ by region.
+	DNSNames []string `json:"dnsNames,omitempty"`
 	// issuers is where the certificates of its issuers may be fetched, if the document at
 	// the URL lacks them.
 	Issuers *CertificateIssuersApplyConfiguration `json:"issuers,omitempty"`
@@ -52,11 +53,13 @@ func (b *CertificateSourceApplyConfiguration) WithPathPattern(value string) *Cer
 	return b
 }
 
-// WithDNSName sets the DNSName field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the DNSName field is set to the value of the last call.
-func (b *CertificateSourceApplyConfiguration) WithDNSName(value string) *CertificateSourceApplyConfiguration {
-	b.DNSName = &value
+// WithDNSNames adds the given value to the DNSNames field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the DNSNames field.
+func (b *CertificateSourceApplyConfiguration) WithDNSNames(values ...string) *CertificateSourceApplyConfiguration {
+	for i := range values {
+		b.DNSNames = append(b.DNSNames, values[i])
+	}
 	return b
 }
 

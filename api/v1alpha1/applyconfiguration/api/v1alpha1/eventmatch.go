@@ -9,14 +9,16 @@ package v1alpha1
 // hold.
 type EventMatchApplyConfiguration struct {
 	// types are patterns of the event type, of which one must fit. A "*" stands for any
-	// characters: "invoice.*" fits invoice.paid. Upper and lower case differ.
+	// characters: "invoice.*" fits invoice.paid. Upper and lower case differ. Of a batch,
+	// one of its types must fit.
 	Types []string `json:"types,omitempty"`
 	// expression in CEL that must be true, for example event.body.livemode == true. The
-	// variable event is the verified webhook: event.id, event.type, event.provider,
-	// event.headers (by their names in lower case) and event.body (JSON, or the fields
-	// of a form). What is not there makes the expression not match; has(event.body.x)
-	// and 'x' in event.headers ask for it. A mistake is told in the condition Accepted,
-	// with its line and column.
+	// variable event is the verified webhook: event.id, event.type, event.types (a list,
+	// for batches), event.provider, event.headers (by their names in lower case) and
+	// event.body (JSON, or the fields of a form). What is not there makes the expression
+	// not match; has(event.body.x) and 'x' in event.headers ask for it. A body that can't
+	// be read makes the event go to spec.target, or be put off. A mistake is told in the
+	// condition Accepted, with its line and column.
 	Expression *string `json:"expression,omitempty"`
 }
 

@@ -1,0 +1,100 @@
+package certificate
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"slices"
+
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// maxIssuers bounds the issuers that are fetched for a certificate. Between a root
+// and what it vouches for there are one or two.
+const maxIssuers = 3
+
+// errNone says that a host serves something else, for example a page that asks for
+// patience; errNotIssuer that it serves the certificate of somebody else. It passes,
+// so it must not be kept for a certificate.
+var (
+	errNone      = errors.New("the document is not a certificate in PEM")
+	errNotIssuer = errors.New("the document is not the certificate of the issuer")
+)
+
+// chain requests a certificate, and the issuers that its document lacks: some
+// senders publish theirs alone. leads reports whether it leads to a root.
+func (c *Cache) chain(ctx context.Context, named verify.NamedCertificate) (chain []*x509.Certificate, leads bool, err error) {
+	document, err := c.getter.Get(ctx, named.URL)
+	if err != nil {
+		return nil, false, err
+	}
+	if chain, err = verify.ParseCertificates(document); err != nil {
+		return nil, false, errNone
+	}
+	for range maxIssuers {
+		last := c.end(chain)
+		if last == nil || len(chain) == verify.MaxCertificates {
+			break
+		}
+		at := slices.IndexFunc(last.IssuingCertificateURL, named.Issuers.Allows)
+		if at < 0 {
+			break
+		}
+		issuer, err := c.issuer(ctx, last, last.IssuingCertificateURL[at])
+		if err != nil {
+			return nil, false, err
+		}
+		chain = append(chain, issuer)
+	}
+	return chain, c.verify(chain) == nil, nil
+}
+
+func (c *Cache) verify(chain []*x509.Certificate) error {
+	return verify.CheckChain(chain, x509.VerifyOptions{Roots: c.roots, CurrentTime: c.now()})
+}
+
+// end returns where a chain ends that leads to no root for want of an issuer; nil:
+// that is not what is wrong with it, if anything is.
+func (c *Cache) end(chain []*x509.Certificate) *x509.Certificate {
+	if _, lacking := errors.AsType[x509.UnknownAuthorityError](c.verify(chain)); !lacking {
+		return nil
+	}
+	last := chain[0]
+	for range chain {
+		at := slices.IndexFunc(chain, func(other *x509.Certificate) bool { return other != last && issued(other, last) })
+		if at < 0 {
+			break
+		}
+		last = chain[at]
+	}
+	if issued(last, last) {
+		return nil
+	}
+	return last
+}
+
+func issued(issuer, subject *x509.Certificate) bool {
+	return bytes.Equal(issuer.RawSubject, subject.RawIssuer) && subject.CheckSignatureFrom(issuer) == nil
+}
+
+// issuer requests the certificate of who signed subject. It proves itself by that, so
+// it may come by http (RFC 5280 §4.2.2.1).
+func (c *Cache) issuer(ctx context.Context, subject *x509.Certificate, address string) (*x509.Certificate, error) {
+	document, err := c.getter.GetProven(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := x509.ParseCertificate(document)
+	if err != nil {
+		list, err := verify.ParseCertificates(document)
+		if err != nil {
+			return nil, errNotIssuer
+		}
+		issuer = list[0]
+	}
+	if !issued(issuer, subject) {
+		return nil, errNotIssuer
+	}
+	return issuer, nil
+}

@@ -1,0 +1,115 @@
+package match
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
+
+	"cel.dev/cel-go/cel"
+)
+
+// Body is what came with an event, as far as expressions can read it.
+type Body struct {
+	// Document is the body without the encoding in which it came.
+	Document []byte
+	// Form are the fields of a form; nil: it is none.
+	Form url.Values
+	// JSONFields are the fields of the form that hold JSON.
+	JSONFields []string
+	// Unreadable: what is in the body can't be told, because its encoding is unknown
+	// or broken, or it is larger than what may be decoded.
+	Unreadable bool
+}
+
+// value makes event.body: the JSON, or a map of the fields of a form. An empty
+// body is nil, and known to be; of any other that is neither, nothing is known.
+//
+// JSON that is declared as a form is JSON: that is what senders mean that forget
+// to say so (curl is one), and no form is JSON.
+func (b Body) value() (any, []*cel.AttributePatternType) {
+	all := []*cel.AttributePatternType{attribute("body")}
+	if b.Unreadable {
+		return nil, all
+	}
+	document := plain(b.Document)
+	if len(document) == 0 {
+		return nil, nil
+	}
+	if b.Form == nil || document[0] == '{' || document[0] == '[' {
+		if value, err := parseJSON(document); err == nil {
+			return value, nil
+		}
+	}
+	if b.Form == nil {
+		return nil, all
+	}
+	return b.form()
+}
+
+// plain is a document without the byte order mark that may stand before JSON
+// (RFC 8259 §8.1), and without space around it.
+func plain(document []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(document, []byte("\ufeff")))
+}
+
+// form makes a map of the fields. Of a field that occurs several times, the first
+// value is taken, as http.Request.FormValue does it.
+func (b Body) form() (any, []*cel.AttributePatternType) {
+	form := make(map[string]any, len(b.Form))
+	for name := range b.Form {
+		form[name] = b.Form.Get(name)
+	}
+	var unknown []*cel.AttributePatternType
+	for _, name := range b.JSONFields {
+		text := b.Form.Get(name)
+		if text == "" {
+			continue // the empty text says that there is nothing
+		}
+		value, err := parseJSON(plain([]byte(text)))
+		if err != nil {
+			unknown = append(unknown, attribute("body", name))
+			continue
+		}
+		form[name] = value
+	}
+	return form, unknown
+}
+
+var errTrailing = errors.New("there is more than one JSON value")
+
+func parseJSON(document []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errTrailing
+	}
+	return withNumbers(value), nil
+}
+
+// withNumbers makes integers of whole numbers: as floating point numbers, long
+// ids would lose digits.
+func withNumbers(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64() // out of range: infinite, which no id equals
+		return f
+	case []any:
+		for i := range v {
+			v[i] = withNumbers(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = withNumbers(v[name])
+		}
+	}
+	return value
+}
