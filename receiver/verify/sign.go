@@ -204,10 +204,11 @@ func (w *draft) drop(at place) {
 }
 
 // reads reports whether the scheme, or the identity of events, has a use for what is
-// in that place.
+// in that place, or schemes are told apart by it.
 func (w *draft) reads(at place) bool {
 	same := func(c condition) bool { return c.at.same(at) }
-	return w.writes(at) || slices.ContainsFunc(w.s.when, same) || slices.ContainsFunc(w.s.require, same) ||
+	return w.writes(at) || slices.ContainsFunc(w.s.require, same) ||
+		slices.ContainsFunc(w.v.schemes, func(s compiled) bool { return slices.ContainsFunc(s.when, same) }) ||
 		slices.ContainsFunc(slices.Concat(w.s.contents, w.v.ids, w.v.types), func(t template) bool { return t.takesFrom(at) })
 }
 

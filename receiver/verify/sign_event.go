@@ -70,6 +70,10 @@ func (w *draft) open(v variable, alone bool) bool {
 
 // free reports whether a variable's value can be chosen at all.
 func (w *draft) free(v variable, _ bool) bool {
+	banned := func(c condition) bool { return c.absent && c.at.same(v.at) }
+	if slices.ContainsFunc(w.s.when, banned) || slices.ContainsFunc(w.s.require, banned) {
+		return false
+	}
 	switch v.name {
 	case varID:
 		return w.s.id != nil

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -452,7 +453,7 @@ func TestSignSaysWhatABodyIsFor(t *testing.T) {
 			{Name: "form", MediaType: formType, Algorithm: HMACSHA256, Content: "{form_sorted}", Signature: sign},
 			{Name: "json", Algorithm: HMACSHA256, Content: "{body}", Signature: sign},
 		},
-		Identity: Identity{ID: []string{"{body_sha256}"}},
+		Identity: Identity{ID: []string{"{signed_sha256}"}},
 	})
 	_, err := v.Sign(post("a=1", "Content-Type", formType), keysOf("k"), SignOptions{Now: now, Scheme: "json"})
 	if err == nil || !strings.Contains(err.Error(), "but form, which such a body is for") {
@@ -478,9 +479,12 @@ func TestPutEventID(t *testing.T) {
 		{"base64 of a member", `{"p":"eyJpZCI6IngifQ=="}`, `{"p":"eyJpZCI6Im5ldyJ9"}`, []string{"{json:/p|base64|json:/id}"}, true},
 		{"nothing", `{}`, `{}`, []string{"{body_sha256}"}, false},
 		{"no JSON", `text`, `text`, []string{"{json:/id}"}, false},
+		{"a header that must not be there", `{}`, `{}`, []string{"{header:X-Banned}", "{body_sha256}"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := githubLike
+			p.Schemes = slices.Clone(p.Schemes)
+			p.Schemes[0].When = []Condition{{Location: Location{Header: "X-Banned"}, Absent: true}}
 			p.Identity = Identity{ID: test.ids}
 			r := post(test.body)
 			if put := compiledProvider(t, p).PutEventID(r, "sha256", "new"); put != test.put || string(r.Body) != test.want {

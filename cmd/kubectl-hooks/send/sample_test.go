@@ -16,7 +16,7 @@ import (
 var unnumbered = []string{
 	"airtable", "alertmanager", "alertmanager-basic", "asana", "braintree", "buildkite", "calendly", "discord", "docker-hub",
 	"dropbox", "flux", "grafana", "grafana-timestamped", "harbor", "lemonsqueezy", "mailchimp",
-	"meta", "netlify", "onfido", "plaid", "postmark", "pusher", "x-twitter", "xero",
+	"meta", "netlify", "onfido", "plaid", "pusher", "x-twitter", "xero", "zoom",
 }
 
 // TestSamplesOfPresets: a sample of each preset can be sent, and sent again as
@@ -47,7 +47,7 @@ func TestSamplesOfPresets(t *testing.T) {
 // parameters of the provider's first example that the scheme accepts.
 func sendSample(t *testing.T, provider *v1alpha1.WebhookProvider, scheme string) (send.Request, error) {
 	t.Helper()
-	body, header, eventType, ok := send.Sample(provider, scheme)
+	sample, ok := send.Sample(provider, scheme)
 	if !ok {
 		t.Fatal("there is no sample")
 	}
@@ -55,7 +55,7 @@ func sendSample(t *testing.T, provider *v1alpha1.WebhookProvider, scheme string)
 	example := &provider.Spec.Tests[max(i, 0)]
 	o := send.Options{
 		Provider: provider, Endpoint: &v1alpha1.WebhookEndpoint{Spec: v1alpha1.WebhookEndpointSpec{Parameters: example.Parameters}},
-		URL: "http://127.0.0.1/", PublicURL: "https://hooks.example.com/a/b", Body: body, Headers: header, EventType: eventType, Now: times[0],
+		URL: "http://127.0.0.1/?" + sample.Query, PublicURL: "https://hooks.example.com/a/b", Method: sample.Method, Body: sample.Body, Headers: sample.Header, EventType: sample.EventType, Now: times[0],
 		Scheme: scheme, Secret: secret.New([]byte(example.Secret)),
 	}
 	for _, s := range provider.Spec.Verify {
@@ -93,12 +93,12 @@ func TestSamplesOfSchemes(t *testing.T) {
 // TestSampleShowsNoSignature: what is in a sample is shown to people, and a
 // signature that is not of the sample's body would mislead them.
 func TestSampleShowsNoSignature(t *testing.T) {
-	body, header, eventType, ok := send.Sample(preset(t, "github"), "")
-	if !ok || len(body) == 0 || eventType != "ping" || header.Get("X-GitHub-Event") != "ping" {
-		t.Fatalf("the sample is %s %v %s", body, header, eventType)
+	sample, ok := send.Sample(preset(t, "github"), "")
+	if !ok || len(sample.Body) == 0 || sample.EventType != "ping" || sample.Header.Get("X-GitHub-Event") != "ping" {
+		t.Fatalf("the sample is %s %v", sample.Body, sample)
 	}
-	if header.Get("X-Hub-Signature-256") != "" || header.Get("X-GitHub-Delivery") == "" {
-		t.Errorf("the header is %v", header)
+	if sample.Header.Get("X-Hub-Signature-256") != "" || sample.Header.Get("X-GitHub-Delivery") == "" {
+		t.Errorf("the header is %v", sample.Header)
 	}
 }
 
@@ -106,11 +106,11 @@ func TestSampleShowsNoSignature(t *testing.T) {
 func TestSampleOfNothing(t *testing.T) {
 	provider := preset(t, "github")
 	provider.Spec.Tests = slices.DeleteFunc(provider.Spec.Tests, func(test v1alpha1.ProviderTest) bool { return test.Expect.ID != "" })
-	if _, _, _, ok := send.Sample(provider, ""); ok {
+	if _, ok := send.Sample(provider, ""); ok {
 		t.Error("there is a sample")
 	}
 	provider.Spec.Verify[0].Content = "{nothing}"
-	if _, _, _, ok := send.Sample(provider, ""); ok {
+	if _, ok := send.Sample(provider, ""); ok {
 		t.Error("a provider that is not valid has a sample")
 	}
 }
