@@ -44,10 +44,14 @@ func (h *Handler) verify(x *exchange) error {
 	return nil
 }
 
-// unverified counts a rejection and translates it.
+// unverified counts a rejection and translates it. An authentic request whose body is
+// not what the sender sends is no failure of its signature.
 func (h *Handler) unverified(x *exchange, err error) error {
 	if r, ok := errors.AsType[*verify.Rejection](err); ok {
-		h.metrics.signatureFailed(x, r.Reason)
+		x.verified = r.Authentic && r.Reason == verify.MalformedBody
+		if !x.verified {
+			h.metrics.signatureFailed(x, r.Reason)
+		}
 	}
 	return x.rejectVerify(err)
 }

@@ -447,13 +447,20 @@ func (s *specimen) requestMutants() []mutant {
 		lower.header[i].name, upper.header[i].name = strings.ToLower(header.name), strings.ToUpper(header.name)
 	}
 	get.method, put.method = http.MethodGet, http.MethodPut
+	byGet, byPut := noEvent, refused
+	if slices.Contains(s.scheme.Methods, get.method) && !s.signsMethod() {
+		byGet = same
+	}
+	if slices.Contains(s.scheme.Methods, put.method) && !s.signsMethod() {
+		byPut = same
+	}
 	query.query += "&mutant=1"
 	text := s.wire.with(verify.Location{Header: "Content-Type"}, "text/plain")
 	return []mutant{
 		{name: "headers in lower case", wire: lower, want: same},
 		{name: "headers in capitals", wire: upper, want: same},
-		{name: "GET", wire: get, want: noEvent},
-		{name: "PUT", wire: put},
+		{name: "GET", wire: get, want: byGet},
+		{name: "PUT", wire: put, want: byPut},
 		{name: "another query", wire: query, want: unless(s.signsURL())},
 		{name: "another media type", wire: text, want: unless(s.readsForm() || s.signed(text) != s.signed(s.wire))},
 		{name: "another key", wire: s.wire, stranger: true},
