@@ -15,7 +15,7 @@ import (
 // senders number nothing, at least not in the examples.
 var unnumbered = []string{
 	"airtable", "alertmanager", "alertmanager-basic", "asana", "braintree", "buildkite", "calendly", "discord", "docker-hub",
-	"dropbox", "flux", "grafana", "grafana-timestamped", "harbor", "lemonsqueezy", "mailchimp",
+	"dropbox", "flux", "grafana", "grafana-timestamped", "lemonsqueezy", "mailchimp", "mandrill",
 	"meta", "netlify", "onfido", "plaid", "pusher", "x-twitter", "xero", "zoom",
 }
 
