@@ -482,7 +482,7 @@ func TestSignPutsFieldsIntoFormsWithFiles(t *testing.T) {
 	if err != nil || signed.Event.ID != "new" {
 		t.Fatalf("the event is %v, %v", signed.Event, err)
 	}
-	for text, want := range map[string]int{part(`name="token"`, "new"): 1, `name="time"`: 1, file: 1, part(`name="sign"`, ""): 0, `name="sign"`: 2} {
+	for text, want := range map[string]int{part(`name="token"`, "new"): 1, `name="time"`: 1, file: 1, part(`name="sign"`, ""): 0, ` name="sign"`: 2} {
 		if got := strings.Count(string(r.Body), text); got != want {
 			t.Errorf("%q is there %d times, want %d: %q", text, got, want, r.Body)
 		}
