@@ -96,7 +96,7 @@ func (x *exchange) rejectVerify(err error) *reject {
 	case verify.NoUsableKey, verify.NoPublicURL, verify.NoCertificate:
 		return unavailable("the endpoint can't verify requests now, please send again later", retryRoute, err)
 	}
-	if x.verified || r.Authentic {
+	if x.verified {
 		return &reject{status: cmp.Or(wanted.Invalid, http.StatusBadRequest), reason: r.Detail}
 	}
 	switch r.Reason {

@@ -40,6 +40,9 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 	if rejection != nil {
 		return Verdict{}, r.explainClosed(rejection)
 	}
+	if rejection := r.verified(); rejection != nil {
+		return Verdict{}, rejection
+	}
 	if rejection := s.checkAuthentic(r, material.Parameters); rejection != nil {
 		rejection.Authentic = true
 		return Verdict{}, rejection
@@ -48,18 +51,16 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 	return verdict, nil
 }
 
-// checkAuthentic refuses a request whose signature was found right, if its body is
-// not what was assumed or what the scheme says, or if it is not allowed here: that is
-// not for strangers to find out. A handshake need not have the body of an event.
+// checkAuthentic refuses a request that is authentic, if its body is not what the
+// scheme says, or if it is not allowed here: that is not for strangers to find out.
+// A handshake need not have the body of an event.
 func (s *compiled) checkAuthentic(r *Request, p Parameters) *Rejection {
-	rejection := r.verified()
-	if rejection == nil && s.delivers(r.Method) {
-		rejection = r.checkFormat(s.format)
+	if s.delivers(r.Method) {
+		if rejection := r.checkFormat(s.format); rejection != nil {
+			return rejection
+		}
 	}
-	if rejection == nil {
-		rejection = demand(s.requireAllowed, r, p)
-	}
-	return rejection
+	return demand(s.requireAllowed, r, p)
 }
 
 // judge chooses the scheme: the first one for requests of the method whose

@@ -34,7 +34,6 @@ func TestAnswers(t *testing.T) {
 				}
 				answer.isSuccess(t, wanted.Success, want)
 			}
-			// Nor one in the body, where some senders write it.
 			nothing := mutant{name: "nothing", wire: wire{method: s.wire.method, body: []byte("{}")}}
 			answer, _ := open.ask(t, s, nothing)
 			answer.isRefusal(t, "without a signature", cmp.Or(wanted.Malformed, http.StatusBadRequest), wanted)

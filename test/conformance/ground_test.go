@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -38,6 +39,19 @@ type ground struct {
 	paths   map[string]string // by the name of the endpoint
 
 	certificates map[string]string // by URL
+	accepted     *accepter
+}
+
+// accepter is a store that remembers to which targets the last event goes.
+type accepter struct {
+	*store.Store
+	targets []string
+}
+
+// Accept implements receiver.Accepter.
+func (a *accepter) Accept(ctx context.Context, e *store.Event, o store.AcceptOptions) (store.Outcome, []store.Lease, error) {
+	a.targets = o.Targets
+	return a.Store.Accept(ctx, e, o)
 }
 
 // Record implements audit.Sink.
@@ -51,11 +65,11 @@ func newGround(t *testing.T, all senders, specimens []specimen, changes ...func(
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = events.Close() })
-	g := &ground{clock: make(chan time.Time, 1), records: make(chan audit.Record, 1), paths: map[string]string{}, certificates: map[string]string{}}
+	g := &ground{clock: make(chan time.Time, 1), records: make(chan audit.Record, 1), paths: map[string]string{}, certificates: map[string]string{}, accepted: &accepter{Store: events}}
 	live := route.NewLive("cluster.local")
 	live.Replace(g.routes(t, all, specimens, changes))
 	server := httptest.NewServer(receiver.NewHandler(receiver.HandlerOptions{
-		Routes: live, Accepter: events, Dispatcher: unhurried{}, Lease: time.Minute, Audit: g,
+		Routes: live, Accepter: g.accepted, Dispatcher: unhurried{}, Lease: time.Minute, Audit: g,
 		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Log: slog.New(slog.DiscardHandler), Now: g.now,
 		Senders: egress.NewWithTransport(g),
 	}))

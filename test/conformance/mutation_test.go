@@ -446,25 +446,60 @@ func (s *specimen) requestMutants() []mutant {
 	for i, header := range s.wire.header {
 		lower.header[i].name, upper.header[i].name = strings.ToLower(header.name), strings.ToUpper(header.name)
 	}
-	get.method, put.method = http.MethodGet, http.MethodPut
-	byGet, byPut := noEvent, refused
-	if slices.Contains(s.scheme.Methods, get.method) && !s.signsMethod() {
-		byGet = same
-	}
-	if slices.Contains(s.scheme.Methods, put.method) && !s.signsMethod() {
-		byPut = same
-	}
+	get.method, put.method = otherThan(s.wire.method, http.MethodGet), otherThan(s.wire.method, http.MethodPut)
 	query.query += "&mutant=1"
 	text := s.wire.with(verify.Location{Header: "Content-Type"}, "text/plain")
 	return []mutant{
 		{name: "headers in lower case", wire: lower, want: same},
 		{name: "headers in capitals", wire: upper, want: same},
-		{name: "GET", wire: get, want: byGet},
-		{name: "PUT", wire: put, want: byPut},
+		{name: get.method, wire: get, want: s.by(get.method, noEvent)},
+		{name: put.method, wire: put, want: s.by(put.method, refused)},
 		{name: "another query", wire: query, want: unless(s.signsURL())},
-		{name: "another media type", wire: text, want: unless(s.readsForm() || s.signed(text) != s.signed(s.wire))},
-		{name: "another key", wire: s.wire, stranger: true},
+		{name: "another media type", wire: text, want: s.ofType(text)},
+		{name: "another key", wire: s.wire, want: s.foreign(), stranger: true},
 	}
+}
+
+// otherThan is a method, or POST if it is the one given.
+func otherThan(given, method string) string {
+	if given == method {
+		return http.MethodPost
+	}
+	return method
+}
+
+// by is the outcome of another method: a delivery of the scheme that doesn't sign the
+// method is the same, and one by a method that the scheme doesn't have is otherwise.
+func (s *specimen) by(method string, otherwise outcome) outcome {
+	methods := s.scheme.Methods
+	if len(methods) == 0 {
+		methods = []string{http.MethodPost}
+	}
+	if !slices.Contains(methods, method) {
+		return otherwise
+	}
+	return unless(strings.Contains(s.scheme.Content, "{method}"))
+}
+
+// ofType is the outcome of another media type. Where nothing that is signed depends on
+// it, the body may still have to be a form.
+func (s *specimen) ofType(text wire) outcome {
+	if s.readsForm() || s.signed(text) != s.signed(s.wire) {
+		return refused
+	}
+	if s.scheme.BodyFormat == verify.FormBody {
+		return authentic
+	}
+	return same
+}
+
+// foreign is the outcome at an endpoint with another secret. What is signed by a
+// certificate is authentic there, too, and not allowed.
+func (s *specimen) foreign() outcome {
+	if (s.certificate() != verify.Location{}) {
+		return noEvent
+	}
+	return refused
 }
 
 // unless is the outcome of a change that only counts if the scheme looks at it.
