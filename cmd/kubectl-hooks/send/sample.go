@@ -79,7 +79,7 @@ func example(p *v1alpha1.WebhookProvider, verifier *verify.Verifier, scheme stri
 
 // exampleRequest is the request of an example.
 func exampleRequest(in *v1alpha1.ExampleRequest) *verify.Request {
-	out := &verify.Request{Method: cmp.Or(string(in.Method), http.MethodPost), URL: in.URL, Header: http.Header{}, Body: []byte(in.Body)}
+	out := &verify.Request{Method: cmp.Or(in.Method, http.MethodPost), URL: in.URL, Header: http.Header{}, Body: []byte(in.Body)}
 	if in.BodyBase64 != nil {
 		out.Body = in.BodyBase64
 	}
