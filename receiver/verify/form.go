@@ -96,6 +96,12 @@ func (r *Request) field(name string) document.Field {
 	return document.Field{}
 }
 
+// isPlainForm reports whether the body is a form that is no multipart one.
+func (r *Request) isPlainForm() bool {
+	_, ok := r.Form()
+	return ok && r.mediaType() == formType
+}
+
 // appendForm appends the fields of the body, sorted. No body is an empty form.
 func appendForm(text []byte, r *Request) ([]byte, *Rejection) {
 	body, ok := r.readable()

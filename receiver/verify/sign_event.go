@@ -80,8 +80,7 @@ func (w *draft) free(v variable, _ bool) bool {
 	case "header", "query":
 		return len(v.steps) == 0 || w.present(v)
 	case "form":
-		_, ok := w.r.Form()
-		return ok && !w.r.compressed() && (len(v.steps) == 0 || w.present(v))
+		return w.r.isPlainForm() && !w.r.compressed() && (len(v.steps) == 0 || w.present(v))
 	case "json":
 		return w.r.isJSON() && !w.r.compressed() && (len(v.steps) == 0 || w.present(v))
 	case "claim":

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"slices"
@@ -125,7 +123,7 @@ func (r *Request) set(at place, text string, number bool) (err error) {
 }
 
 var (
-	errNotForm    = errors.New("the body must be a form of type " + formType + " or " + multipartType)
+	errNotForm    = errors.New("the body must be a form of type " + formType)
 	errNotJSON    = errors.New("the body must be JSON")
 	errCompressed = errors.New("the body is compressed (Content-Encoding): give it as it was before")
 	errNoRoom     = errors.New("the body must have an object or an array in the place that it is in")
@@ -140,47 +138,11 @@ func (r *Request) setField(name, text string) error {
 	if r.compressed() {
 		return errCompressed
 	}
-	_, ok := r.Form()
-	switch media := r.mediaOf(); {
-	case !ok:
+	if !r.isPlainForm() {
 		return errNotForm
-	case media.name == multipartType:
-		r.Body = setPart(r.Body, media.boundary, name, text)
-	default:
-		r.Body = []byte(setPair(string(r.Body), name, text))
 	}
+	r.Body = []byte(setPair(string(r.Body), name, text))
 	return nil
-}
-
-// setPart writes a field of a form of the type multipart/form-data that is one: in the
-// stead of its parts of that name, or behind all others.
-func setPart(body []byte, boundary, name, text string) []byte {
-	var out bytes.Buffer
-	writer := multipart.NewWriter(&out)
-	_ = writer.SetBoundary(boundary) // one that could be read can be written
-	reader, written := multipart.NewReader(bytes.NewReader(body), boundary), false
-	for {
-		part, err := reader.NextRawPart()
-		if err != nil {
-			break // the end, as the form has been read before
-		}
-		own := part.FormName() == name && part.FileName() == ""
-		if own && written {
-			continue
-		}
-		to, _ := writer.CreatePart(part.Header) // a buffer takes everything
-		if own {
-			_, _ = io.WriteString(to, text)
-			written = true
-		} else {
-			_, _ = io.Copy(to, part)
-		}
-	}
-	if !written {
-		_ = writer.WriteField(name, text)
-	}
-	_ = writer.Close()
-	return out.Bytes()
 }
 
 // setMember writes a JSON member of the body.

@@ -461,34 +461,6 @@ func TestSignSaysWhatABodyIsFor(t *testing.T) {
 	}
 }
 
-// TestSignPutsFieldsIntoFormsWithFiles: in the stead of those of that name, or behind
-// all others. Files stay what they are, whatever they are called.
-func TestSignPutsFieldsIntoFormsWithFiles(t *testing.T) {
-	v := compiledProvider(t, Provider{
-		Name: "p",
-		Schemes: []Scheme{{
-			Name: "form", BodyFormat: FormBody, Algorithm: HMACSHA256, Content: "{timestamp}{form:token}",
-			Signature: Signature{From: []Location{{Form: "sign"}}, Encoding: Hex},
-			Timestamp: &Timestamp{From: &Location{Form: "time"}, Unit: Seconds, ToleranceSeconds: 1},
-		}},
-		Identity: Identity{ID: []string{"{form:token}"}},
-	})
-	part := func(disposition, text string) string {
-		return "--b\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + text + "\r\n"
-	}
-	file := part(`name="sign"; filename="sign"`, "é\r\n\x00")
-	r := post(part(`name="token"`, "old")+part(`name="time"`, "1")+file+part(`name="time"`, "2")+"--b--\r\n", "Content-Type", "multipart/form-data; boundary=b")
-	signed, err := v.Sign(r, keysOf("k"), SignOptions{Now: now, EventID: "new"})
-	if err != nil || signed.Event.ID != "new" {
-		t.Fatalf("the event is %v, %v", signed.Event, err)
-	}
-	for text, want := range map[string]int{part(`name="token"`, "new"): 1, `name="time"`: 1, file: 1, part(`name="sign"`, ""): 0, ` name="sign"`: 2} {
-		if got := strings.Count(string(r.Body), text); got != want {
-			t.Errorf("%q is there %d times, want %d: %q", text, got, want, r.Body)
-		}
-	}
-}
-
 // TestPutEventID puts ids where the provider reads them.
 func TestPutEventID(t *testing.T) {
 	for _, test := range []struct {
