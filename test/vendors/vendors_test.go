@@ -5,7 +5,7 @@ package vendors
 import (
 	"bytes"
 	"fmt"
-	"maps"
+	"net/http"
 	"testing"
 	"time"
 
@@ -128,7 +128,9 @@ func (r *trial) intact(event sent, got cluster.Received, at time.Time) string {
 // mixed is a message as it would have arrived if the receiver had let it pass.
 func (r *trial) mixed(got cluster.Received, s sent) received {
 	m := receivedOf(got)
-	maps.Copy(m.Headers, s.Headers)
+	for name, value := range s.Headers {
+		m.Headers[http.CanonicalHeaderKey(name)] = value
+	}
 	m.Body = s.Body
 	return m
 }
