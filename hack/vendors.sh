@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Has the vendors' own npm libraries sign and verify webhooks (test/vendors), and first
 # gets them: those that test/vendors/package-lock.json names by version and digest, from
-# whichever registry npm is set up for, into test/vendors/node_modules (some 350 MB).
+# whichever registry npm is set up for, into test/vendors/node_modules (some 400 MB).
 # Without Node, npm or a registry it says so, and is content. Arguments go to go test.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -30,8 +30,10 @@ const slugOf = name => name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
 
 function list({ base }) {
   return Object.entries(vendors).map(([name, vendor]) => ({
-    name, slug: slugOf(name), preset: vendor.preset ?? name, scheme: vendor.scheme ?? '', library: vendor.library, version: versions[vendor.library],
-    secret: keys[name].secret, privateKey: keys[name].privateKey ?? '', parameters: vendor.parameters?.(base + slugOf(name)) ?? {},
+    name, slug: slugOf(name), preset: vendor.preset ?? name, scheme: vendor.scheme ?? '',
+    library: vendor.library, version: versions[vendor.library],
+    secret: keys[name].secret, privateKey: keys[name].privateKey ?? '',
+    parameters: vendor.parameters?.(base + slugOf(name)) ?? {},
     credential: vendor.credential ?? false, tolerance: vendor.tolerance ?? 0,
   }));
 }

@@ -29,6 +29,7 @@ import { signWebhookPayload as signNotion, verifyWebhookSignature as validNotion
 import { Webhooks as GitHub } from '@octokit/webhooks';
 import { WebhookEventVerifier as Onfido } from '@onfido/api';
 import { Paddle } from '@paddle/paddle-node-sdk';
+import { validateEvent as parsePolar, WebhookVerificationError as PolarRefuses } from '@polar-sh/sdk/webhooks';
 import { EventWebhook as SendGrid } from '@sendgrid/eventwebhook';
 import '@shopify/shopify-api/adapters/web-api';
 import { ApiVersion, LogSeverity, shopifyApi } from '@shopify/shopify-api';
@@ -52,6 +53,7 @@ import { Webhook as StandardWebhook } from 'standardwebhooks';
 import Stripe from 'stripe';
 import { Webhook as Svix } from 'svix';
 import twilio from 'twilio';
+import { getSignatureAlgorithm } from 'twilio/lib/webhooks/webhooks.js';
 import { WhatsAppAPI } from 'whatsapp-api-js';
 import XHubSignature from 'x-hub-signature';
 
@@ -77,7 +79,7 @@ const standard = (prefix, library, more) => ({
   library, tolerance: 300, keys: whsec,
   sign: c => ({ headers: { ...json,
     [`${prefix}-id`]: c.id, [`${prefix}-timestamp`]: seconds(c),
-    [`${prefix}-signature`]: new StandardWebhook(c.secret).sign(c.id, new Date(c.now), c.body) } }),
+    [`${prefix}-signature`]: new StandardWebhook(c.secret, { format: more.format }).sign(c.id, new Date(c.now), c.body) } }),
   ...more,
 });
 
@@ -281,6 +283,13 @@ export const vendors = {
     sign: c => ({ headers: { ...json, 'Paddle-Signature': `ts=${seconds(c)};h1=${hmac('sha256', c.secret, `${seconds(c)}:${c.body}`, 'hex')}` } }),
     verify: (c, m) => new Paddle('k').webhooks.isSignatureValid(m.body, c.secret, m.headers['paddle-signature']),
   },
+  'polar': standard('webhook', '@polar-sh/sdk', {
+    format: 'raw', keys: () => ({ secret: 'polar_whs_' + hex(16) }),
+    // The library reads the signature first, and then demands all members that its events have.
+    verify: (c, m) => {
+      try { parsePolar(m.body, m.headers, c.secret); } catch (error) { if (error instanceof PolarRefuses) throw error; }
+    },
+  }),
   'pusher': {
     library: 'pusher', keys: () => ({ secret: `${hex(8)}:${hex(16)}` }),
     event: c => ({ time_ms: c.now, events: [{ name: 'channel_occupied', channel: c.id, text: c.text }] }),
@@ -376,6 +385,17 @@ export const vendors = {
         'X-Twilio-Signature': twilio.getExpectedTwilioSignature(c.secret, `${c.url}?${query}`, {}) } };
     },
     verify: (c, m) => twilio.validateRequestWithBody(c.secret, m.headers['x-twilio-signature'], m.url, m.body),
+  },
+  'twilio, SHA-256': {
+    library: 'twilio', preset: 'twilio', scheme: 'default-sha256',
+    sign: c => {
+      const fields = { MessageSid: c.id, MessageStatus: 'sent', Body: c.text };
+      return { body: new URLSearchParams(fields).toString(), headers: { ...form, 'I-Twilio-Idempotency-Token': c.id,
+        'X-Twilio-Webhooks-Signature-Settings': 'key=k,algorithm=HMAC_SHA256',
+        'X-Twilio-Signature': twilio.getExpectedTwilioSignature(c.secret, c.url, fields, 'HMAC_SHA256') } };
+    },
+    verify: (c, m) => twilio.validateRequest(c.secret, m.headers['x-twilio-signature'], m.url, m.form,
+      getSignatureAlgorithm(m.headers['x-twilio-webhooks-signature-settings'])),
   },
   'workos': {
     library: '@workos-inc/node', tolerance: 180,
