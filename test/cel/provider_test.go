@@ -1,14 +1,19 @@
 package cel
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
+	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/config/providers"
+	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -594,9 +599,36 @@ func TestPresetsAreAdmitted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := create(t, manifest(t, string(text))); err != nil {
-				t.Errorf("refused: %q", sentences(err))
+			preset := manifest(t, string(text))
+			if _, err := create(t, preset); err != nil {
+				t.Fatalf("refused: %q", sentences(err))
 			}
+			checkStatus(t, preset, text)
 		})
+	}
+}
+
+// checkStatus asks whether the API server would take what is said of a preset: every
+// sentence whole, one for each scheme.
+func checkStatus(t *testing.T, preset *object, text []byte) {
+	t.Helper()
+	var typed v1alpha1.WebhookProvider
+	if err := yaml.UnmarshalStrict(text, &typed); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Create(t.Context(), preset); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := api.Delete(context.Background(), preset); err != nil {
+			t.Error(err)
+		}
+	})
+	said := list{}
+	for _, sentence := range compile.Provider(&typed).Unauthenticated {
+		said = append(said, sentence)
+	}
+	if err := api.Status().Update(t.Context(), with(t, preset, "status", fields{"unauthenticated": said}), client.DryRunAll); err != nil {
+		t.Errorf("what it leaves open is refused: %q", sentences(err))
 	}
 }
