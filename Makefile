@@ -59,6 +59,7 @@ fmt: bin/golangci-lint ## Format the Go files and group their imports.
 vet: ## Run go vet.
 	go vet $(PACKAGES)
 	go vet -tags e2e ./test/e2e/...
+	go vet -tags vendors ./test/vendors
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check style, architecture and the conventions of Kubernetes APIs (.golangci.yml).
@@ -70,7 +71,7 @@ verify: ## Check that generated files and go.mod files are up to date.
 
 .PHONY: clean
 clean: ## Remove what the other targets made here.
-	rm -rf bin .demo cover.out
+	rm -rf bin .demo cover.out test/vendors/node_modules
 
 ##@ Test
 
@@ -84,6 +85,10 @@ test: ## Run every test (units, a real API server, a real Redis) and then the de
 test-race: ## Run the receiver's and the controllers' tests under the race detector (needs a C compiler).
 	hack/redis.sh >&2
 	$(ASSETS); CGO_ENABLED=1 go test -race $(TESTFLAGS) $(RACE_PACKAGES)
+
+.PHONY: vendors
+vendors: ## Have the vendors' own npm libraries sign and verify (needs Node 20 and npm; docs/vendors.md).
+	hack/vendors.sh $(TESTFLAGS)
 
 .PHONY: bench
 bench: ## Run the benchmarks.

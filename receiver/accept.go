@@ -72,8 +72,12 @@ func (x *exchange) storedEvent() *store.Event {
 		SourceIP:    addrText(x.source),
 		TraceParent: x.traceParent,
 		ReceivedAt:  x.received,
+		Scheme:      x.verdict.Scheme,
 		Method:      x.r.Method,
+		URL:         x.storedURL(),
+		Query:       x.storedQuery(),
 		Header:      x.storedHeader(),
+		Credentials: x.credentials(),
 		Body:        x.body,
 	}
 }

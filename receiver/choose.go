@@ -8,7 +8,7 @@ import (
 
 // choose finds out who gets the event. It comes after the verification, so that
 // nobody else can make expressions be evaluated, and sees what is stored: the
-// sender's own secret is no header of it.
+// sender's own secret is no header of it, and not in its query.
 //
 // An event of which can't be said where it belongs goes to the target that gets
 // the rest. Without one it is not taken: whoever mends the expression gets it when
@@ -23,7 +23,7 @@ func (h *Handler) choose(x *exchange) error {
 		Body:      x.readable,
 	}
 	if len(x.entry.Route.Routes) > 0 {
-		event.Header = x.storedHeader()
+		event.Header, event.Query = x.storedHeader(), x.storedQuery()
 	}
 	targets, err := x.entry.Choose(event)
 	switch {

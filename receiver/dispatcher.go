@@ -23,6 +23,9 @@ func (f routeFinder) Route(endpoint string) (r route.Route, ok bool) {
 	return entry.Route, true
 }
 
+// Signer is the entry of an endpoint, or one that signs nothing.
+func (f routeFinder) Signer(endpoint string) deliver.Signer { return f.live.Table().Endpoint(endpoint) }
+
 func newDispatcher(o Options, live *route.Live, events *store.Store, sink audit.Sink, registry prometheus.Registerer) (dispatcher, error) {
 	return deliver.New(deliver.Options{
 		Store:               events,

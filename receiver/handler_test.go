@@ -344,3 +344,28 @@ sallyport_routes_invalid 0
 		t.Errorf("there are %d histograms (%v)", n, err)
 	}
 }
+
+// TestRefusedBodiesAreNotHashedForTheRecord: a stranger would have us do it.
+func TestRefusedBodiesAreNotHashedForTheRecord(t *testing.T) {
+	g := newGate(t, nil)
+	g.send(http.MethodPost, testPath, signed("evt_1", []byte("other")), strings.NewReader("{}"))
+	if r := g.record(); r.Status != audit.Rejected || r.StatusCode != 401 || r.BodySHA256 != "" || r.BodyBytes != 2 || !r.BodyRead {
+		t.Errorf("the audit record is %+v", r)
+	}
+}
+
+// TestSignedURLWithABareMark: "?" may be the end of the URL that the sender was given.
+func TestSignedURLWithABareMark(t *testing.T) {
+	const public = "https://hooks.example.com/x"
+	g := newGate(t, func(r *route.Route) {
+		r.PublicURL = public
+		r.Provider.Schemes[0].Content = "{url} {body}"
+		r.Provider.Schemes[0].BodyFormat = verify.JSONBody
+	})
+	for path, want := range map[string]int{testPath + "?": 200, testPath: 401} {
+		header := signed("evt_"+path, []byte(public+"? {}"))
+		if got := g.send(http.MethodPost, path, header, strings.NewReader("{}")); got.StatusCode != want {
+			t.Errorf("%s: the answer is %d %s, want %d", path, got.StatusCode, got.Error, want)
+		}
+	}
+}

@@ -3,6 +3,9 @@ package receiver
 import (
 	"net/http"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/store"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // ownPrefix is of the headers that Sallyport adds for targets, in lower case.
@@ -15,7 +18,7 @@ func isOwn(name string) bool {
 	return len(name) >= len(ownPrefix) && strings.EqualFold(strings.ReplaceAll(name[:len(ownPrefix)], "_", "-"), ownPrefix)
 }
 
-// storedHeader is what of the headers is stored and shown to the target. It is
+// storedHeader is what of the headers is stored and shown to every target. It is
 // made once.
 func (x *exchange) storedHeader() http.Header {
 	if x.stored == nil {
@@ -24,7 +27,7 @@ func (x *exchange) storedHeader() http.Header {
 	return x.stored
 }
 
-// storedHeader returns what of a request's headers is stored and shown to the
+// storedHeader returns what of a request's headers is stored and shown to every
 // target: all but our own and those that hold the sender's secret itself. The
 // values are shared with header.
 func storedHeader(header http.Header, credentials []string) http.Header {
@@ -36,6 +39,43 @@ func storedHeader(header http.Header, credentials []string) http.Header {
 	}
 	for _, name := range credentials {
 		delete(kept, http.CanonicalHeaderKey(name))
+	}
+	return kept
+}
+
+// storedQuery is what of the query is stored and shown to every target: all but
+// the sender's secret itself.
+func (x *exchange) storedQuery() string {
+	return verify.WithoutQuery(x.r.URL.RawQuery, x.entry.CredentialQuery)
+}
+
+// storedURL is the public URL, with the "?" of a query that is empty: what signs the
+// URL signs that, too.
+func (x *exchange) storedURL() string {
+	public := x.entry.Route.PublicURL
+	if public != "" && x.r.URL.ForceQuery {
+		public += "?"
+	}
+	return public
+}
+
+// credentials are what storedHeader and storedQuery leave out, if a target of the
+// endpoint gets it; nil: none does, or there is nothing.
+func (x *exchange) credentials() *store.Credentials {
+	if !x.entry.Route.ForwardsCredentials() {
+		return nil
+	}
+	kept := &store.Credentials{Header: http.Header{}}
+	for _, name := range x.entry.CredentialHeaders {
+		if values, ok := x.r.Header[name]; ok && !isOwn(name) {
+			kept.Header[name] = values
+		}
+	}
+	if query := x.r.URL.RawQuery; query != x.storedQuery() {
+		kept.Query = query
+	}
+	if len(kept.Header) == 0 && kept.Query == "" {
+		return nil
 	}
 	return kept
 }

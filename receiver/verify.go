@@ -44,12 +44,12 @@ func (h *Handler) verify(x *exchange) error {
 	return nil
 }
 
-// unverified counts a rejection and translates it. An authentic request whose body is
-// not what the sender sends is no failure of its signature.
+// unverified counts a rejection and translates it. One whose signature is right is
+// verified all the same.
 func (h *Handler) unverified(x *exchange, err error) error {
 	if r, ok := errors.AsType[*verify.Rejection](err); ok {
-		x.verified = r.Authentic && r.Reason == verify.MalformedBody
-		if !x.verified {
+		x.verified = x.verified || r.Authentic
+		if !r.Authentic {
 			h.metrics.signatureFailed(x, r.Reason)
 		}
 	}

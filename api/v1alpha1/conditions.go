@@ -96,6 +96,9 @@ const (
 	ReasonSigningSecretNotFound = "SigningSecretNotFound"
 	// ReasonSigningSecretInvalid: nothing can be signed with the value.
 	ReasonSigningSecretInvalid = "SigningSecretInvalid"
+	// ReasonFreshSignatureImpossible: a target is to get fresh signatures, and nobody
+	// but the sender can make any.
+	ReasonFreshSignatureImpossible = "FreshSignatureImpossible"
 )
 
 // Reasons of Programmed.

@@ -249,7 +249,7 @@ type SignatureScheme struct {
 	// +kubebuilder:validation:MaxItems=4
 	AlternativeContent []ContentTemplate `json:"alternativeContent,omitempty"`
 	// urlForms lists the spellings of {url} and {request_uri} to try: AsGiven,
-	// DefaultPort (:443 or :80 is written out), NoPort, ReservedDecoded.
+	// DefaultPort (:443 or :80 is written out), NoPort, ReservedDecoded, ApostropheEscaped.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MinItems=1
@@ -806,6 +806,8 @@ type SignatureFormat struct {
 }
 
 // SignatureList is several signatures in one value.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.prefixOptional) || !self.prefixOptional || has(self.prefix)",message="signature.list.prefixOptional needs signature.list.prefix"
 type SignatureList struct {
 	// separator stands between the items.
 	// +required
@@ -817,6 +819,12 @@ type SignatureList struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	Prefix string `json:"prefix,omitempty"`
+	// prefixOptional says that the prefix may be missing: no item is skipped then.
+	// +optional
+	PrefixOptional bool `json:"prefixOptional,omitempty"`
+	// trimSpace drops spaces around items.
+	// +optional
+	TrimSpace bool `json:"trimSpace,omitempty"`
 }
 
 // SignatureKeyValue is named items in one value.
@@ -865,10 +873,11 @@ type SignaturePairs struct {
 	Equals string `json:"equals"`
 }
 
-// URLForm is a spelling of the URL. ReservedDecoded is HubSpot's: the percent-escapes
+// URLForm is a spelling of the URL. ApostropheEscaped is Twilio's: ' is written %27.
+// ReservedDecoded is HubSpot's: the percent-escapes
 // of : / ? @ ! $ ' ( ) * , ; are decoded.
 //
-// +kubebuilder:validation:Enum=AsGiven;DefaultPort;NoPort;ReservedDecoded
+// +kubebuilder:validation:Enum=AsGiven;DefaultPort;NoPort;ReservedDecoded;ApostropheEscaped
 type URLForm string
 
 // TimestampUnit is how a timestamp is written: Seconds or Milliseconds since 1970

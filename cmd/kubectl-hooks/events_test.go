@@ -119,14 +119,16 @@ func TestDeadHasARowForEachDelivery(t *testing.T) {
 func TestShowDescribesAnEvent(t *testing.T) {
 	s := someStub()
 	s.payload = &eventsv1alpha1.WebhookEventPayload{
-		Method: "POST", Headers: map[string][]string{"X-B": {"two\x1b[2J"}, "X-A": {"one"}}, Body: []byte(`{"id":"evt_old"}`),
+		Method: "POST", URL: "https://hooks.example.com/billing/stripe", Query: "order=42\x1b[2J",
+		Headers: map[string][]string{"X-B": {"two\x1b[2J"}, "X-A": {"one"}}, Body: []byte(`{"id":"evt_old"}`),
 	}
 	stdout, stderr, err := stubbed(t, s, "show", "evt_old", "--payload")
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantContains(t, stdout, "evt_old", "billing/stripe", "(60m ago) from 192.0.2.7", "2.0KiB", "req-evt_old", s.events[0].Name, "DeadLettered",
-		"route invoices", "given up 5m ago", "accepted", "dead_lettered", "X-A: one\n  X-B: two\ufffd[2J", "{\n  \"id\": \"evt_old\"\n}")
+		"route invoices", "given up 5m ago", "accepted", "dead_lettered", "X-A: one\n  X-B: two\ufffd[2J",
+		"POST https://hooks.example.com/billing/stripe?order=42\ufffd[2J\n", "{\n  \"id\": \"evt_old\"\n}")
 	wantContains(t, stderr, "kubectl hooks replay billing/stripe evt_old")
 
 	if stdout, _, err = stubbed(t, s, "show", "evt_old", "--body"); err != nil || stdout != `{"id":"evt_old"}` {

@@ -62,7 +62,7 @@ kubectl hooks send stripe --dry-run`,
 	flags.StringVar(&o.eventID, "event-id", "", "`id` of the event; a fresh one by default. The same id twice is a duplicate")
 	flags.StringVar(&o.bodyFile, "body", "", "`file` with the body; - reads it from standard input")
 	flags.StringArrayVarP(&o.headers, "header", "H", nil, "another `header`, as name=value or name: value; several may be given")
-	flags.StringVarP(&o.method, "method", "X", http.MethodPost, "HTTP `method`")
+	flags.StringVarP(&o.method, "method", "X", "", "HTTP `method`; that of the example by default, or POST")
 	flags.StringVar(&o.url, "url", "", "`URL` to send to; by default that of the endpoint's status. Without a path, the endpoint's is added")
 	flags.StringVar(&o.publicURL, "public-url", "", "`URL` that the provider signs, if it signs the URL; by default that of the endpoint's status")
 	flags.StringVar(&o.scheme, "scheme", "", "`name` of the provider's scheme to sign by, where it has several")

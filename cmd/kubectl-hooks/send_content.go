@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -13,14 +14,14 @@ import (
 	"sallyport.dev/sallyport/cmd/kubectl-hooks/send"
 )
 
-// content fills in body, headers and type: those of --body and --header, else of
-// an example of the provider.
+// content fills in method, body, headers and type: those of the flags, else of an
+// example of the provider.
 func (a *app) content(provider *v1alpha1.WebhookProvider, o *sendOptions, options *send.Options) error {
 	given, err := headersOf(o.headers)
 	if err != nil {
 		return err
 	}
-	body, headers, kind, found := send.Sample(provider)
+	sample, found := send.Sample(provider, o.scheme)
 	switch {
 	case o.bodyFile != "":
 		if options.Body, err = a.readInput("--body", o.bodyFile, maxInput); err != nil {
@@ -28,12 +29,16 @@ func (a *app) content(provider *v1alpha1.WebhookProvider, o *sendOptions, option
 		}
 		options.Headers = http.Header{}
 	case found:
-		options.Body, options.Headers = body, headers
+		options.Body, options.Headers = sample.Body, sample.Header
+		options.Method = cmp.Or(o.method, sample.Method)
+		if sample.Query != "" && !strings.ContainsAny(options.URL, "?#") {
+			options.URL += "?" + sample.Query
+		}
 	default:
 		return fmt.Errorf("the provider %s has no example of an event: give a body by --body", provider.Name)
 	}
 	if options.EventType == "" && o.bodyFile == "" {
-		options.EventType = kind
+		options.EventType = sample.EventType
 	}
 	maps.Copy(options.Headers, given)
 	if options.Headers.Get("User-Agent") == "" {

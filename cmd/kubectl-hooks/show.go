@@ -185,13 +185,26 @@ func (a *app) describeHistory(ctx context.Context, event *eventsv1alpha1.Webhook
 }
 
 func (a *app) describePayload(payload *eventsv1alpha1.WebhookEventPayload) {
-	a.printf("\nHeaders of the %s:\n", payload.Method)
+	a.printf("\nRequest:\n  %s%s\n", oneLine(payload.Method), requestOf(payload))
+	a.printf("\nHeaders:\n")
 	for _, name := range slices.Sorted(maps.Keys(payload.Headers)) {
 		for _, value := range payload.Headers[name] {
 			a.printf("  %s: %s\n", oneLine(name), oneLine(value))
 		}
 	}
 	a.printf("\nBody:\n%s\n", readable(payload.Body))
+}
+
+// requestOf is what a request was sent to, as far as it is known.
+func requestOf(payload *eventsv1alpha1.WebhookEventPayload) string {
+	target := payload.URL
+	if payload.Query != "" {
+		target += "?" + payload.Query
+	}
+	if target == "" {
+		return ""
+	}
+	return " " + oneLine(target)
 }
 
 // readable is a body for people: JSON in lines, text as it is, and nothing of what

@@ -76,6 +76,7 @@ func (t *targets) resolve(in Input, spec v1alpha1.Target, number int) route.Targ
 		target.Signing, problems = key.as(route.SigningEntry(number)), append(problems, signing...)
 		t.notes = append(t.notes, key.notes...)
 	}
+	problems = append(problems, t.handOver(in, spec, &target)...)
 	if len(problems) > 0 {
 		target.Unresolved = problems[0].Message
 	}

@@ -108,7 +108,7 @@ func TestAnEventIsCompleteButForItsPayload(t *testing.T) {
 	expect(t, payload, &eventsv1alpha1.WebhookEventPayload{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "events.hooks.sallyport.dev/v1alpha1", Kind: "WebhookEventPayload"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, CreationTimestamp: metav1.NewTime(received.Local())},
-		Method:     "POST", Headers: map[string][]string{"Content-Type": {"application/json"}, "X-Odd": {"a\uFFFDb"}}, Body: []byte(`{"id":"one"}`),
+		Method:     "POST", URL: "https://hooks.example.com/team/github", Query: "order=42&odd=\uFFFD", Headers: map[string][]string{"Content-Type": {"application/json"}, "X-Odd": {"a\uFFFDb"}}, Body: []byte(`{"id":"one"}`),
 	})
 }
 

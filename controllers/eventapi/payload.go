@@ -31,7 +31,7 @@ func (a *api) getPayload(ctx context.Context, q *query) (runtime.Object, error) 
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: q.info.Namespace, Name: q.info.Name, CreationTimestamp: metav1.NewTime(e.ReceivedAt.UTC()),
 		},
-		Method: e.Method, Headers: readable(e.Header), Body: e.Body,
+		Method: e.Method, URL: e.URL, Query: strings.ToValidUTF8(e.Query, "\uFFFD"), Headers: readable(e.Header), Body: e.Body,
 	}, nil
 }
 

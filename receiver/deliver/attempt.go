@@ -1,7 +1,6 @@
 package deliver
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-
-	"sallyport.dev/sallyport/receiver/route"
-	"sallyport.dev/sallyport/receiver/store"
 )
 
 // maxAnswer is how much of an answer is read, so that the connection can be used
@@ -39,8 +34,8 @@ type outcome struct {
 }
 
 // attempt makes one request, within the route's timeout.
-func attempt(ctx context.Context, client http.RoundTripper, r *route.Route, event *store.Event, number int, now func() time.Time) outcome {
-	return attemptAnd(ctx, client, r, event, number, now, discard)
+func attempt(ctx context.Context, client http.RoundTripper, s *shipment, now func() time.Time) outcome {
+	return attemptAnd(ctx, client, s, now, discard)
 }
 
 // discard reads an answer so that its connection can be used again.
@@ -51,18 +46,15 @@ func discard(response *http.Response) error {
 
 // attemptAnd makes an attempt and gives the answer to read, whose error makes it
 // one that failed.
-func attemptAnd(ctx context.Context, client http.RoundTripper, r *route.Route, event *store.Event, number int, now func() time.Time,
-	read func(*http.Response) error,
-) outcome {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Delivery.Timeout))
+func attemptAnd(ctx context.Context, client http.RoundTripper, s *shipment, now func() time.Time, read func(*http.Response) error) outcome {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.route.Delivery.Timeout))
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, event.Method, serviceURL(r.Target), bytes.NewReader(event.Body))
-	if err != nil {
+	request, err := s.request(ctx, now())
+	switch {
+	case errors.Is(err, errUnsigned):
+		return outcome{verdict: failed, err: err}
+	case err != nil:
 		return outcome{verdict: held, err: err}
-	}
-	request.Header = forwarded(event, number)
-	if signing := r.Target.Signing; signing != nil {
-		sign(request.Header, signing.Key, event, now())
 	}
 	// RoundTrip and not Client.Do: redirects are not followed.
 	response, err := client.RoundTrip(request)
@@ -119,57 +111,4 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return max(0, at.Sub(now))
 	}
 	return 0
-}
-
-// hopByHop headers concern one connection only (RFC 9110 §7.6.1).
-var hopByHop = []string{
-	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
-}
-
-const ownPrefix = "Sallyport-"
-
-// endToEnd copies the headers that are not about one connection, and not ours.
-func endToEnd(original http.Header) http.Header {
-	header := original.Clone()
-	if header == nil {
-		header = http.Header{}
-	}
-	for _, list := range original["Connection"] {
-		for name := range strings.SplitSeq(list, ",") {
-			header.Del(strings.TrimSpace(name))
-		}
-	}
-	for _, name := range hopByHop {
-		header.Del(name)
-	}
-	for name := range header {
-		if strings.HasPrefix(name, ownPrefix) {
-			delete(header, name)
-		}
-	}
-	return header
-}
-
-// forwarded are the headers that the target sees: the sender's, and ours.
-func forwarded(event *store.Event, number int) http.Header {
-	header := endToEnd(event.Header)
-	for name, value := range map[string]string{
-		"Event-Id":    event.ID,
-		"Event-Type":  event.Type,
-		"Provider":    event.Provider,
-		"Endpoint":    event.Endpoint,
-		"Received-At": event.ReceivedAt.UTC().Format(time.RFC3339Nano),
-		"Attempt":     strconv.Itoa(number),
-		"Request-Id":  event.RequestID,
-	} {
-		header.Set(ownPrefix+name, value)
-	}
-	if event.TraceParent != "" {
-		header.Set("Traceparent", event.TraceParent)
-	}
-	if _, ok := header["User-Agent"]; !ok {
-		header["User-Agent"] = nil // or the transport would add its own
-	}
-	return header
 }

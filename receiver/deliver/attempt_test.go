@@ -89,7 +89,8 @@ func TestForwardedHeaders(t *testing.T) {
 		"Sallyport-Attempt": {"3"}, "Sallyport-Request-Id": {"req-1"}, "Traceparent": {"00-a-b-01"},
 		"User-Agent": nil, // none, rather than Go's
 	}
-	if got := forwarded(event, 3); !reflect.DeepEqual(got, want) {
+	got := endToEnd(event.Header)
+	if withOwn(got, event, 3); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 	if !reflect.DeepEqual(event.Header, before) {

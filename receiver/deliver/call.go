@@ -66,7 +66,7 @@ func (d *Dispatcher) Call(ctx context.Context, event *store.Event) (Answer, erro
 	defer context.AfterFunc(d.ctx, cancel)()
 
 	started := d.o.Store.Now()
-	result := attemptAnd(ctx, d.transports.of(r.Target), &r, event, 1, d.o.Store.Now, answer.read)
+	result := attemptAnd(ctx, d.transports.of(r.Target), d.shipment(&r, event, 1), d.o.Store.Now, answer.read)
 	answer.Status = result.status
 	ended := d.o.Store.Now()
 	d.metrics.attempted(result, ended.Sub(started))
@@ -94,6 +94,7 @@ func (d *Dispatcher) refusal(j *job) string {
 // learnCall tells the circuit of a target what came of a call, as of an attempt.
 func (d *Dispatcher) learnCall(j *job, result outcome) {
 	switch {
+	case errors.Is(result.err, errUnsigned): // which says nothing about the target
 	case result.verdict != held:
 		d.learn(j, result)
 	case d.ctx.Err() == nil:

@@ -1,9 +1,11 @@
 package deliver
 
 import (
+	"fmt"
 	"slices"
 
 	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 // laneKey names a target: of an endpoint, because the bounds are the endpoint's.
@@ -229,7 +231,7 @@ func (d *Dispatcher) run(j *job) {
 		return
 	}
 	started := d.o.Store.Now()
-	result := attempt(d.ctx, d.transports.of(r.Target), &r, j.event, j.number(), d.o.Store.Now)
+	result := attempt(d.ctx, d.transports.of(r.Target), d.shipment(&r, j.event, j.number()), d.o.Store.Now)
 	d.settle(j, r, result, started)
 }
 
@@ -246,5 +248,20 @@ func (d *Dispatcher) routeTo(key laneKey) (r route.Route, reason string) {
 	if r.Target, ok = r.TargetOf(key.target); !ok {
 		return r, "the endpoint has no target any more that the delivery is for"
 	}
-	return r, r.Target.Unresolved
+	if r.Target.Unresolved != "" || !r.Target.FreshSignature {
+		return r, r.Target.Unresolved
+	}
+	if err := d.o.Routes.Signer(key.endpoint).CanResign(d.o.Store.Now()); err != nil {
+		return r, fmt.Sprintf("nothing can be signed anew: %v", err)
+	}
+	return r, ""
+}
+
+// shipment is an event on its way to the target of a route.
+func (d *Dispatcher) shipment(r *route.Route, event *store.Event, number int) *shipment {
+	s := &shipment{route: r, event: event, number: number}
+	if r.Target.FreshSignature {
+		s.signer = d.o.Routes.Signer(event.Endpoint)
+	}
+	return s
 }

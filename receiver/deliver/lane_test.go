@@ -34,6 +34,8 @@ type noRoutes struct{}
 
 func (noRoutes) Route(string) (route.Route, bool) { return route.Route{}, false }
 
+func (noRoutes) Signer(string) Signer { return (*route.Entry)(nil) }
+
 func TestStuckLanesLeaveRoomForOthers(t *testing.T) {
 	for name, test := range map[string]struct {
 		size  int64

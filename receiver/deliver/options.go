@@ -12,6 +12,7 @@ import (
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // Lease is for how long a receiver owns a delivery that it took. It is renewed
@@ -41,6 +42,16 @@ type Log interface {
 // Routes finds the route of an endpoint, "namespace/name".
 type Routes interface {
 	Route(endpoint string) (route.Route, bool)
+	// Signer signs what its senders sent anew; it is never nil.
+	Signer(endpoint string) Signer
+}
+
+// Signer signs requests of an endpoint anew; *route.Entry is one.
+type Signer interface {
+	// CanResign says why nothing can be signed now, whatever the event; nil: it can.
+	CanResign(now time.Time) error
+	// Resign is as of verify.Verifier.
+	Resign(r *verify.Request, scheme string, now time.Time) error
 }
 
 // Options say how to deliver.

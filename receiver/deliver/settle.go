@@ -55,7 +55,9 @@ func (d *Dispatcher) settle(j *job, r route.Route, result outcome, started time.
 		d.hold(j, r, result.err.Error())
 		return
 	}
-	d.learn(j, result)
+	if !errors.Is(result.err, errUnsigned) { // which says nothing about the target
+		d.learn(j, result)
+	}
 	number := j.number()
 	j.failure.Attempts = number
 	if result.verdict == delivered {

@@ -1,7 +1,9 @@
 package deliver
 
 import (
+	"bytes"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +35,7 @@ func TestSignatureIsThatOfStandardWebhooks(t *testing.T) {
 	verifier := standardWebhooks(t)
 	now := time.Unix(1767225600, 999)
 	header := http.Header{"Content-Type": {"text/plain"}, "Webhook-Id": {"theirs", "too"}, "webhook_signature": {"v1,theirs"}, "Webhook-Extra": {"theirs"}}
-	sign(header, secret.New([]byte("key")), &store.Event{ID: "evt.1", Body: []byte("body\x00\xff")}, now)
+	sign(header, secret.New([]byte("key")), "evt.1", []byte("body\x00\xff"), now)
 	if got := header["Webhook-Signature"]; len(got) != 1 {
 		t.Fatalf("the signatures are %q", got)
 	}
@@ -93,4 +95,40 @@ func TestSendersHeadersAreKeptWhereNothingIsSigned(t *testing.T) {
 		t.Errorf("the headers are %v", header)
 	}
 	w.want(audit.Delivered, 1)
+}
+
+// What is signed is what the target reads in the header, byte for byte, whatever an
+// earlier version took for an id: a proxy, a server or a client may trim blanks, and
+// readers differ in what bytes beyond ASCII mean.
+func TestHeaderAndSignedContentAgree(t *testing.T) {
+	verifier := standardWebhooks(t)
+	for _, id := range []string{"evt_1", "ev 1", " ev 1 ", "ev-ä", "a\tb", "a\nb", "\x7f", strings.Repeat("x", 300)} {
+		s := &shipment{event: &store.Event{ID: id, Method: http.MethodPost, Body: []byte("body")}, number: 1, route: &route.Route{Target: route.Target{
+			Service: "api", Namespace: "team", Scheme: "http", Port: 80, Path: "/in",
+			Signing: &route.Signing{Key: secret.New([]byte("key"))},
+		}}}
+		request, err := s.request(t.Context(), noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wire bytes.Buffer
+		if err := request.Write(&wire); err != nil {
+			t.Errorf("%q: %v", id, err)
+			continue
+		}
+		header := http.Header{}
+		for line := range strings.SplitSeq(wire.String(), "\r\n") {
+			if name, value, ok := strings.Cut(line, ": "); ok {
+				header.Add(name, value) // as it stands on the wire
+			}
+		}
+		got := header.Get("Webhook-Id")
+		if got != header.Get("Sallyport-Event-Id") || strings.ContainsFunc(got, func(r rune) bool { return r < ' ' || r > '~' }) || strings.TrimSpace(got) != got {
+			t.Errorf("%q: the id in the headers is %q and %q", id, got, header.Get("Sallyport-Event-Id"))
+		}
+		signed := &verify.Request{Method: http.MethodPost, Header: header, Body: []byte("body")}
+		if _, err := verifier.Verify(signed, &verify.Material{Secrets: []secret.Value{secret.New([]byte("key"))}}, noon); err != nil {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
 }

@@ -82,6 +82,20 @@ func (w *world) Route(endpoint string) (route.Route, bool) {
 	return r, ok
 }
 
+// Signer implements Routes.
+func (w *world) Signer(endpoint string) Signer {
+	r, _ := w.Route(endpoint)
+	r.Version, r.Path = route.Version, "/"+endpoint
+	r.Deduplication.Window, r.Limits.MaxBodyBytes = route.Duration(time.Hour), 1<<20
+	data, err := route.Encode(r)
+	if err != nil {
+		w.t.Errorf("the route of %s: %v", endpoint, err)
+	}
+	live := route.NewLive("cluster.local")
+	live.Replace([]route.Object{{Name: route.SecretName(r.Endpoint.Namespace, r.Endpoint.Name), Path: r.Path, Data: data}})
+	return live.Table().Endpoint(endpoint)
+}
+
 func (w *world) setRoute(endpoint string, change func(*route.Route)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

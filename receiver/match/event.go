@@ -22,6 +22,8 @@ type Event struct {
 	Provider  string
 	// Header is that of the request.
 	Header http.Header
+	// Query is that of the request, without "?".
+	Query string
 	// Body reads the body, once, if an expression asks for it: read, it takes several
 	// times its size. Nil: there is none.
 	Body func() Body
@@ -38,6 +40,7 @@ type celEvent struct {
 	Types    []string          `cel:"types"`
 	Provider string            `cel:"provider"`
 	Headers  map[string]string `cel:"headers"`
+	Query    map[string]string `cel:"query"`
 	Body     any               `cel:"body"`
 }
 
@@ -60,6 +63,11 @@ func (e *Event) variable(withBody bool) (*celEvent, []*cel.AttributePatternType)
 		}
 		types := slices.DeleteFunc(slices.Clone(e.types()), func(t string) bool { return t == "" })
 		e.seen = &celEvent{ID: e.ID, Type: e.Type, Types: types, Provider: e.Provider, Headers: headers}
+		if query, ok := parseQuery(e.Query); ok {
+			e.seen.Query = query
+		} else {
+			e.unknown = append(e.unknown, attribute("query"))
+		}
 		if e.MoreTypes {
 			e.unknown = append(e.unknown, attribute("types"))
 		}

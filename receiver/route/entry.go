@@ -36,6 +36,8 @@ type Entry struct {
 	// CredentialHeaders are the headers that carry the sender's secret itself and
 	// must not be stored; in canonical form.
 	CredentialHeaders []string
+	// CredentialQuery are the parameters of the URL that do.
+	CredentialQuery []string
 
 	// Rate is the token bucket of the endpoint; nil if it has no rate limit. A
 	// change of the route that leaves the limit alone keeps the bucket.
@@ -156,7 +158,8 @@ func (e *Entry) compile(o Object) error {
 	if err != nil {
 		return err
 	}
-	e.Route, e.Verifier, e.CredentialHeaders = decoded, verifier, verifier.CredentialHeaders()
+	e.Route, e.Verifier = decoded, verifier
+	e.CredentialHeaders, e.CredentialQuery = verifier.CredentialHeaders(), verifier.CredentialQuery()
 	e.matchers = matchers
 	e.Methods = verifier.Methods()
 	e.NeedsCertificate = slices.ContainsFunc(decoded.Provider.Schemes, func(s verify.Scheme) bool {

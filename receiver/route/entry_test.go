@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/receiver/match"
+	"sallyport.dev/sallyport/receiver/secret"
 )
 
 // entryOf is the entry of a route with those event routes.
@@ -116,5 +118,20 @@ func TestTargetOf(t *testing.T) {
 	r.Target = Target{}
 	if target, ok := r.TargetOf(""); ok {
 		t.Errorf("a target that is gone is %q", target.Service)
+	}
+}
+
+// TestKeysAreMadeReadyOnce: and those that end verify only until then.
+func TestKeysAreMadeReadyOnce(t *testing.T) {
+	r := testRoute("stripe")
+	end := time.Now().Add(time.Hour)
+	r.Keys = append(r.Keys, Key{Name: KeyName(len(r.Keys)), NotAfter: &end, Value: secret.New([]byte("the old one"))})
+	entry, ok := newEntry(testObject(t, r), nil)
+	if !ok || entry.Invalid != nil {
+		t.Fatal(entry.Invalid)
+	}
+	before, after := entry.Material(end.Add(-time.Second)), entry.Material(end)
+	if before.Keys == nil || before.Keys != after.Keys || len(before.Secrets) != len(after.Secrets)+1 {
+		t.Errorf("%d and %d secrets, %v", len(before.Secrets), len(after.Secrets), before.Keys)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/match"
@@ -163,6 +164,12 @@ func (r *Route) signings() iter.Seq2[string, *Signing] {
 	}
 }
 
+// ForwardsCredentials reports whether a target gets the secret that the sender
+// sent, so that it has to be stored.
+func (r *Route) ForwardsCredentials() bool {
+	return r.Target.ForwardCredentials || slices.ContainsFunc(r.Routes, func(e EventRoute) bool { return e.Target.ForwardCredentials })
+}
+
 // HasTarget reports whether something gets the events that no route matches.
 func (r *Route) HasTarget() bool { return r.Target.Service != "" }
 
@@ -183,7 +190,8 @@ type Target struct {
 	Unresolved string `json:"unresolved,omitempty"`
 	// Signing signs what the target gets; nil: it gets no signature of ours.
 	Signing *Signing `json:"signing,omitempty"`
-	// FreshSignature: each attempt is signed anew, by the provider's scheme.
+	// FreshSignature: each attempt is signed anew, by the provider's scheme, with the
+	// newest of Route.Keys.
 	FreshSignature bool `json:"freshSignature,omitempty"`
 	// ForwardCredentials: the target gets the secret that the sender sent.
 	ForwardCredentials bool `json:"forwardCredentials,omitempty"`

@@ -9,7 +9,7 @@ import (
 
 // headReads are how much of an event is read to know all but its body. The first
 // is enough for the headers of all but a few senders; the second for the most that
-// a receiver takes.
+// a receiver takes, credentials and the query with them included.
 var headReads = [...]int64{8 << 10, 128 << 10}
 
 // head is an event without its headers and its body.
@@ -76,7 +76,7 @@ func (h *head) read(start []byte, size int64) (ok bool) {
 	switch {
 	case err == nil:
 		h.bodyBytes = size - int64(len(start)-len(r.event.Body))
-		r.event.Header, r.event.Body = nil, nil
+		r.event.Header, r.event.Credentials, r.event.Body = nil, nil, nil
 		h.record = r
 		return true
 	case errors.Is(err, errForeign):

@@ -66,7 +66,7 @@ type DeliveryInfo struct {
 type EventInfo struct {
 	// Name is as of EventName.
 	Name string
-	// Event has neither Header nor Body; nil if it is delivered.
+	// Event has neither Header, Credentials nor Body; nil if it is delivered.
 	Event *Event
 	// BodyBytes is the size of the body; 0 if it is delivered.
 	BodyBytes int64
@@ -112,7 +112,7 @@ func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error)
 	return infos, classify(doing, s.deliveries(ctx, asked, infos))
 }
 
-// Payload returns an event with headers and body. The error is ErrNotFound,
+// Payload returns an event with headers and body, but without credentials. The error is ErrNotFound,
 // ErrName or ErrUnavailable, or says that this version can't read the event.
 func (s *Store) Payload(ctx context.Context, name string) (*Event, error) {
 	const doing = "read an event"
@@ -133,6 +133,7 @@ func (s *Store) Payload(ctx context.Context, name string) (*Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
+	r.event.Credentials = nil
 	return r.event, nil
 }
 

@@ -17,8 +17,13 @@ const (
 	stateDelivered = 'D' // a marker: only remembered
 )
 
-// recordVersion is the format that this build writes and the only one it reads.
-const recordVersion = 1
+// recordVersion is the format that this build writes. The scripts know it, too:
+// the state, the digest, the times and the endpoint are where they were in version 1.
+const recordVersion = 2
+
+// plainVersion is the format before there were query, URL, scheme and credentials.
+// What was stored in it is read as if the requests had none.
+const plainVersion = 1
 
 // digestStart and digestEnd bound the digest of the signed content in records
 // and markers, after the state and the version. All zero: not remembered.
@@ -35,8 +40,8 @@ const maxHeaderFields = 4096
 // newer version of this program wrote it.
 var errUnreadable = errors.New("stored record is damaged or of a newer version")
 
-// errForeign is an errUnreadable of what is no record of this version at all.
-var errForeign = fmt.Errorf("%w: it does not start as a record of version %d does", errUnreadable, recordVersion)
+// errForeign is an errUnreadable of what is no record of a known version at all.
+var errForeign = fmt.Errorf("%w: it does not start as a record of the versions %d and %d does", errUnreadable, plainVersion, recordVersion)
 
 // record is what an event key holds while a delivery of the event is pending.
 //
@@ -65,22 +70,40 @@ func (r *record) encode() []byte {
 	b = append(b, r.content[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.window.UnixMilli()))
 	b = binary.BigEndian.AppendUint64(b, uint64(e.ReceivedAt.UnixNano()))
-	for _, s := range e.strings() {
+	for _, s := range e.strings(recordVersion) {
 		b = appendString(b, *s)
 	}
 	b = appendStrings(b, r.targets)
-	b = binary.AppendUvarint(b, uint64(len(e.Header)))
-	for _, name := range sortedNames(e.Header) {
-		b = appendString(b, name)
-		b = appendStrings(b, e.Header[name])
-	}
+	b = appendHeader(b, e.Header)
+	b = appendCredentials(b, e.Credentials)
 	return append(b, e.Body...)
 }
 
-// strings lists the text fields in the order of the format.
-func (e *Event) strings() []*string {
-	return []*string{&e.Endpoint, &e.EndpointUID, &e.Provider, &e.ID, &e.Type, &e.RequestID, &e.SourceIP,
+// strings lists the text fields in the order of a format.
+func (e *Event) strings(version byte) []*string {
+	fields := []*string{&e.Endpoint, &e.EndpointUID, &e.Provider, &e.ID, &e.Type, &e.RequestID, &e.SourceIP,
 		&e.TraceParent, &e.Method}
+	if version == plainVersion {
+		return fields
+	}
+	return append(fields, &e.Scheme, &e.URL, &e.Query)
+}
+
+func appendHeader(b []byte, header http.Header) []byte {
+	b = binary.AppendUvarint(b, uint64(len(header)))
+	for _, name := range sortedNames(header) {
+		b = appendString(b, name)
+		b = appendStrings(b, header[name])
+	}
+	return b
+}
+
+// appendCredentials writes how many there are, 0 or 1, and then those.
+func appendCredentials(b []byte, c *Credentials) []byte {
+	if c == nil {
+		return append(b, 0)
+	}
+	return appendHeader(appendString(append(b, 1), c.Query), c.Header)
 }
 
 // sortedNames makes equal events equal bytes.
@@ -108,21 +131,25 @@ func appendStrings(b []byte, list []string) []byte {
 // decodeRecord reads a value written by encode. It allocates no more than a
 // small multiple of len(b). The error wraps errUnreadable.
 func decodeRecord(b []byte) (*record, error) {
-	if len(b) < digestEnd+16 || b[0] != statePending || b[1] != recordVersion {
+	if len(b) < digestEnd+16 || b[0] != statePending || b[1] != recordVersion && b[1] != plainVersion {
 		return nil, errForeign
 	}
+	version := b[1]
 	r := &record{event: &Event{}}
 	copy(r.content[:], b[digestStart:digestEnd])
 	r.window = time.UnixMilli(int64(binary.BigEndian.Uint64(b[digestEnd:])))
 	r.received = time.Unix(0, int64(binary.BigEndian.Uint64(b[digestEnd+8:]))).UTC()
 	r.event.ReceivedAt = r.received
 	d := decoder{rest: b[digestEnd+16:]}
-	for _, s := range r.event.strings() {
+	for _, s := range r.event.strings(version) {
 		*s = d.string()
 	}
 	r.endpoint = r.event.Endpoint
 	r.targets = d.strings()
 	r.event.Header = d.header()
+	if version != plainVersion {
+		r.event.Credentials = d.credentials()
+	}
 	if d.failed {
 		return nil, fmt.Errorf("%w: a field is longer than what is left", errUnreadable)
 	}
@@ -179,6 +206,17 @@ func (d *decoder) header() http.Header {
 		h[name] = d.strings()
 	}
 	return h
+}
+
+func (d *decoder) credentials() *Credentials {
+	switch d.number() {
+	case 0:
+		return nil
+	case 1:
+		return &Credentials{Query: d.string(), Header: d.header()}
+	}
+	d.failed = true
+	return nil
 }
 
 // marker is what stays of an event when all its deliveries are done: enough to

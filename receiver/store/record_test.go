@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"reflect"
@@ -8,12 +9,16 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"sallyport.dev/sallyport/test/redistest"
 )
 
 func sampleRecord() *record {
 	e := sampleEvent("team/hooks", "evt_1")
 	e.Body = []byte("{\"a\":1}\x00\xff")
 	e.Header["X-Latin"] = []string{"caf\xe9", ""} // legal in HTTP, not UTF-8
+	e.Scheme, e.URL, e.Query = "v1", "https://hooks.example.com/team/hooks", "b=2&&a=%31\xff"
+	e.Credentials = &Credentials{Header: http.Header{"Authorization": {"Bearer x"}}, Query: "b=2&&token=x&a=%31\xff"}
 	return &record{event: e, facts: facts{
 		content: [32]byte{1, 2}, targets: []string{"", "invoices"}, window: time.UnixMilli(1769817600123), received: e.ReceivedAt,
 	}}
@@ -45,6 +50,81 @@ func TestRecordOfAnEmptyEvent(t *testing.T) {
 	}
 }
 
+// oldRecord is sampleRecord as version 1 wrote it, which knew nothing of queries, URLs,
+// schemes and credentials.
+const oldRecord = "" +
+	"500101020000000000000000000000000000000000000000000000000000000000000000019c1159707b1898b5d9bb324d150a7465616d2f686f6f6b73083666316331643065" +
+	"06676974687562056576745f3104707573680630314a395a33093139322e302e322e373730302d34626639326633353737623334646136613363653932396430653065343733" +
+	"362d303066303637616130626139303262372d303104504f5354020008696e766f696365730a0641636365707401032a2f2a0f4163636570742d456e636f64696e670104677a" +
+	"69700c436f6e74656e742d5479706501106170706c69636174696f6e2f6a736f6e0a557365722d4167656e7401174769744875622d486f6f6b73686f742f3034346161646411" +
+	"582d4769746875622d44656c697665727901056576745f310e582d4769746875622d4576656e7401047075736810582d4769746875622d486f6f6b2d49640109323932343330" +
+	"31383224582d4769746875622d486f6f6b2d496e7374616c6c6174696f6e2d5461726765742d49640108373939323931373126582d4769746875622d486f6f6b2d496e737461" +
+	"6c6c6174696f6e2d5461726765742d54797065010a7265706f7369746f727907582d4c6174696e0204636166e9007b2261223a317d00ff"
+
+func readOldRecord(t *testing.T) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(oldRecord)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestRecordsOfTheFirstVersionAreRead(t *testing.T) {
+	want := sampleRecord()
+	want.event.Scheme, want.event.URL, want.event.Query, want.event.Credentials = "", "", "", nil
+	got, err := decodeRecord(readOldRecord(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.event, want.event) || got.content != want.content || !reflect.DeepEqual(got.targets, want.targets) {
+		t.Errorf("got %+v of %+v\nwant %+v of %+v", got, got.event, want, want.event)
+	}
+}
+
+// The scripts read the start of records: those of both versions are parked and
+// counted.
+func TestScriptsKnowRecordsOfTheFirstVersion(t *testing.T) {
+	clock := newFakeClock()
+	s := openStore(t, redistest.Start(t), clock)
+	l := owned(t, s, "evt_1")
+	value := readOldRecord(t)
+	must(t, s.client.Set(t.Context(), eventKey(l.ref), value, 0).Err())
+	clock.Advance(testLease + time.Second)
+	c, err := s.Claim(t.Context(), ClaimOptions{Max: 10, MaxBytes: 1 << 30, Lease: testLease, Blocked: []Target{hooks}})
+	if err != nil || c.Parked != 1 || len(c.Deliveries) != 0 {
+		t.Fatalf("Claim = %+v, %v, want one delivery parked", c, err)
+	}
+	must(t, s.client.Del(t.Context(), usageKey(l.ref.partition())).Err())
+	if _, err := s.Recount(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wantUsage(t, s, Usage{hooks.Endpoint, 1, 1, 0, int64(len(value))})
+}
+
+// Whoever looks events up sees no credentials.
+func TestLookupsShowNoCredentials(t *testing.T) {
+	clock := newFakeClock()
+	s := openStore(t, redistest.Start(t), clock)
+	event := sampleRecord().event
+	if _, _, err := s.Accept(t.Context(), event, testOptions); err != nil {
+		t.Fatal(err)
+	}
+	name := EventName(event.Endpoint, event.ID)
+	infos, err := s.Lookup(t.Context(), []string{name})
+	if err != nil || len(infos) != 1 || infos[0].Event.Credentials != nil || infos[0].Event.Query != event.Query {
+		t.Errorf("Lookup = %+v, %v", infos, err)
+	}
+	payload, err := s.Payload(t.Context(), name)
+	if err != nil || payload.Credentials != nil || payload.Query != event.Query || payload.URL != event.URL {
+		t.Errorf("Payload = %+v, %v", payload, err)
+	}
+	clock.Advance(testLease + time.Second)
+	if got := claim(t, s, 1); !reflect.DeepEqual(got[0].Event.Credentials, event.Credentials) {
+		t.Errorf("the credentials of a delivery are %+v", got[0].Event.Credentials)
+	}
+}
+
 func TestDamagedRecords(t *testing.T) {
 	whole := sampleRecord().encode()
 	body := len(sampleRecord().event.Body)
@@ -63,6 +143,8 @@ func TestDamagedRecords(t *testing.T) {
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(sampleRecord().encode())
 	f.Add([]byte{statePending, recordVersion})
+	old, _ := hex.DecodeString(oldRecord)
+	f.Add(old)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := decodeRecord(b)
 		if err != nil {

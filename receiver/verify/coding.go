@@ -8,6 +8,7 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -69,8 +70,8 @@ func (r *Request) decode(names []string) (data []byte, ok bool) {
 		return nil, false
 	}
 	data = r.Body
-	for i := len(names) - 1; i >= 0; i-- {
-		decoded, err := decodeCoding(names[i], data, cmp.Or(r.DecodeLimit, DefaultDecodeLimit), r.Reserve)
+	for _, name := range slices.Backward(names) {
+		decoded, err := decodeCoding(name, data, cmp.Or(r.DecodeLimit, DefaultDecodeLimit), r.Reserve)
 		if err != nil {
 			return nil, false
 		}

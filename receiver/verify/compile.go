@@ -15,7 +15,7 @@ import (
 type Verifier struct {
 	schemes     []compiled
 	ids, types  []template
-	credentials []string
+	credentials credentials
 	handshakes  []compiledHandshake
 	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
 	bodies      *places   // all places in bodies that the others read
@@ -98,7 +98,7 @@ func Compile(p Provider) (*Verifier, error) {
 	v.ids = c.identity("identity.id", p.Identity.ID, forID)
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
 	c.digests(v)
-	v.credentials = credentialHeaders(v.schemes)
+	v.credentials = c.credentials(v.schemes)
 	v.signer = signer(v.schemes, p.Schemes)
 	v.handshakes = c.handshakes(p.Handshakes, v)
 	v.oracle = slices.ContainsFunc(v.handshakes, func(h compiledHandshake) bool { return h.unsigned && h.answer.signs() })
@@ -107,24 +107,6 @@ func Compile(p Provider) (*Verifier, error) {
 	}
 	v.bodies = newPlacesOf(v)
 	return v, nil
-}
-
-// CredentialHeaders are the headers that carry the secret itself (Token,
-// Basic), or a token that whoever reads it can put on another body, in canonical
-// form. Whoever stores or forwards the request removes them.
-func (v *Verifier) CredentialHeaders() []string { return slices.Clone(v.credentials) }
-
-func credentialHeaders(schemes []compiled) []string {
-	var names []string
-	for i := range schemes {
-		for _, at := range schemes[i].from {
-			if schemes[i].bearer() && at.kind == inHeader {
-				names = append(names, http.CanonicalHeaderKey(at.name))
-			}
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // compiler collects what is wrong.

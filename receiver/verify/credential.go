@@ -3,8 +3,68 @@ package verify
 import (
 	"bytes"
 	"errors"
+	"net/http"
+	"slices"
 	"strings"
 )
+
+// credentials are the places that carry the secret itself: where schemes of the
+// kinds Token and Basic look for it, or for a token that whoever reads it can put
+// on another body, and those that a condition compares with a secret parameter.
+type credentials struct{ headers, queries []string }
+
+// CredentialHeaders are the headers that carry the secret itself (Token,
+// Basic), or a token that whoever reads it can put on another body, in canonical
+// form. Whoever stores or forwards the request removes them.
+func (v *Verifier) CredentialHeaders() []string { return slices.Clone(v.credentials.headers) }
+
+// CredentialQuery are the parameters of the URL that do, by name.
+func (v *Verifier) CredentialQuery() []string { return slices.Clone(v.credentials.queries) }
+
+// WithoutQuery takes the parameters of these names out of a query. All else stays
+// as it is written, in its order.
+func WithoutQuery(query string, names []string) string {
+	for _, name := range names {
+		query = dropPairs(query, name)
+	}
+	return query
+}
+
+func (c *compiler) credentials(schemes []compiled) credentials {
+	var found credentials
+	for i := range schemes {
+		s := &schemes[i]
+		if s.bearer() {
+			for _, at := range s.from {
+				found.add(at)
+			}
+		}
+		for _, condition := range slices.Concat(s.when, s.require) {
+			if c.sensitive(condition.parameter) {
+				found.add(condition.at)
+			}
+		}
+	}
+	for _, names := range []*[]string{&found.headers, &found.queries} {
+		slices.Sort(*names)
+		*names = slices.Compact(*names)
+	}
+	return found
+}
+
+func (c *credentials) add(at place) {
+	switch at.kind {
+	case inHeader:
+		c.headers = append(c.headers, http.CanonicalHeaderKey(at.name))
+	case inQuery:
+		c.queries = append(c.queries, at.name)
+	}
+}
+
+// sensitive reports whether a parameter has values that nobody may see.
+func (c *compiler) sensitive(name string) bool {
+	return name != "" && slices.ContainsFunc(c.parameters, func(p Parameter) bool { return p.Name == name && p.Sensitive })
+}
 
 // credentialKey is a secret that the sender sends as it is.
 type credentialKey []byte

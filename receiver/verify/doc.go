@@ -8,9 +8,12 @@
 //
 //	answer.go     answer it, if it is a handshake that the sender doesn't sign
 //	verifier.go   choose the one scheme that judges (condition.go), and judge
-//	request.go    read headers, query, form and JSON members, each at most once
+//	request.go    read headers, query, form and JSON members, each at most once, and
+//	              only what the provider has a place for (places.go, form.go,
+//	              coding.go, package document)
 //	grammar.go    take the header apart into candidate signatures (encoding.go)
-//	key.go        turn each secret into key material; or take the keys that were
+//	key.go        turn each secret into key material, or take what was made ready
+//	              when the route changed (prepare.go); or take the keys that were
 //	              fetched (fetch.go), or a certificate (certificate.go)
 //	template.go   write down what was signed (variable.go, members.go, signedheaders.go)
 //	algorithm.go  compare every candidate with every key (mac.go, publickey.go, credential.go)

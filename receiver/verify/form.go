@@ -102,12 +102,13 @@ func (r *Request) isPlainForm() bool {
 	return ok && r.mediaType() == formType
 }
 
-// appendForm appends the fields of the body, sorted. No body is an empty form.
-func appendForm(text []byte, r *Request) ([]byte, *Rejection) {
+// sortedForm are the fields of the body, sorted. No body is an empty form. It is
+// made once.
+func (r *Request) sortedForm() ([]byte, *Rejection) {
 	body, ok := r.readable()
 	switch {
 	case ok && len(body) == 0:
-		return text, nil
+		return nil, nil
 	case !ok || r.mediaType() != formType:
 		return nil, notPlainForm()
 	case r.body.sorted == nil:
@@ -117,7 +118,7 @@ func appendForm(text []byte, r *Request) ([]byte, *Rejection) {
 		}
 		r.body.sorted = sorted
 	}
-	return append(text, r.body.sorted...), nil
+	return r.body.sorted, nil
 }
 
 func notPlainForm() *Rejection {

@@ -53,8 +53,11 @@ func (g Signature) parse(value string, f *found) *Rejection {
 // weaker version can't stand in.
 func (l *List) parse(value string, f *found) *Rejection {
 	for item := range strings.SplitSeq(value, l.Separator) {
+		if l.TrimSpace {
+			item = strings.Trim(item, " ")
+		}
 		text, ok := strings.CutPrefix(item, l.Prefix)
-		if !ok || item == "" {
+		if !ok && !l.PrefixOptional || item == "" {
 			continue
 		}
 		if rejection := f.add(candidate{text: text}); rejection != nil {
@@ -124,6 +127,9 @@ func (g Signature) validate() error {
 	}
 	if l := g.List; l != nil {
 		errs = append(errs, text("list.separator", l.Separator), atMost("list.prefix", l.Prefix))
+		if l.PrefixOptional && l.Prefix == "" {
+			errs = append(errs, errors.New("list.prefixOptional needs a prefix"))
+		}
 	}
 	if kv := g.KeyValue; kv != nil {
 		errs = append(errs, text("keyValue.separator", kv.Separator), text("keyValue.equals", kv.Equals),

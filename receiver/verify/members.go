@@ -55,7 +55,7 @@ func appendMembers(text []byte, names []string, r *Request) ([]byte, *Rejection)
 		if again || !ok || i > 0 && strings.Contains(scalar, "\n") {
 			return nil, malformed
 		}
-		if value == nil || value[0] == 'n' {
+		if len(value) == 0 || value[0] == 'n' {
 			continue
 		}
 		text = append(append(append(append(text, name...), '\n'), scalar...), '\n')

@@ -6,7 +6,10 @@ import (
 )
 
 // message is what was signed. The body, which may be large, is never copied.
-type message struct{ head, body, tail []byte }
+type message struct {
+	head, body, tail []byte
+	whole            bool // the body is what {body} stands for
+}
 
 // writeTo writes m into a hash, which never fails.
 func (m message) writeTo(h hash.Hash) {
@@ -23,7 +26,7 @@ func (m message) bytes() []byte {
 
 // digest is the SHA-256 of m. If m is what {body} stands for, it is computed once.
 func (m message) digest(r *Request) [sha256.Size]byte {
-	if len(m.head)+len(m.tail) == 0 && len(m.body) == len(r.content()) {
+	if m.whole && len(m.head)+len(m.tail) == 0 {
 		return r.contentSHA256()
 	}
 	h := sha256.New()

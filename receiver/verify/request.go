@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"sallyport.dev/sallyport/receiver/verify/document"
 )
@@ -312,6 +313,16 @@ func (r *Request) find() *document.Found {
 		r.body.found = &found
 	}
 	return r.body.found
+}
+
+// copies returns the value of a parameter of the URL that is there several times, with
+// the same value each time.
+func (r *Request) copies(at place) (value string, same bool) {
+	values := r.queryValues()[at.name]
+	if at.kind != inQuery || len(values) == 0 {
+		return "", false
+	}
+	return values[0], !slices.ContainsFunc(values, func(other string) bool { return other != values[0] })
 }
 
 // single returns the only value.

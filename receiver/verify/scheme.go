@@ -134,6 +134,10 @@ type List struct {
 	// Prefix marks the items of this scheme, for example "v1,"; other items are
 	// skipped.
 	Prefix string `json:"prefix,omitempty"`
+	// PrefixOptional: the prefix may be missing, and no item is skipped.
+	PrefixOptional bool `json:"prefixOptional,omitempty"`
+	// TrimSpace drops spaces around items.
+	TrimSpace bool `json:"trimSpace,omitempty"`
 }
 
 // KeyValue is named items in one value: "t=1,v1=aaa,v1=bbb".
@@ -182,6 +186,9 @@ const (
 	// URLReservedDecoded is for HubSpot, which decodes %3A %2F %3F %40 %21 %24 %27
 	// %28 %29 %2A %2C %3B before it signs.
 	URLReservedDecoded URLForm = "ReservedDecoded"
+	// URLApostropheEscaped is for back ends behind Twilio that signed a URL in which "'" is
+	// "%27" (https://github.com/twilio/twilio-node, validateRequest).
+	URLApostropheEscaped URLForm = "ApostropheEscaped"
 )
 
 // Timestamp is when the sender says it signed. The signature must cover it.

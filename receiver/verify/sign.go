@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,15 +180,36 @@ func (w *draft) refused(rejection *Rejection) error {
 }
 
 // clear takes away signatures that stand in the request, of whatever scheme: the
-// first that is there judges. Those in the body stay; see check.
+// first that is there judges. Those in the body stay; see check. With the signature
+// of another scheme go its id and its time: a handler that finds them first takes
+// them for those of this event.
 func (w *draft) clear() {
 	for i := range w.v.schemes {
-		for _, at := range w.v.schemes[i].from {
-			if at.kind == inHeader || at.kind == inQuery {
-				w.r.drop(at)
+		s := &w.v.schemes[i]
+		for _, at := range s.from {
+			w.drop(at)
+		}
+		for _, at := range s.companions() {
+			if s != w.s && !w.reads(at) {
+				w.drop(at)
 			}
 		}
 	}
+}
+
+func (w *draft) drop(at place) {
+	if at.kind == inHeader || at.kind == inQuery {
+		w.r.drop(at)
+	}
+}
+
+// reads reports whether the scheme, or the identity of events, has a use for what is
+// in that place, or schemes are told apart by it.
+func (w *draft) reads(at place) bool {
+	same := func(c condition) bool { return c.at.same(at) }
+	return w.writes(at) || slices.ContainsFunc(w.s.require, same) ||
+		slices.ContainsFunc(w.v.schemes, func(s compiled) bool { return slices.ContainsFunc(s.when, same) }) ||
+		slices.ContainsFunc(slices.Concat(w.s.contents, w.v.ids, w.v.types), func(t template) bool { return t.takesFrom(at) })
 }
 
 // setMediaType declares the body as what the scheme is for.
@@ -248,17 +270,27 @@ func (w *draft) fulfilOne(c *condition, overwrite bool) error {
 
 // writes reports whether a later step writes that place.
 func (w *draft) writes(at place) bool {
-	s := w.s
-	switch {
-	case s.from[0].same(at),
-		s.id != nil && s.id.same(at),
-		s.keyID != nil && s.keyID.same(at),
-		s.bodyDigest != nil && s.bodyDigest.from.same(at),
-		s.headers != nil && s.headers.from.same(at),
-		s.timestamp != nil && !s.timestamp.inSignature && s.timestamp.from.same(at):
-		return true
+	return w.s.from[0].same(at) || slices.ContainsFunc(w.s.companions(), at.same)
+}
+
+// companions are the places of what stands beside a signature.
+func (s *compiled) companions() []place {
+	var places []place
+	for _, at := range []*place{s.id, s.keyID} {
+		if at != nil {
+			places = append(places, *at)
+		}
 	}
-	return false
+	if s.bodyDigest != nil {
+		places = append(places, s.bodyDigest.from)
+	}
+	if s.headers != nil {
+		places = append(places, s.headers.from)
+	}
+	if s.timestamp != nil && !s.timestamp.inSignature {
+		places = append(places, s.timestamp.from)
+	}
+	return places
 }
 
 // setKeyID names the key.
@@ -377,12 +409,15 @@ func (w *draft) signature() (string, error) {
 // signed so: a signature in the place of what it signs, or one of an earlier
 // scheme in the body.
 func (w *draft) check() (Signed, error) {
+	if s, _, _ := w.v.judge(w.r, w.m.Parameters); s != nil && s != w.s {
+		if s.from[0].same(w.s.from[0]) {
+			return Signed{}, w.cannot("would not judge the request, but %s, which such a body is for: give another body and its content type, or sign with that scheme", s.name)
+		}
+		return Signed{}, w.cannot("would not judge the request, but %s, whose signature is in the body: take it out, or sign with that scheme", s.name)
+	}
 	verdict, err := w.v.Verify(w.r, w.judges(), w.o.Now)
 	if err != nil {
 		return Signed{}, w.notAccepted(err)
-	}
-	if verdict.Scheme != w.s.name {
-		return Signed{}, w.cannot("would not judge the request, but %s, whose signature is in the body: take it out, or sign with that scheme", verdict.Scheme)
 	}
 	event, err := w.v.Identify(w.r, verdict)
 	if rejection, ok := errors.AsType[*Rejection](err); ok {

@@ -70,6 +70,10 @@ func (w *draft) open(v variable, alone bool) bool {
 
 // free reports whether a variable's value can be chosen at all.
 func (w *draft) free(v variable, _ bool) bool {
+	banned := func(c condition) bool { return c.absent && c.at.same(v.at) }
+	if slices.ContainsFunc(w.s.when, banned) || slices.ContainsFunc(w.s.require, banned) {
+		return false
+	}
 	switch v.name {
 	case varID:
 		return w.s.id != nil
@@ -135,6 +139,11 @@ func (w *draft) idOf(variables []variable, can func(v variable, alone bool) bool
 		return nil
 	}
 	return variables[chosen : chosen+1]
+}
+
+// takesFrom reports whether a variable of the template is the value of that place.
+func (t template) takesFrom(at place) bool {
+	return slices.ContainsFunc(t, func(s segment) bool { return s.literal == "" && s.variable.at.name != "" && s.variable.at.same(at) })
 }
 
 // split takes text apart as a template of that form would have put it together:

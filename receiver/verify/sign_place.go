@@ -124,6 +124,7 @@ func (r *Request) set(at place, text string, number bool) (err error) {
 
 var (
 	errNotForm    = errors.New("the body must be a form of type " + formType)
+	errNoPart     = errors.New("the body must be a form with that field")
 	errNotJSON    = errors.New("the body must be JSON")
 	errCompressed = errors.New("the body is compressed (Content-Encoding): give it as it was before")
 	errNoRoom     = errors.New("the body must have an object or an array in the place that it is in")
@@ -137,6 +138,14 @@ func (r *Request) setField(name, text string) error {
 	}
 	if r.compressed() {
 		return errCompressed
+	}
+	if media := r.mediaOf(); media.name == multipartType {
+		body, ok := setPart(r.Body, media.boundary, name, text)
+		if !ok {
+			return errNoPart
+		}
+		r.Body = body
+		return nil
 	}
 	if !r.isPlainForm() {
 		return errNotForm

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -334,6 +335,46 @@ func TestSignChoosesTheScheme(t *testing.T) {
 	}
 }
 
+// TestSignLeavesNothingOfOtherSchemes: an id or a time of another scheme is not what
+// this one has signed.
+func TestSignLeavesNothingOfOtherSchemes(t *testing.T) {
+	scheme := func(name, prefix string) Scheme {
+		return Scheme{
+			Name: name, Algorithm: HMACSHA256, Content: "{id}.{timestamp}.{body}",
+			Signature: Signature{From: []Location{{Header: prefix + "-Signature"}}, Encoding: Hex},
+			ID:        &Location{Header: prefix + "-Id"}, Timestamp: &Timestamp{From: &Location{Header: prefix + "-Time"}, Unit: Seconds, ToleranceSeconds: 1},
+		}
+	}
+	first, second := scheme("first", "A"), scheme("second", "B")
+	second.Require = []Condition{{Location: Location{Header: "A-Time"}}}
+	for _, test := range []struct {
+		scheme string
+		gone   []string
+		stays  []string
+	}{
+		{"first", []string{"B-Signature", "B-Id", "B-Time"}, []string{"A-Signature", "A-Id", "A-Time", "Other"}},
+		// The second has a use for the time of the first, and the events for its id.
+		{"second", []string{"A-Signature"}, []string{"A-Id", "A-Time", "B-Signature", "B-Id", "B-Time", "Other"}},
+	} {
+		identity := Identity{ID: []string{"{id}"}, Type: []string{"{header:A-Id}"}}
+		v := compiledProvider(t, Provider{Name: "p", Schemes: []Scheme{first, second}, Identity: identity})
+		r := post("{}", "A-Signature", "1", "A-Id", "2", "A-Time", "3", "B-Signature", "4", "B-Id", "5", "B-Time", "6", "Other", "7")
+		if _, err := v.Sign(r, keysOf("k"), SignOptions{Now: now, Scheme: test.scheme}); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range test.gone {
+			if value, ok := r.Header[name]; ok {
+				t.Errorf("%s: header %s is still %v", test.scheme, name, value)
+			}
+		}
+		for _, name := range test.stays {
+			if len(r.Header[name]) == 0 {
+				t.Errorf("%s: header %s is gone", test.scheme, name)
+			}
+		}
+	}
+}
+
 // TestSignFails: with a sentence that says what to do, and the request as it was.
 func TestSignFails(t *testing.T) {
 	sign := Signature{From: []Location{{Header: "X-Sign"}}, Encoding: Hex}
@@ -402,6 +443,24 @@ func TestSignSaysWhoJudges(t *testing.T) {
 	}
 }
 
+// TestSignSaysWhatABodyIsFor: of two schemes with one place for the signature, the
+// body says which one judges.
+func TestSignSaysWhatABodyIsFor(t *testing.T) {
+	sign := Signature{From: []Location{{Header: "X-Sign"}}, Encoding: Hex}
+	v := compiledProvider(t, Provider{
+		Name: "p",
+		Schemes: []Scheme{
+			{Name: "form", MediaType: formType, Algorithm: HMACSHA256, Content: "{form_sorted}", Signature: sign},
+			{Name: "json", Algorithm: HMACSHA256, Content: "{body}", Signature: sign},
+		},
+		Identity: Identity{ID: []string{"{signed_sha256}"}},
+	})
+	_, err := v.Sign(post("a=1", "Content-Type", formType), keysOf("k"), SignOptions{Now: now, Scheme: "json"})
+	if err == nil || !strings.Contains(err.Error(), "but form, which such a body is for") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 // TestPutEventID puts ids where the provider reads them.
 func TestPutEventID(t *testing.T) {
 	for _, test := range []struct {
@@ -420,9 +479,12 @@ func TestPutEventID(t *testing.T) {
 		{"base64 of a member", `{"p":"eyJpZCI6IngifQ=="}`, `{"p":"eyJpZCI6Im5ldyJ9"}`, []string{"{json:/p|base64|json:/id}"}, true},
 		{"nothing", `{}`, `{}`, []string{"{body_sha256}"}, false},
 		{"no JSON", `text`, `text`, []string{"{json:/id}"}, false},
+		{"a header that must not be there", `{}`, `{}`, []string{"{header:X-Banned}", "{body_sha256}"}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := githubLike
+			p.Schemes = slices.Clone(p.Schemes)
+			p.Schemes[0].When = []Condition{{Location: Location{Header: "X-Banned"}, Absent: true}}
 			p.Identity = Identity{ID: test.ids}
 			r := post(test.body)
 			if put := compiledProvider(t, p).PutEventID(r, "sha256", "new"); put != test.put || string(r.Body) != test.want {

@@ -108,7 +108,12 @@ func (t template) message(head []byte, s *scope) (message, *Rejection) {
 		case part.literal != "":
 			*text = append(*text, part.literal...)
 		case part.variable.name == varBody:
-			m.body, text = s.request.content(), &m.tail
+			m.body, m.whole, text = s.request.content(), true, &m.tail
+		case part.variable.name == varFormSorted && !t.has(varBody) && m.body == nil:
+			if m.body, rejection = s.request.sortedForm(); rejection != nil {
+				return message{}, rejection
+			}
+			text = &m.tail
 		default:
 			if *text, rejection = part.variable.appendSigned(*text, s); rejection != nil {
 				return message{}, rejection

@@ -9,8 +9,11 @@ import (
 // spell returns address in this spelling. What can't be parsed stays as it is:
 // it then matches no signature.
 func (f URLForm) spell(address string) string {
-	if f == URLReservedDecoded {
+	switch f {
+	case URLReservedDecoded:
 		return reservedDecoded.Replace(address)
+	case URLApostropheEscaped:
+		return strings.ReplaceAll(address, "'", "%27")
 	}
 	u, err := url.Parse(address)
 	if err != nil || f == URLAsGiven {
@@ -33,10 +36,10 @@ func (f URLForm) spell(address string) string {
 
 func (f URLForm) validate() error {
 	switch f {
-	case URLAsGiven, URLDefaultPort, URLNoPort, URLReservedDecoded:
+	case URLAsGiven, URLDefaultPort, URLNoPort, URLReservedDecoded, URLApostropheEscaped:
 		return nil
 	}
-	return fmt.Errorf("is %q: it must be AsGiven, DefaultPort, NoPort or ReservedDecoded", f)
+	return fmt.Errorf("is %q: it must be AsGiven, DefaultPort, NoPort, ReservedDecoded or ApostropheEscaped", f)
 }
 
 // reservedDecoded decodes the percent-escapes of the characters that HubSpot

@@ -213,7 +213,8 @@ func (v variable) appendFound(text []byte, s *scope) ([]byte, *Rejection) {
 	case varURL, varRequestURI:
 		return v.appendURL(text, s)
 	case varFormSorted:
-		return appendForm(text, s.request)
+		form, rejection := s.request.sortedForm()
+		return append(text, form...), rejection
 	case varMembers:
 		return appendMembers(text, v.members, s.request)
 	case varParam:

@@ -97,6 +97,9 @@ func (f finder) Route(endpoint string) (route.Route, bool) {
 	return entry.Route, true
 }
 
+// Signer implements deliver's Routes.
+func (f finder) Signer(endpoint string) deliver.Signer { return f.live.Table().Endpoint(endpoint) }
+
 func newAudit(registry *prometheus.Registry) (audit.Sink, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {

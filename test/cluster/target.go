@@ -14,6 +14,7 @@ import (
 type Received struct {
 	At           time.Time
 	Method, Path string
+	Query        string // as it is written
 	Header       http.Header
 	Body         []byte
 }
@@ -114,7 +115,7 @@ func (t *Target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // half a request: the sender is gone
 	}
-	received := Received{At: time.Now(), Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Body: body}
+	received := Received{At: time.Now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Header: r.Header.Clone(), Body: body}
 	t.mu.Lock()
 	react, reply := t.react, t.reply
 	t.mu.Unlock()

@@ -105,6 +105,12 @@ type WebhookEventPayload struct {
 
 	// method is the HTTP method of the request.
 	Method string `json:"method"`
+	// url is the public URL that the request was sent to, without its query; empty if
+	// that was not known.
+	URL string `json:"url,omitempty"`
+	// query is what followed "?", without credentials. Bytes that are not UTF-8 are
+	// replaced.
+	Query string `json:"query,omitempty"`
 	// headers are those that the target sees; credentials are not among them. Bytes
 	// that are not UTF-8 are replaced.
 	Headers map[string][]string `json:"headers,omitempty"`

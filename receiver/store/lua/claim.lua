@@ -55,9 +55,9 @@ local function milliseconds(high, low)
 end
 
 -- backlog is the name of the backlog that a delivery belongs to, and when its age
--- began: with the receipt, or when it was revived. nil: another version wrote it.
+-- began: with the receipt, or when it was revived. nil: a newer version wrote it.
 local function backlog(head, member)
-  if string.byte(head, 2) ~= 1 then
+  if string.byte(head, 2) > 2 then
     return nil
   end
   local length, from = string.byte(head, textAt), textAt + 1

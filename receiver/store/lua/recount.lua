@@ -28,7 +28,7 @@ end
 -- The endpoint is the first text of a record (record.go), and at most 317 bytes
 -- long.
 local function endpointOf(head)
-  if string.sub(head, 1, 1) ~= 'P' or string.byte(head, 2) ~= 1 then
+  if string.sub(head, 1, 1) ~= 'P' or string.byte(head, 2) > 2 then
     return nil
   end
   local length, from = string.byte(head, 51), 52

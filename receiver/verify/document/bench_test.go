@@ -31,13 +31,13 @@ func BenchmarkFind(b *testing.B) {
 		{"type"}, {"data", "id"}, {"notificationItems", "0", "NotificationRequestItem", "pspReference"}, {"TopicArn"}, {"Signature"},
 	}, nil)
 	for name, member := range nasty {
-		text := []byte("{" + strings.Repeat(member, (1<<20)/len(member)) + `"z":1}`)
+		text := []byte("{" + strings.Repeat(member, (64<<10)/len(member)) + `"z":1}`)
 		if !Valid(text) {
 			b.Fatal(name)
 		}
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
-			var hmacs, finds time.Duration
+			hmacs, finds := time.Hour, time.Hour // the least: others use the machine, too
 			for b.Loop() {
 				start := time.Now()
 				mac := hmac.New(sha256.New, []byte("key"))
@@ -45,8 +45,9 @@ func BenchmarkFind(b *testing.B) {
 				mac.Sum(nil)
 				middle := time.Now()
 				paths.Find(text)
-				hmacs, finds = hmacs+middle.Sub(start), finds+time.Since(middle)
+				hmacs, finds = min(hmacs, middle.Sub(start)), min(finds, time.Since(middle))
 			}
+			b.ReportMetric(float64(hmacs.Nanoseconds())/float64(len(text)), "hmac-ns/B")
 			b.ReportMetric(float64(finds)/float64(hmacs), "xHMAC")
 		})
 	}

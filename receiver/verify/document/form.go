@@ -2,13 +2,16 @@ package document
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
 )
 
 // MaxFields bounds the fields of a form, as net/url does it. A form with more is
 // none.
 const MaxFields = 10_000
+
+// MaxSorted bounds the fields of a form that are sorted. Senders that sign so send
+// less than a hundred.
+const MaxSorted = 1000
 
 // escapedByte is how many bytes a percent-escape has.
 const escapedByte = 3
@@ -46,30 +49,15 @@ func (f *Fields) Find(form []byte) []Field {
 	if tooMany(form) {
 		return found
 	}
-	var buffer []byte // of names with escapes
+	buffer := make([]byte, escapedByte*f.names.longest) // for names that are not written as they are meant
 	for at := 0; at < len(form); {
 		end, escaped := nameEnd(form, at)
-		name := form[at:end]
-		admitted := f.names.plain.has(len(name))
-		if escaped {
-			admitted = f.names.escaped.has(len(name))
-		}
-		if !admitted {
-			at = pairEnd(form, end) + 1
-			continue
-		}
-		if escaped {
-			var ok bool
-			if buffer, ok = appendUnescapedQuery(buffer[:0], name); !ok {
-				at = pairEnd(form, end) + 1
-				continue
-			}
-			name = buffer
-		}
 		last := pairEnd(form, end)
-		for i := range f.list {
-			if string(name) == f.list[i] {
-				found[i].take(form[at:last], form[min(end+1, last):last])
+		if name, ok := f.admit(buffer, form[at:end], escaped); ok {
+			for i := range f.list {
+				if string(name) == f.list[i] {
+					found[i].take(form[at:last], form[min(end+1, last):last])
+				}
 			}
 		}
 		at = last + 1
@@ -77,16 +65,29 @@ func (f *Fields) Find(form []byte) []Field {
 	return found
 }
 
+// admit is the name that is written so, if it may be one of those wanted.
+func (f *Fields) admit(buffer, written []byte, escaped bool) (name []byte, ok bool) {
+	if !escaped {
+		return written, f.names.plain.has(len(written))
+	}
+	if !f.names.escaped.has(len(written)) {
+		return nil, false
+	}
+	n, ok := unescapeQuery(buffer, written)
+	return buffer[:n], ok
+}
+
 // take counts a pair of that name.
 func (f *Field) take(pair, value []byte) {
 	if bytes.IndexByte(pair, ';') >= 0 || len(pair) == 0 {
 		return
 	}
-	text, ok := appendUnescapedQuery(nil, value)
-	if !ok {
+	var d decoder
+	text := d.decode(value, len(value))
+	switch {
+	case d.broken:
 		return
-	}
-	if f.Count == 0 {
+	case f.Count == 0:
 		f.Value = string(text)
 	}
 	f.Count++
@@ -126,24 +127,31 @@ func pairEnd(form []byte, from int) int {
 	return len(form)
 }
 
-// appendUnescapedQuery decodes what is written as a name or a value of a form. ok
-// is false if an escape is broken.
-func appendUnescapedQuery(text, written []byte) (_ []byte, ok bool) {
+// asMeant reports whether a name or a value is written as it is meant.
+func asMeant(written []byte) bool {
+	return bytes.IndexByte(written, '%') < 0 && bytes.IndexByte(written, '+') < 0
+}
+
+// unescapeQuery decodes what is written as a name or a value of a form into text,
+// which has room for it, and returns how many bytes that are. ok is false if an
+// escape is broken.
+func unescapeQuery(text, written []byte) (n int, ok bool) {
 	for i := 0; i < len(written); i++ {
 		c := written[i]
 		switch c {
 		case '+':
 			c = ' '
 		case '%':
-			if i+2 >= len(written) || hexDigits[written[i+1]] == 0 || hexDigits[written[i+2]] == 0 {
-				return text, false
+			if i+2 >= len(written) || hexDigits[written[i+1]]|hexDigits[written[i+2]] >= noDigit {
+				return n, false
 			}
-			c = (hexDigits[written[i+1]]-1)<<4 | (hexDigits[written[i+2]] - 1)
+			c = hexDigits[written[i+1]]<<4 | hexDigits[written[i+2]]
 			i += 2
 		}
-		text = append(text, c)
+		text[n] = c
+		n++
 	}
-	return text, true
+	return n, true
 }
 
 // pair is a field of a form, decoded.
@@ -156,7 +164,7 @@ func pairs(form []byte) (list []pair, ok bool) {
 		return nil, false
 	}
 	list = make([]pair, 0, bytes.Count(form, []byte("&"))+1)
-	decoded := make([]byte, 0, len(form)) // never grows: escapes are longer than what they stand for
+	var d decoder
 	for at := 0; at < len(form); {
 		last := pairEnd(form, at)
 		if last == at {
@@ -164,34 +172,57 @@ func pairs(form []byte) (list []pair, ok bool) {
 			continue
 		}
 		name, value, _ := bytes.Cut(form[at:last], []byte("="))
-		var p pair
-		start := len(decoded)
-		if decoded, ok = appendUnescapedQuery(decoded, name); !ok {
-			return nil, false
-		}
-		p.name, start = decoded[start:], len(decoded)
-		if decoded, ok = appendUnescapedQuery(decoded, value); !ok {
-			return nil, false
-		}
-		p.value = decoded[start:]
+		p := pair{d.decode(name, len(form)-at), d.decode(value, len(form)-at)}
 		list, at = append(list, p), last+1
 	}
-	return list, true
+	return list, !d.broken
+}
+
+// decoder decodes names and values.
+type decoder struct {
+	room   []byte // for those that are not written as they are meant
+	broken bool
+}
+
+// decode is what is meant by a name or a value. rest is how much there is to decode
+// at most, from it on.
+func (d *decoder) decode(written []byte, rest int) []byte {
+	if asMeant(written) {
+		return written
+	}
+	if d.room == nil {
+		d.room = make([]byte, rest)
+	}
+	n, ok := unescapeQuery(d.room, written)
+	d.broken = d.broken || !ok
+	decoded := d.room[:n:n]
+	d.room = d.room[n:]
+	return decoded
+}
+
+// compare is the order in which fields are signed.
+func (p pair) compare(q pair) int {
+	if order := bytes.Compare(p.name, q.name); order != 0 {
+		return order
+	}
+	return bytes.Compare(p.value, q.value)
 }
 
 // AppendSorted appends what Twilio and Mandrill sign of a form: for each name in
 // byte order, for each distinct value in byte order, name and value with nothing
-// between. ok is false if it is no form.
+// between. ok is false if it is no form, or has too many fields.
 func AppendSorted(text, form []byte) (_ []byte, ok bool) {
+	if bytes.Count(form, []byte("&")) >= MaxSorted {
+		return text, false
+	}
 	list, ok := pairs(form)
 	if !ok {
 		return text, false
 	}
-	order := func(a, b pair) int { return cmp.Or(bytes.Compare(a.name, b.name), bytes.Compare(a.value, b.value)) }
-	slices.SortFunc(list, order)
+	slices.SortFunc(list, pair.compare)
 	text = slices.Grow(text, len(form))
 	for i, p := range list {
-		if i == 0 || order(list[i-1], p) != 0 {
+		if i == 0 || list[i-1].compare(p) != 0 {
 			text = append(append(text, p.name...), p.value...)
 		}
 	}

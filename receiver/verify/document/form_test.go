@@ -27,6 +27,16 @@ func TestFields(t *testing.T) {
 	}
 }
 
+func TestSortedFormsAreSmall(t *testing.T) {
+	fields := strings.Repeat("a=1&", MaxSorted-1)
+	if sorted, ok := AppendSorted(nil, []byte(fields+"b=2")); !ok || string(sorted) != "a1b2" {
+		t.Errorf("%q, %v", sorted, ok)
+	}
+	if _, ok := AppendSorted(nil, []byte(fields+"a=1&b=2")); ok {
+		t.Error("a form with too many fields is sorted")
+	}
+}
+
 // FuzzForm compares with net/url.
 func FuzzForm(f *testing.F) {
 	for _, form := range []string{"a=1&b=2", "a=1&a=2&%61=3", "a+b=%20", "a;b=1", "%zz=1", "=", "&&", "a=%", "a=1&b=0&a=0&a=1"} {

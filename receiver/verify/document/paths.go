@@ -11,10 +11,8 @@ type Paths struct {
 	root   *node
 	places []int    // of the pointers and the unique names, in Found.values
 	unique []string // see Compile
+	plain  bool     // all of unique are ASCII
 }
-
-// none is the index of a node that no pointer ends at.
-const none = -1
 
 // node is a place that pointers lead to or through.
 type node struct {
@@ -23,8 +21,9 @@ type node struct {
 	// Pointers that end here or below have the places from first to last of found.
 	first, last int
 	children    []*node
-	elements    []indexed // those of children whose names are indices, in their order
-	names       names     // of children
+	buckets     [borders + 1]uint16 // of children, once they are sorted: those of a hash begin here
+	elements    []indexed           // those of children whose names are indices, in their order
+	names       names               // of children
 }
 
 type indexed struct {
@@ -36,14 +35,14 @@ type indexed struct {
 // names of top-level members of which a pass also finds out whether each is there
 // once, in whatever case: readers differ in which of several they take.
 func Compile(pointers [][]string, unique []string) *Paths {
-	p := &Paths{root: &node{index: none}, unique: unique}
-	ends := make([]*node, len(pointers))
-	for i, tokens := range pointers {
+	p := &Paths{root: &node{index: none}, unique: unique, plain: !slices.ContainsFunc(unique, func(name string) bool { return !isASCII(name) })}
+	ends := make([]*node, 0, len(pointers)+len(unique))
+	for _, tokens := range pointers {
 		at := p.root
 		for _, token := range tokens {
 			at = at.child(token)
 		}
-		ends[i] = at
+		ends = append(ends, at)
 		at.index = 0 // one pointer at least; see number
 	}
 	for _, name := range unique {
@@ -75,8 +74,10 @@ func (n *node) child(name string) *node {
 	return c
 }
 
-// number gives the nodes places from next on, parents before their children.
+// number makes the nodes ready and gives them places from next on, parents before their children.
 func (n *node) number(next int) int {
+	n.names.ready()
+	n.sort()
 	n.first = next
 	if n.index != none {
 		n.index = next
@@ -89,20 +90,30 @@ func (n *node) number(next int) int {
 	return next
 }
 
-// Found is what a pass found.
+// Found is what a pass found in a text.
 type Found struct {
 	paths  *Paths
-	values [][]byte
-	again  []bool // of the unique names: there is a second one
-	object bool
+	text   []byte
+	starts []int // of values; or none
+	again  []bool
 }
 
 // Value is the value that the pointer with that place in the set leads to, as it
 // is written; nil: there is none.
-func (f *Found) Value(pointer int) []byte { return f.values[f.paths.places[pointer]] }
+func (f *Found) Value(pointer int) []byte {
+	start := f.starts[f.paths.places[pointer]]
+	if start == none || start >= len(f.text) {
+		return nil
+	}
+	end := valueEnd(f.text, start)
+	return f.text[start:end:end]
+}
 
 // Object reports whether the document is an object.
-func (f *Found) Object() bool { return f.object }
+func (f *Found) Object() bool {
+	start := skipSpace(f.text, 0)
+	return start < len(f.text) && f.text[start] == '{'
+}
 
 // Unique is the value of the unique name with that place in its set; nil: there is
 // none. again: it is there more than once, or in another case.
@@ -114,97 +125,29 @@ func (f *Found) Unique(name int) (value []byte, again bool) {
 // Find looks all pointers up, in one pass. What it finds in a text that is no JSON
 // means nothing.
 func (p *Paths) Find(text []byte) Found {
-	s := pass{text: text, found: Found{paths: p, values: make([][]byte, p.root.last), again: make([]bool, len(p.unique))}, seen: make([]bool, len(p.unique))}
-	start := skipSpace(text, 0)
-	s.found.object = start < len(text) && text[start] == '{'
-	s.value(p.root, start)
-	return s.found
+	s := pass{paths: p, text: text, starts: make([]int, p.root.last), seen: make([]bool, len(p.unique)), again: make([]bool, len(p.unique))}
+	s.await(p.root, skipSpace(text, 0))
+	s.run()
+	return Found{paths: p, text: text, starts: s.starts, again: s.again}
 }
 
-// pass is where a pass stands.
-type pass struct {
-	text  []byte
-	found Found
-	seen  []bool // of the unique names
-}
-
-// value reads the value at a node, and returns where it ends. What was found of an
-// earlier one of the same name doesn't count any more.
-func (s *pass) value(n *node, from int) (end int) {
-	clear(s.found.values[n.first:n.last])
-	switch {
-	case len(n.children) == 0 && n != s.found.paths.root || from >= len(s.text):
-		end = valueEnd(s.text, from)
-	case s.text[from] == '{':
-		end = s.object(n, from+1)
-	case s.text[from] == '[' && len(n.elements) > 0:
-		end = s.array(n, from+1)
-	default:
-		end = valueEnd(s.text, from)
-	}
-	if n.index != none && from < end {
-		s.found.values[n.index] = s.text[from:end:end]
-	}
-	return end
-}
-
-func (s *pass) object(n *node, from int) (end int) {
-	unique := n == s.found.paths.root && len(s.found.paths.unique) > 0
-	return members(s.text, from, &n.names, func(key []byte, value int) int {
-		var known *node
-		for _, c := range n.children {
-			if string(key) == c.name {
-				known = c
-				break
-			}
+// sort puts children with the same first and last byte side by side.
+func (n *node) sort() {
+	slices.SortStableFunc(n.children, func(a, b *node) int { return cmp.Compare(borderOfKey(a.name), borderOfKey(b.name)) })
+	for _, c := range n.children {
+		for hash := borderOfKey(c.name) + 1; hash <= borders; hash++ {
+			n.buckets[hash]++
 		}
-		if unique {
-			s.compare(key, known)
-		}
-		if known == nil {
-			return valueEnd(s.text, value)
-		}
-		return s.value(known, value)
-	})
-}
-
-// compare notes which of the unique names a key is once more. known is the node of
-// that key, which has a value if it was there before.
-func (s *pass) compare(key []byte, known *node) {
-	for i, name := range s.found.paths.unique {
-		if !folded(key, name) {
-			continue
-		}
-		if known == nil || known.name != name || s.seen[i] {
-			s.found.again[i] = true
-		}
-		s.seen[i] = true
 	}
 }
 
-func (s *pass) array(n *node, from int) (end int) {
-	at := skipSpace(s.text, from)
-	more := at < len(s.text) && s.text[at] != ']'
-	index := 0
-	for _, wanted := range n.elements {
-		for ; more && index < wanted.index; index++ {
-			at, more = s.next(valueEnd(s.text, at))
+// known is the child of that name; nil: there is none.
+func (n *node) known(name []byte) *node {
+	hash := borderOfKey(name)
+	for _, c := range n.children[n.buckets[hash]:n.buckets[hash+1]] {
+		if string(name) == c.name {
+			return c
 		}
-		if !more {
-			break
-		}
-		at, more = s.next(s.value(wanted.node, at))
-		index++
 	}
-	return nestedEnd(s.text, at, 1)
-}
-
-// next is the place of the element behind one that ends at from; ok is false if
-// there is none.
-func (s *pass) next(from int) (at int, ok bool) {
-	at = skipSpace(s.text, from)
-	if at < len(s.text) && s.text[at] == ',' {
-		return skipSpace(s.text, at+1), true
-	}
-	return at, false
+	return nil
 }

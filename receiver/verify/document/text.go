@@ -3,7 +3,6 @@ package document
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -45,59 +44,68 @@ func unquote(quoted []byte) string {
 	if bytes.IndexByte(inner, '\\') < 0 {
 		return string(inner)
 	}
-	text, _ := appendUnescaped(make([]byte, 0, len(inner)), inner, math.MaxInt)
-	return string(text)
+	text := make([]byte, len(inner)) // what is decoded is never longer
+	n, _ := unescape(text, inner)
+	return string(text[:n])
 }
 
 // escapes are the bytes that a backslash and one character stand for.
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// appendUnescaped decodes what stands between the quotes of a string. ok is false
-// if that has more than limit bytes, or an escape that there is not; what is
-// returned then is for use as a buffer only. Half of a
-// pair of surrogates becomes the replacement character, as in encoding/json.
-func appendUnescaped(text, inner []byte, limit int) (_ []byte, ok bool) {
-	for len(inner) > 0 {
-		next := bytes.IndexByte(inner, '\\')
-		if next < 0 {
-			next = len(inner)
+// unescape decodes what stands between the quotes of a string into text, and
+// returns how many bytes that are. ok is false if there is no room for them, or an
+// escape that there is not. Half of a pair of surrogates becomes the replacement
+// character, as in encoding/json.
+func unescape(text, inner []byte) (n int, ok bool) {
+	for i := 0; i < len(inner); n++ {
+		if n >= len(text) {
+			return n, false
 		}
-		if next > limit-len(text) {
-			return text, false
+		c := inner[i]
+		if c != '\\' {
+			text[n] = c
+			i++
+			continue
 		}
-		text = append(text, inner[:next]...)
-		if inner = inner[next:]; len(inner) == 0 {
-			break
+		if len(inner) > i+1 && inner[i+1] != 'u' {
+			if c = escapes[inner[i+1]]; c == 0 {
+				return n, false
+			}
+			text[n] = c
+			i += 2
+			continue
 		}
-		if text, inner, ok = appendEscape(text, inner); !ok {
-			return text, false
+		r, size := unescapeRune(inner[i:])
+		if size == 0 {
+			return n, false
 		}
+		if i += size; r < utf8.RuneSelf {
+			text[n] = byte(r)
+			continue
+		}
+		if len(text)-n < utf8.RuneLen(r) {
+			return n, false
+		}
+		n += utf8.EncodeRune(text[n:], r) - 1
 	}
-	return text, len(text) <= limit
+	return n, true
 }
 
-// appendEscape decodes the escape that inner begins with, and returns what is
-// behind it.
-func appendEscape(text, inner []byte) (_, rest []byte, ok bool) {
-	if len(inner) < 2 {
-		return text, nil, false
-	}
-	if inner[1] != 'u' {
-		c := escapes[inner[1]]
-		return append(text, c), inner[2:], c != 0
-	}
+// unescapeRune decodes the escape \uXXXX, or two that are a pair, at the beginning
+// of inner; size 0: there is none.
+func unescapeRune(inner []byte) (r rune, size int) {
 	r, ok := hexRune(inner)
 	if !ok {
-		return text, nil, false
+		return 0, 0
 	}
-	inner = inner[6:]
-	if utf16.IsSurrogate(r) {
-		second, _ := hexRune(inner)
-		if r = utf16.DecodeRune(r, second); r != utf8.RuneError {
-			inner = inner[6:]
-		}
+	if !utf16.IsSurrogate(r) {
+		return r, 6
 	}
-	return utf8.AppendRune(text, r), inner, true
+	second, _ := hexRune(inner[6:])
+	if r = utf16.DecodeRune(r, second); r != utf8.RuneError {
+		return r, 12
+	}
+	return r, 6
 }
 
 // hexRune is the code unit of the escape \uXXXX that inner begins with.
@@ -105,23 +113,23 @@ func hexRune(inner []byte) (r rune, ok bool) {
 	if len(inner) < 6 || inner[0] != '\\' || inner[1] != 'u' {
 		return 0, false
 	}
-	for _, c := range inner[2:6] {
-		digit := hexDigits[c]
-		if digit == 0 {
-			return 0, false
-		}
-		r = r<<4 | rune(digit-1)
-	}
-	return r, true
+	a, b, c, d := hexDigits[inner[2]], hexDigits[inner[3]], hexDigits[inner[4]], hexDigits[inner[5]]
+	return rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d), a|b|c|d < noDigit
 }
 
-// hexDigits are the values of the hexadecimal digits, and one more; 0: it is none.
+// noDigit is what hexDigits has for all but digits.
+const noDigit = 0x10
+
+// hexDigits are the values of the hexadecimal digits.
 var hexDigits = func() (digits [256]uint8) {
+	for i := range digits {
+		digits[i] = noDigit
+	}
 	for i := range uint8(10) {
-		digits['0'+i] = i + 1
+		digits['0'+i] = i
 	}
 	for i := range uint8(6) {
-		digits['a'+i], digits['A'+i] = i+11, i+11
+		digits['a'+i], digits['A'+i] = i+10, i+10
 	}
 	return digits
 }()

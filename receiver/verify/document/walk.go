@@ -38,10 +38,15 @@ func Member(object []byte, name string) (found []byte) {
 	}
 	var wanted names
 	wanted.add(name)
-	members(object, 1, &wanted, func(key []byte, value int) int {
-		if string(key) == name {
-			found = object[value:]
+	members(object, 1, &wanted, func(key []byte, behind int) int {
+		if string(key) != name {
+			return none
 		}
+		value := afterColon(object, behind)
+		if value == none {
+			return none
+		}
+		found = object[value:]
 		return valueEnd(object, value)
 	})
 	return found

@@ -819,9 +819,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: prefix
       type:
         scalar: string
+    - name: prefixOptional
+      type:
+        scalar: boolean
     - name: separator
       type:
         scalar: string
+    - name: trimSpace
+      type:
+        scalar: boolean
 - name: dev.sallyport.sallyport.api.v1alpha1.SignaturePairs
   map:
     fields:

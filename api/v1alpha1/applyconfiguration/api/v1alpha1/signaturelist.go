@@ -11,6 +11,10 @@ type SignatureListApplyConfiguration struct {
 	Separator *string `json:"separator,omitempty"`
 	// prefix marks the items of this scheme, for example "v1,". Others are skipped.
 	Prefix *string `json:"prefix,omitempty"`
+	// prefixOptional says that the prefix may be missing: no item is skipped then.
+	PrefixOptional *bool `json:"prefixOptional,omitempty"`
+	// trimSpace drops spaces around items.
+	TrimSpace *bool `json:"trimSpace,omitempty"`
 }
 
 // SignatureListApplyConfiguration constructs a declarative configuration of the SignatureList type for use with
@@ -32,5 +36,21 @@ func (b *SignatureListApplyConfiguration) WithSeparator(value string) *Signature
 // If called multiple times, the Prefix field is set to the value of the last call.
 func (b *SignatureListApplyConfiguration) WithPrefix(value string) *SignatureListApplyConfiguration {
 	b.Prefix = &value
+	return b
+}
+
+// WithPrefixOptional sets the PrefixOptional field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PrefixOptional field is set to the value of the last call.
+func (b *SignatureListApplyConfiguration) WithPrefixOptional(value bool) *SignatureListApplyConfiguration {
+	b.PrefixOptional = &value
+	return b
+}
+
+// WithTrimSpace sets the TrimSpace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TrimSpace field is set to the value of the last call.
+func (b *SignatureListApplyConfiguration) WithTrimSpace(value bool) *SignatureListApplyConfiguration {
+	b.TrimSpace = &value
 	return b
 }

@@ -48,7 +48,7 @@ type SignatureSchemeApplyConfiguration struct {
 	// alternativeContent lists what the sender is known to sign instead.
 	AlternativeContent []apiv1alpha1.ContentTemplate `json:"alternativeContent,omitempty"`
 	// urlForms lists the spellings of {url} and {request_uri} to try: AsGiven,
-	// DefaultPort (:443 or :80 is written out), NoPort, ReservedDecoded.
+	// DefaultPort (:443 or :80 is written out), NoPort, ReservedDecoded, ApostropheEscaped.
 	URLForms []apiv1alpha1.URLForm `json:"urlForms,omitempty"`
 	// id is where the variable {id} is. It is signed, and the request is refused
 	// without it.

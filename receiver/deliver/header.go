@@ -1,0 +1,90 @@
+package deliver
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sallyport.dev/sallyport/receiver/store"
+	"sallyport.dev/sallyport/receiver/verify"
+)
+
+// hopByHop headers concern one connection only (RFC 9110 §7.6.1).
+var hopByHop = []string{
+	"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
+	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
+}
+
+const ownPrefix = "Sallyport-"
+
+// endToEnd copies the headers that are not about one connection, and not ours.
+func endToEnd(original http.Header) http.Header {
+	header := original.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	for _, list := range original["Connection"] {
+		for name := range strings.SplitSeq(list, ",") {
+			header.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range hopByHop {
+		header.Del(name)
+	}
+	for name := range header {
+		if strings.HasPrefix(name, ownPrefix) {
+			delete(header, name)
+		}
+	}
+	return header
+}
+
+// withOwn adds the headers that are ours.
+func withOwn(header http.Header, event *store.Event, number int) {
+	for name, value := range map[string]string{
+		"Event-Id":    verify.HeaderID(event.ID),
+		"Event-Type":  event.Type,
+		"Provider":    event.Provider,
+		"Endpoint":    event.Endpoint,
+		"Received-At": event.ReceivedAt.UTC().Format(time.RFC3339Nano),
+		"Attempt":     strconv.Itoa(number),
+		"Request-Id":  event.RequestID,
+	} {
+		header.Set(ownPrefix+name, value)
+	}
+	if event.TraceParent != "" {
+		header.Set("Traceparent", event.TraceParent)
+	}
+	if _, ok := header["User-Agent"]; !ok {
+		header["User-Agent"] = nil // or the transport would add its own
+	}
+}
+
+// forwarding are the headers, in lower case, by which proxies say what the URL of a
+// request was. Frameworks differ in which of them they believe.
+var forwarding = []string{"forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-proto", "x-forwarded-uri"}
+
+// withURL says what the URL was that the sender used. What proxies and the sender
+// wrote of it goes: it may be of one of the hops only, or made up.
+func withURL(header http.Header, address string) {
+	origin, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		return
+	}
+	host, uri := rest, "/"
+	if at := strings.IndexAny(rest, "/?"); at >= 0 {
+		host, uri = rest[:at], rest[at:]
+	}
+	for name := range header {
+		// Underscores count as hyphens, as they do for CGI and what comes after it.
+		if slices.Contains(forwarding, strings.ReplaceAll(strings.ToLower(name), "_", "-")) {
+			delete(header, name)
+		}
+	}
+	header.Set(ownPrefix+"Url", address)
+	header.Set("X-Forwarded-Host", host)
+	header.Set("X-Forwarded-Proto", origin)
+	header.Set("X-Forwarded-Uri", uri)
+}
