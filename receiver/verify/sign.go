@@ -347,9 +347,12 @@ func (w *draft) setBodyDigest() error {
 	}
 	present, rejection := w.r.lookup(d.from)
 	if rejection != nil {
-		return w.refused(rejection)
+		if _, same := w.r.copies(d.from); !same {
+			return w.refused(rejection)
+		}
+		w.r.drop(d.from) // one says it as well as two
 	}
-	if d.optional && present == "" {
+	if d.optional && present == "" && rejection == nil {
 		return nil
 	}
 	digest := w.r.contentSHA256()
