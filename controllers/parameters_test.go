@@ -14,7 +14,7 @@ func asking(provider *v1alpha1.WebhookProvider) {
 		{Name: "room", Description: "The room that may send.", Required: true},
 		{Name: "word", Description: "What a handshake brings along.", Required: true, Sensitive: true},
 	}
-	provider.Spec.Verify[0].When = []v1alpha1.RequestCondition{{RequestLocation: v1alpha1.RequestLocation{Header: "X-Room"}, Parameter: "room"}}
+	provider.Spec.Verify[0].Require = []v1alpha1.RequestCondition{{RequestLocation: v1alpha1.RequestLocation{Header: "X-Room"}, Parameter: "room"}}
 	for i := range provider.Spec.Tests {
 		test := &provider.Spec.Tests[i]
 		test.Parameters = []v1alpha1.ParameterValues{{Name: "room", Values: []string{"red"}}}

@@ -41,6 +41,21 @@ var _ = Describe("A provider", func() {
 		Expect(provider.Status.Unauthenticated).To(ConsistOf(HavePrefix("token: the body and all headers")))
 	})
 
+	It("is told no more than its status can hold", func() {
+		provider.Spec.Verify = []v1alpha1.SignatureScheme{{
+			Name: "v1", Algorithm: "HMAC-SHA256", Content: "{body}",
+			Signature: v1alpha1.SignatureFormat{From: []v1alpha1.RequestLocation{{Header: "X-Signature"}}, Encoding: "Hex"},
+		}}
+		for _, letter := range []string{"A", "B", "C", "D", "E"} {
+			provider.Spec.Identity.Type = append(provider.Spec.Identity.Type, v1alpha1.IdentityTemplate("{header:X-"+strings.Repeat(letter, 250)+"}"))
+		}
+		unsigned(provider)
+		create(provider)
+		Eventually(verified(provider)).Should(Equal(inOrderThen))
+		Expect(provider.Status.Unauthenticated).To(ConsistOf(SatisfyAll(
+			HavePrefix("v1: the event id"), ContainSubstring("X-Cccc"), HaveSuffix("..."), HaveLen(1024))))
+	})
+
 	It("is told which of its examples fails first", func() {
 		failing(provider)
 		create(provider)

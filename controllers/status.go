@@ -176,12 +176,28 @@ func condition(kind string, problems compile.Problems, reason, message string) m
 	return isTrue(kind, reason, message)
 }
 
+// What the API server takes, in characters. Providers of others have names as long as
+// they like, and a status that is refused tells nobody anything.
+const (
+	maxMessage  = 32768 // of a condition
+	maxSentence = 1024  // of status.unauthenticated
+)
+
+// shorten cuts s to at most n characters.
+func shorten(s string, n int) string {
+	const ellipsis = "..."
+	if characters := []rune(s); len(characters) > n {
+		return string(characters[:n-len(ellipsis)]) + ellipsis
+	}
+	return s
+}
+
 func isTrue(kind, reason, message string) metav1.Condition {
-	return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: reason, Message: message}
+	return metav1.Condition{Type: kind, Status: metav1.ConditionTrue, Reason: reason, Message: shorten(message, maxMessage)}
 }
 
 func isFalse(kind, reason, message string) metav1.Condition {
-	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
+	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: shorten(message, maxMessage)}
 }
 
 // secretRotation says how far the change to a new secret has come. What was said

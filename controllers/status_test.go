@@ -247,3 +247,17 @@ func TestNamesOf(t *testing.T) {
 		t.Errorf("seven names are %q", got)
 	}
 }
+
+// A status that the API server refuses would leave the one before.
+func TestStatusIsNoLongerThanAllowed(t *testing.T) {
+	long := strings.Repeat("ä", maxMessage)
+	for _, c := range []struct{ text, want string }{
+		{long, long},
+		{long + "b", strings.Repeat("ä", maxMessage-3) + "..."},
+	} {
+		status := judgeProvider(&v1alpha1.WebhookProvider{}, &compile.Sender{Reason: v1alpha1.ReasonExampleFailed, Problem: c.text})
+		if got := status.Conditions[0].Message; got != c.want {
+			t.Errorf("the message has %d bytes and ends in %q", len(got), got[len(got)-8:])
+		}
+	}
+}

@@ -49,7 +49,10 @@ func (r *WebhookProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 func judgeProvider(provider *v1alpha1.WebhookProvider, sender *compile.Sender) v1alpha1.WebhookProviderStatus {
 	status := *provider.Status.DeepCopy()
 	status.ObservedGeneration = provider.Generation
-	status.Unauthenticated = sender.Unauthenticated
+	status.Unauthenticated = nil
+	for _, sentence := range sender.Unauthenticated {
+		status.Unauthenticated = append(status.Unauthenticated, shorten(sentence, maxSentence))
+	}
 	verified := isTrue(v1alpha1.ConditionVerified, v1alpha1.ReasonVerified, "Every example comes out as stated.")
 	if sender.Problem != "" {
 		verified = isFalse(v1alpha1.ConditionVerified, sender.Reason, sender.Problem)

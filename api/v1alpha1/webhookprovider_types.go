@@ -1,6 +1,9 @@
 package v1alpha1
 
 import (
+	"encoding/base64"
+	"errors"
+
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -1138,10 +1141,24 @@ type ExampleRequest struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
 	Body string `json:"body,omitempty"`
-	// bodyBase64 is the body, where it isn't text.
+	// bodyBase64 is the body in standard base64 (RFC 4648 §4), padded, where it isn't text.
 	// +optional
 	// +kubebuilder:validation:MaxLength=16384
-	BodyBase64 []byte `json:"bodyBase64,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$')",message="bodyBase64 must be base64 with '+' and '/', padded with '=', on one line, for example eyJhIjoxfQ=="
+	BodyBase64 string `json:"bodyBase64,omitempty"`
+}
+
+// Bytes returns the body. Not every example comes from the API server, so its
+// bodyBase64 may be anything.
+func (r *ExampleRequest) Bytes() ([]byte, error) {
+	if r.BodyBase64 == "" {
+		return []byte(r.Body), nil
+	}
+	body, err := base64.StdEncoding.DecodeString(r.BodyBase64)
+	if err != nil {
+		return nil, errors.New("request.bodyBase64 is not base64 with '+' and '/', padded with '='")
+	}
+	return body, nil
 }
 
 // ExampleHeader is a header of an example.

@@ -108,12 +108,13 @@ func publish(material *verify.Material, provider *verify.Provider, key []byte) e
 }
 
 func exampleRequest(in *v1alpha1.ExampleRequest) (*verify.Request, error) {
-	out := &verify.Request{Method: in.Method, URL: in.URL, Header: http.Header{}, Body: []byte(in.Body)}
+	body, err := in.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	out := &verify.Request{Method: in.Method, URL: in.URL, Header: http.Header{}, Body: body}
 	if out.Method == "" {
 		out.Method = http.MethodPost // the API server's default; presets serve without having been there
-	}
-	if in.BodyBase64 != nil {
-		out.Body = in.BodyBase64
 	}
 	for _, header := range in.Headers {
 		out.Header.Add(header.Name, header.Value)

@@ -96,6 +96,9 @@ func TestExampleOfHandshake(t *testing.T) {
 		"no secret":        {subscribe, func(p *v1alpha1.ProviderTest) { p.Secret = "" }, "NoUsableKey"},
 		"an event":         {subscribe, func(p *v1alpha1.ProviderTest) { p.Request.Body = `{"events":[{"id":"1"}]}` }, `should be the handshake "subscribe", and it is an event`},
 		"not an event":     {subscribe, func(p *v1alpha1.ProviderTest) { p.Expect = v1alpha1.Expectation{ID: "1"} }, `should be an event, and it is the handshake "subscribe"`},
+		"bytes":            {subscribe, bytes("77u/eyJjb25maXJtIjoiaHR0cHM6Ly9hLmV4YW1wbGUuY29tL3giLCJhIjoiPj4+In0="), ""},
+		"bytes of a URL":   {subscribe, bytes("77u_eyJjb25maXJtIjoiaHR0cHM6Ly9hLmV4YW1wbGUuY29tL3giLCJhIjoiPj4-In0="), "request.bodyBase64 is not base64 with '+' and '/', padded with '='"},
+		"bytes unpadded":   {subscribe, bytes("e30"), "request.bodyBase64 is not base64"},
 		"a batch": {subscribe, func(p *v1alpha1.ProviderTest) {
 			p.Request.Body = `{"events":[{"id":"1","type":"a"},{"type":"b"}]}`
 			p.Expect = v1alpha1.Expectation{Rejected: "MissingID"}
@@ -108,6 +111,11 @@ func TestExampleOfHandshake(t *testing.T) {
 			}
 		})
 	}
+}
+
+// bytes makes an example of a body in base64.
+func bytes(text string) func(*v1alpha1.ProviderTest) {
+	return func(p *v1alpha1.ProviderTest) { p.Request.Body, p.Request.BodyBase64 = "", text }
 }
 
 // refused makes an example of a query that is refused.

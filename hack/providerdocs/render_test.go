@@ -132,7 +132,7 @@ func TestProse(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-	if got := slices.Sorted(maps.Keys(pages)); !slices.Equal(got, []string{"README.md", "warehouse.md"}) {
+	if got := slices.Sorted(maps.Keys(pages)); !slices.Equal(got, []string{"README.md", "truth-table.md", "warehouse.md"}) {
 		t.Errorf("pages: %v", got)
 	}
 }

@@ -18,6 +18,12 @@ func (s *compiled) neighbours(t template) (names []string) {
 	if len(s.format.needs()) > 0 {
 		return nil
 	}
+	return s.beside(t)
+}
+
+// beside is neighbours whatever format the body has. Where there are any, the border
+// hangs on the body being JSON as it is signed, and not as what it is the encoding of.
+func (s *compiled) beside(t template) (names []string) {
 	at := slices.IndexFunc(t, func(part segment) bool { return part.variable.name == varBody })
 	if at < 0 {
 		return nil

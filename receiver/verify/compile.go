@@ -27,6 +27,7 @@ type compiled struct {
 	name       string
 	mediaType  string
 	format     BodyFormat
+	bordered   bool // by its format alone a body is told from what is signed beside it
 	encoding   ContentEncoding
 	when       conditions
 	from       []place

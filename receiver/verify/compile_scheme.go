@@ -36,6 +36,7 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 	k.headers = c.signedHeaders(field+".signedHeaders", s.SignedHeaders)
 	c.contents(field, s, &k)
 	c.digest(field+".bodyDigest", s.BodyDigest, &k)
+	k.bordered = slices.ContainsFunc(k.contents, func(t template) bool { return len(k.beside(t)) > 0 })
 	k.require = c.conditions(field+".require", s.Require, false)
 	k.requireAllowed, k.requireFixed = k.require.byParameter()
 	switch {

@@ -28,13 +28,13 @@ type Verdict struct {
 // the time to compare timestamps with. The error is a *Rejection.
 func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdict, error) {
 	r.claims = nil
-	if v.oracle && len(r.Header["Content-Encoding"]) > 0 {
-		// A text in any alphabet can be the encoding of a document, and nobody signs the header.
-		return Verdict{}, reject(PreconditionFailed, "header Content-Encoding must not be there: send the body as it is signed")
-	}
 	s, f, rejection := v.judge(r, material.Parameters)
 	if rejection != nil {
 		return Verdict{}, r.explainClosed(rejection)
+	}
+	if (v.oracle || s.bordered) && s.encoding != Decoded && r.compressed() {
+		// A text in any alphabet can be the encoding of a document, and nobody signs the header.
+		return Verdict{}, reject(PreconditionFailed, "header Content-Encoding must not be there: send the body as it is signed")
 	}
 	verdict, rejection := s.verify(r, f, material, now)
 	if rejection != nil {

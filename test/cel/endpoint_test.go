@@ -33,10 +33,15 @@ spec:
   target:
     service: {name: billing-api, port: http, path: /webhooks/stripe, scheme: http}
     signingSecretRef: {name: billing-signing, key: signing-secret}
+    signature: Fresh
+    credentials: Forward
   routes:
   - name: invoices
     match: {types: ["invoice.*"], expression: "event.body.livemode == true"}
-    target: {service: {name: invoicing, port: 443, path: /, scheme: https, caRef: {name: billing-ca, key: ca.crt}}}
+    target:
+      service: {name: invoicing, port: 443, path: /, scheme: https, caRef: {name: billing-ca, key: ca.crt}}
+      signature: AsSent
+      credentials: Remove
   delivery:
     mode: Async
     timeout: 5m
@@ -145,6 +150,8 @@ func TestEndpointTarget(t *testing.T) {
 		{field: "spec.target.service", says: missing, bad: []any{nil}},
 		{field: "spec.target.signingSecretRef", says: "@spec.target.signingSecretRef.name: Required value",
 			good: []any{map[string]any{"name": "signing"}, map[string]any{"name": "signing", "key": "a"}}, bad: []any{map[string]any{"key": "a"}}},
+		{field: "spec.target.signature", says: `Unsupported value: "fresh": supported values: "AsSent", "Fresh"`, good: []any{nil, "AsSent", "Fresh"}, bad: []any{"fresh"}},
+		{field: "spec.target.credentials", says: `Unsupported value: "Keep": supported values: "Remove", "Forward"`, good: []any{nil, "Remove", "Forward"}, bad: []any{"Keep"}},
 		{field: "spec.target.service.name", says: missing, bad: []any{nil}},
 		{field: "spec.target.service.name", says: serviceNameRule,
 			good: []any{"billing-api", "a", "1st", strings.Repeat("a", 63)},
@@ -340,7 +347,7 @@ func TestEndpointDefaults(t *testing.T) {
 	want := manifest(t, `
 provider: stripe
 secretRef: {name: stripe-webhook, key: secret}
-target: {service: {name: billing-api, port: 8080, path: /, scheme: http}}
+target: {service: {name: billing-api, port: 8080, path: /, scheme: http}, signature: AsSent, credentials: Remove}
 `)
 	if diff := cmp.Diff(want.Object, stored.Object["spec"]); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)

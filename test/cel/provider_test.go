@@ -1,14 +1,19 @@
 package cel
 
 import (
+	"context"
 	"io/fs"
 	"maps"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
+	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/config/providers"
+	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -37,6 +42,9 @@ spec:
   displayName: In-house
   verify:
   - name: v1
+    methods: [POST, PUT]
+    bodyFormat: JSONObject
+    contentEncoding: Decoded
     mediaType: application/json
     algorithm: HMAC-SHA512
     key: ["trim:key_", nfkd, hex]
@@ -50,8 +58,8 @@ spec:
     urlForms: [AsGiven, DefaultPort, NoPort]
     id: {header: X-Id}
     timestamp: {unit: Milliseconds, tolerance: 5m}
-    require: [{header: X-Version, equals: "2"}]
-    when: [{header: X-Event}, {query: kind, pattern: "a|b"}, {json: /topic, parameter: topic}]
+    require: [{header: X-Version, equals: "2"}, {json: /topic, parameter: topic, optional: true}]
+    when: [{header: X-Event}, {query: kind, pattern: "a|b"}, {header: X-Test, absent: true}]
   - name: digest
     algorithm: Ed25519
     signature: {from: [{header: X-Signature-2}], repeated: true, prefix: "ed=", prefixOptional: true, encoding: Base64}
@@ -96,6 +104,7 @@ spec:
   - {name: verify_token, description: What the handshake brings along., sensitive: true}
   handshakes:
   - name: challenge
+    kind: Challenge
     method: GET
     match: [{query: hub.mode, equals: subscribe}]
     unsigned: true
@@ -110,14 +119,35 @@ spec:
     match: [{json: /Type, equals: SubscriptionConfirmation}]
     answer: {status: 200, json: [{name: response, value: "{json:/token|hmac_hex}"}]}
     confirm: {from: {json: /SubscribeURL}, hostPattern: 'sns\.[a-z0-9-]+\.amazonaws\.com', pathPattern: '/', queryPattern: 'Token=[0-9a-f]+'}
+  - {name: probe, kind: Probe, method: HEAD, unsigned: true, answer: {status: 200}}
+  jsonFormFields: [payload, data]
   responses:
     success: {status: 202, contentType: text/xml, body: <Response/>}
     unauthenticated: 403
     malformed: 422
     overloaded: 503
+    forbidden: 599
+    tooLarge: 400
+    invalid: 499
+    refusalBody: Empty
   deduplication: {window: 72h, signedContentUnique: true, reason: Every body has a number.}
   maxBodyBytes: 64Mi
-  facts: {scheme: Official, delivery: ThirdParty, ackSeconds: 10, retry: hourly, success: "2xx", secret: shown once, events: "a, b", notes: none, docs: ["https://example.com/hooks"]}
+  facts:
+    scheme: Official
+    delivery: ThirdParty
+    ackSeconds: 10
+    retry: hourly
+    success: "2xx"
+    secret: shown once
+    events: "a, b"
+    notes: none
+    docs: ["https://example.com/hooks"]
+    methods: {confidence: Official, source: "https://example.com/hooks"}
+    id: {perEvent: Unique, overRetries: Same, confidence: ThirdParty, source: "https://example.com/sdk"}
+    retries: {signature: Kept, within: 72h, confidence: Unverified, source: No document says it.}
+    bodies: {confidence: Official, source: "https://example.com/limits"}
+    answers: {confidence: Official, source: "https://example.com/answers"}
+    handshakes: {confidence: Official, source: "https://example.com/handshakes"}
   tests:
   - name: signed
     secret: example
@@ -142,6 +172,7 @@ const (
 	signature  = "spec.verify[0].signature"
 	example    = "spec.tests[0]"
 	exactlyOne = "exactly one of the fields in [header query form json claim] must be set"
+	atMostOne  = "at most one of the fields in [equals pattern parameter absent] may be set"
 )
 
 func unsupported(value, supported string) string {
@@ -174,9 +205,17 @@ func TestProviderScheme(t *testing.T) {
 			bad:  []any{list{"sha256"}, list{""}, list{"trim:"}, list{"Base64"}}},
 		{field: scheme + ".urlForms", says: "@spec.verify[0].urlForms[0]: " + unsupported("NoHost", `"AsGiven", "DefaultPort", "NoPort", "ReservedDecoded"`),
 			good: []any{list{"AsGiven", "NoPort"}}, bad: []any{list{"NoHost"}}},
-		{field: scheme + ".require", says: "@spec.verify[0].require[0]: at most one of the fields in [equals pattern parameter] may be set",
+		{field: scheme + ".require", says: "@spec.verify[0].require[0]: " + atMostOne,
 			good: []any{list{fields{"header": "A", "equals": "1"}}, list{fields{"json": "/a", "parameter": "p"}}, list{fields{"header": "A"}}},
 			bad:  []any{list{fields{"header": "A", "equals": "1", "pattern": "1"}}}},
+		{field: scheme + ".methods", says: "@spec.verify[0].methods[0]: " + unsupported("OPTIONS", `"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"`),
+			good: []any{nil, list{"POST"}, list{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}}, bad: []any{list{"OPTIONS"}}},
+		{field: scheme + ".methods", says: "@spec.verify[0].methods[0]: " + unsupported("post", `"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"`), bad: []any{list{"post"}}},
+		{field: scheme + ".methods", says: "spec.verify[0].methods in body should have at least 1 items", bad: []any{list{}}},
+		{field: scheme + ".methods", says: `@spec.verify[0].methods[1]: Duplicate value: "PUT"`, bad: []any{list{"PUT", "PUT"}}},
+		{field: scheme + ".bodyFormat", says: unsupported("XML", `"Any", "JSON", "JSONObject", "JSONArray", "Form"`),
+			good: []any{nil, "Any", "JSON", "JSONObject", "JSONArray", "Form"}, bad: []any{"XML"}},
+		{field: scheme + ".contentEncoding", says: unsupported("gzip", `"AsSent", "Decoded"`), good: []any{nil, "AsSent", "Decoded"}, bad: []any{"gzip"}},
 		{field: scheme + ".bodyDigest", says: "@spec.verify[0].bodyDigest.encoding: Required value", bad: []any{fields{"from": fields{"header": "A"}}}},
 	})
 }
@@ -285,9 +324,15 @@ func TestProviderKeySource(t *testing.T) {
 
 func TestProviderCondition(t *testing.T) {
 	check(t, manifest(t, minimalProvider), []rule{
-		{field: scheme + ".when", says: "@spec.verify[0].when[0]: at most one of the fields in [equals pattern parameter] may be set",
+		{field: scheme + ".when", says: "@spec.verify[0].when[0]: " + atMostOne,
 			good: []any{list{fields{"header": "A"}}, list{fields{"query": "a", "equals": "1"}}, list{fields{"form": "a", "pattern": "x+"}}, list{fields{"json": "/a", "parameter": "a"}}},
-			bad:  []any{list{fields{"header": "A", "equals": "1", "pattern": "1"}}, list{fields{"header": "A", "pattern": "1", "parameter": "a"}}}},
+			bad: []any{list{fields{"header": "A", "equals": "1", "pattern": "1"}}, list{fields{"header": "A", "pattern": "1", "parameter": "a"}},
+				list{fields{"header": "A", "equals": "1", "absent": true}}, list{fields{"header": "A", "parameter": "a", "absent": true}}}},
+		{field: scheme + ".require", says: "@spec.verify[0].require[0]: optional needs parameter: it lets the condition hold where the endpoint gives the parameter no value",
+			good: []any{list{fields{"header": "A", "parameter": "a", "optional": true}}, list{fields{"header": "A", "parameter": "a", "optional": false}},
+				list{fields{"header": "A", "optional": false}}, list{fields{"header": "A", "absent": true}}, list{fields{"json": "/a", "absent": false}}},
+			bad: []any{list{fields{"header": "A", "optional": true}}, list{fields{"header": "A", "equals": "1", "optional": true}},
+				list{fields{"header": "A", "absent": true, "optional": true}}}},
 		{field: scheme + ".when", says: "@spec.verify[0].when[0]: exactly one of the fields in [header query form json claim] must be set",
 			bad: []any{list{fields{}}, list{fields{"equals": "1"}}, list{fields{"header": "A", "query": "a"}}}},
 		{field: scheme + ".when", says: "spec.verify[0].when in body should have at least 1 items", bad: []any{list{}}},
@@ -322,6 +367,9 @@ func TestProviderHandshakes(t *testing.T) {
 		{field: field, says: "@spec.handshakes[0].method: " + unsupported("PUT", `"GET", "HEAD", "POST", "OPTIONS"`),
 			good: []any{handshake(nil), handshake(fields{"method": "OPTIONS"}), handshake(fields{"unsigned": true, "guard": list{fields{"query": "a"}}})},
 			bad:  []any{handshake(fields{"method": "PUT"})}},
+		{field: field, says: "@spec.handshakes[0].kind: " + unsupported("Ping", `"Challenge", "Probe"`),
+			good: []any{handshake(fields{"kind": "Challenge"}), handshake(fields{"kind": "Probe", "method": "HEAD", "unsigned": true, "answer": fields{}})},
+			bad:  []any{handshake(fields{"kind": "Ping"})}},
 		{field: field, says: "@spec.handshakes[0].answer: Required value", bad: []any{list{fields{"name": "hello", "method": "GET"}}}},
 		{field: field, says: "@spec.handshakes[0].name: Required value", bad: []any{list{fields{"method": "GET", "answer": fields{}}}}},
 		{field: field, says: "@spec.handshakes[0].answer: at most one of the fields in [body json] may be set",
@@ -334,7 +382,7 @@ func TestProviderHandshakes(t *testing.T) {
 			good: []any{confirm(fields{"hostPattern": "a", "pathPattern": "/"}), confirm(fields{"hostPattern": "a", "pathPattern": "/", "queryPattern": "a=b"})},
 			bad:  []any{confirm(fields{"pathPattern": "/"})}},
 		{field: field, says: "@spec.handshakes[0].confirm.pathPattern: Required value", bad: []any{confirm(fields{"hostPattern": "a"})}},
-		{field: field, says: "@spec.handshakes[0].guard[0]: at most one of the fields in [equals pattern parameter] may be set",
+		{field: field, says: "@spec.handshakes[0].guard[0]: " + atMostOne,
 			bad: []any{handshake(fields{"guard": list{fields{"query": "a", "equals": "1", "parameter": "b"}}})}},
 	})
 }
@@ -354,6 +402,13 @@ func TestProviderResponses(t *testing.T) {
 		{field: field + ".unauthenticated", says: bounds("spec.responses.unauthenticated", "less than or equal to 499"), bad: []any{int64(500)}},
 		{field: field + ".malformed", says: "responses.malformed" + gone, good: []any{int64(422)}, bad: []any{int64(410)}},
 		{field: field + ".malformed", says: bounds("spec.responses.malformed", "greater than or equal to 400"), bad: []any{int64(202)}},
+		{field: field + ".forbidden", says: "responses.forbidden" + gone, good: []any{int64(400), int64(404), int64(599)}, bad: []any{int64(410)}},
+		{field: field + ".forbidden", says: bounds("spec.responses.forbidden", "greater than or equal to 400"), bad: []any{int64(202)}},
+		{field: field + ".tooLarge", says: "responses.tooLarge" + gone, good: []any{int64(413), int64(503)}, bad: []any{int64(410)}},
+		{field: field + ".tooLarge", says: bounds("spec.responses.tooLarge", "less than or equal to 599"), bad: []any{int64(600)}},
+		{field: field + ".invalid", says: "responses.invalid" + gone, good: []any{int64(400), int64(422)}, bad: []any{int64(410)}},
+		{field: field + ".invalid", says: bounds("spec.responses.invalid", "less than or equal to 499"), bad: []any{int64(500)}},
+		{field: field + ".refusalBody", says: unsupported("None", `"Detailed", "Empty"`), good: []any{nil, "Detailed", "Empty"}, bad: []any{"None"}},
 		{field: field + ".overloaded", says: "Unsupported value: 500: supported values: \"429\", \"503\"", good: []any{int64(429), int64(503)}, bad: []any{int64(500)}},
 	})
 }
@@ -400,10 +455,10 @@ func TestProviderTimestamp(t *testing.T) {
 			good: []any{at(fields{"unit": "Seconds", "tolerance": "5m"}), at(fields{"unit": "RFC3339"}), at(fields{})}, bad: []any{fields{}, fields{"unit": "Seconds"}}},
 		{field: scheme + ".timestamp", says: "timestamp.tolerance needs timestamp.unit: a timestamp can't be judged without knowing how it is written", bad: []any{at(fields{"tolerance": "5m"})}},
 		{field: scheme + ".timestamp", says: "@spec.verify[0].timestamp.unit: " + unsupported("seconds", `"Seconds", "Milliseconds", "RFC3339"`), bad: []any{at(fields{"unit": "seconds"})}},
-		{field: scheme + ".timestamp", says: "@spec.verify[0].timestamp.tolerance: timestamp.tolerance must be a duration from 1s to 24h, for example 5m",
-			good: []any{at(fields{"unit": "Seconds", "tolerance": "1s"}), at(fields{"unit": "Seconds", "tolerance": "24h"})},
+		{field: scheme + ".timestamp", says: "@spec.verify[0].timestamp.tolerance: timestamp.tolerance must be a duration from 1s to 360h, for example 5m",
+			good: []any{at(fields{"unit": "Seconds", "tolerance": "1s"}), at(fields{"unit": "Seconds", "tolerance": "360h"})},
 			bad: []any{at(fields{"unit": "Seconds", "tolerance": "300"}), at(fields{"unit": "Seconds", "tolerance": "0s"}),
-				at(fields{"unit": "Seconds", "tolerance": "-5m"}), at(fields{"unit": "Seconds", "tolerance": "25h"})}},
+				at(fields{"unit": "Seconds", "tolerance": "-5m"}), at(fields{"unit": "Seconds", "tolerance": "361h"})}},
 	})
 	named := with(t, manifest(t, minimalProvider), signature+".keyValue", fields{"separator": ",", "equals": "=", "signatureKey": "v1", "timestampKey": "t"})
 	check(t, named, []rule{{
@@ -426,6 +481,61 @@ func TestProviderIdentity(t *testing.T) {
 	})
 }
 
+func TestProviderJSONFormFields(t *testing.T) {
+	const field = "spec.jsonFormFields"
+	check(t, manifest(t, minimalProvider), []rule{
+		{field: field, says: "spec.jsonFormFields in body should have at least 1 items", good: []any{nil, list{"payload"}, list{"a", "b[c]"}}, bad: []any{list{}}},
+		{field: field, says: "@spec.jsonFormFields[0]: spec.jsonFormFields[0] in body should be at least 1 chars long", bad: []any{list{""}}},
+		{field: field, says: `@spec.jsonFormFields[1]: Duplicate value: "payload"`, bad: []any{list{"payload", "payload"}}},
+	})
+}
+
+// What is known of a sender says where it comes from.
+func TestProviderFacts(t *testing.T) {
+	sourced := func(more fields) fields {
+		all := fields{"confidence": "Official", "source": "https://example.com/hooks"}
+		for name, value := range more {
+			if all[name] = value; value == nil {
+				delete(all, name)
+			}
+		}
+		return all
+	}
+	id := func(more fields) fields {
+		all := sourced(fields{"perEvent": "Unique", "overRetries": "Same"})
+		maps.Copy(all, more)
+		return all
+	}
+	retries := func(more fields) fields {
+		all := sourced(fields{"signature": "Kept"})
+		maps.Copy(all, more)
+		return all
+	}
+	const field = "spec.facts"
+	rules := []rule{
+		{field: field + ".id", says: "@spec.facts.id.perEvent: Required value", good: []any{id(nil), id(fields{"perEvent": "Shared", "overRetries": "None"})},
+			bad: []any{sourced(fields{"overRetries": "Same"})}},
+		{field: field + ".id", says: "@spec.facts.id.overRetries: Required value", bad: []any{sourced(fields{"perEvent": "Unique"})}},
+		{field: field + ".id", says: "@spec.facts.id.perEvent: " + unsupported("None", `"Unique", "Shared", "Unknown"`), bad: []any{id(fields{"perEvent": "None"})}},
+		{field: field + ".id", says: "@spec.facts.id.overRetries: " + unsupported("same", `"Same", "Different", "Unknown", "None"`), bad: []any{id(fields{"overRetries": "same"})}},
+		{field: field + ".retries", says: "@spec.facts.retries.signature: Required value", good: []any{retries(nil)}, bad: []any{sourced(nil)}},
+		{field: field + ".retries", says: "@spec.facts.retries.signature: " + unsupported("Never", `"Anew", "Kept", "Timeless", "Unknown", "None"`), bad: []any{retries(fields{"signature": "Never"})}},
+		{field: field + ".retries", says: "@spec.facts.retries.within: retries.within must be a duration of at most 720h, for example 72h",
+			good: []any{retries(fields{"within": "0s"}), retries(fields{"within": "1h30m"}), retries(fields{"within": "720h"})},
+			bad:  []any{retries(fields{"within": "721h"}), retries(fields{"within": "3d"}), retries(fields{"within": ""}), retries(fields{"within": "-1h"}), retries(fields{"within": "72"})}},
+	}
+	for _, name := range []string{"methods", "bodies", "answers", "handshakes"} {
+		at := field + "." + name
+		rules = append(rules,
+			rule{field: at, says: "@" + at + ".source: Required value", good: []any{sourced(nil), sourced(fields{"confidence": "Unverified", "source": "No document says it."})}, bad: []any{sourced(fields{"source": nil})}},
+			rule{field: at, says: "@" + at + ".source: " + at + ".source in body should be at least 1 chars long", bad: []any{sourced(fields{"source": ""})}},
+			rule{field: at, says: "@" + at + ".confidence: Required value", bad: []any{sourced(fields{"confidence": nil})}},
+			rule{field: at, says: "@" + at + ".confidence: " + unsupported("A", `"Official", "ThirdParty", "Unverified"`), bad: []any{sourced(fields{"confidence": "A"})}},
+		)
+	}
+	check(t, manifest(t, minimalProvider), rules)
+}
+
 func TestProviderTests(t *testing.T) {
 	check(t, manifest(t, minimalProvider), []rule{
 		{field: "spec.tests", says: missing, bad: []any{nil}},
@@ -441,7 +551,11 @@ func TestProviderTests(t *testing.T) {
 			bad: []any{fields{"rejected": "WrongSignature", "type": "a"}, fields{"rejected": "WrongSignature", "scheme": "v1"}, fields{"handshake": fields{"name": "hello"}, "type": "a"}}},
 		{field: example + ".expect", says: "@spec.tests[0].expect.handshake.name: Required value", bad: []any{fields{"handshake": fields{}}}},
 		{field: example + ".request", says: "at most one of the fields in [body bodyBase64] may be set", good: []any{fields{"body": "{}"}, fields{"bodyBase64": "e30="}}, bad: []any{fields{"body": "{}", "bodyBase64": "e30="}}},
-		{field: example + ".request", says: "@spec.tests[0].request.method: " + unsupported("DELETE", `"GET", "HEAD", "POST", "OPTIONS"`), good: []any{fields{"method": "OPTIONS"}}, bad: []any{fields{"method": "DELETE"}}},
+		{field: example + ".request.bodyBase64", says: "bodyBase64 must be base64 with '+' and '/', padded with '=', on one line, for example eyJhIjoxfQ==",
+			good: []any{"", "AA==", "AAA=", "AAAA", "77u/e30=", "Pj4+", strings.Repeat("+/", 8192)},
+			bad:  []any{"e30", "e3=", "=", "e", "e30==", "77u_e30=", "Pj4-", "e30=\n", "e30=e30=", "e3\n0=", " e30=", "{}"}},
+		{field: example + ".request", says: "@spec.tests[0].request.method: " + unsupported("TRACE", `"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"`),
+			good: []any{fields{"method": "OPTIONS"}, fields{"method": "PUT"}, fields{"method": "PATCH"}, fields{"method": "DELETE"}}, bad: []any{fields{"method": "TRACE"}}},
 		{field: example + ".now", says: `spec.tests[0].now in body must be of type date-time: "yesterday"`, good: []any{"2026-01-02T03:04:05Z"}, bad: []any{"yesterday"}},
 	})
 }
@@ -485,9 +599,36 @@ func TestPresetsAreAdmitted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := create(t, manifest(t, string(text))); err != nil {
-				t.Errorf("refused: %q", sentences(err))
+			preset := manifest(t, string(text))
+			if _, err := create(t, preset); err != nil {
+				t.Fatalf("refused: %q", sentences(err))
 			}
+			checkStatus(t, preset, text)
 		})
+	}
+}
+
+// checkStatus asks whether the API server would take what is said of a preset: every
+// sentence whole, one for each scheme.
+func checkStatus(t *testing.T, preset *object, text []byte) {
+	t.Helper()
+	var typed v1alpha1.WebhookProvider
+	if err := yaml.UnmarshalStrict(text, &typed); err != nil {
+		t.Fatal(err)
+	}
+	if err := api.Create(t.Context(), preset); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := api.Delete(context.Background(), preset); err != nil {
+			t.Error(err)
+		}
+	})
+	said := list{}
+	for _, sentence := range compile.Provider(&typed).Unauthenticated {
+		said = append(said, sentence)
+	}
+	if err := api.Status().Update(t.Context(), with(t, preset, "status", fields{"unauthenticated": said}), client.DryRunAll); err != nil {
+		t.Errorf("what it leaves open is refused: %q", sentences(err))
 	}
 }

@@ -46,7 +46,7 @@ func TestHandshakesSignNoEvents(t *testing.T) {
 			signing++
 			example := handshakeExample(t, preset, h.Name)
 			for _, event := range []string{trapBody, "a=b&c=d", "<a/>", "1767225600." + trapBody, "a b", "a\nb", strings.Repeat("a", 300)} {
-				w := wireOf(&example.Request).with(at, event)
+				w := wireOf(t, &example.Request).with(at, event)
 				all.signsNothing(t, preset.Name, example, &h, w)
 			}
 		}

@@ -91,7 +91,7 @@ func oracleOf(t *testing.T, all senders, preset *v1alpha1.WebhookProvider, h *ve
 	sender := &all[preset.Name].Provider
 	s := newSpecimen(t, preset, sender)
 	example := handshakeExample(t, preset, h.Name)
-	asking := specimen{preset: preset.Name, example: example, scheme: s.scheme, wire: wireOf(&example.Request)}
+	asking := specimen{preset: preset.Name, example: example, scheme: s.scheme, wire: wireOf(t, &example.Request)}
 	o := &oracle{specimen: s, sender: sender, verifier: all.verifier(t, preset.Name), material: asking.material(t, sender), asked: asking.wire}
 	for _, c := range slices.Concat(h.Match, h.Guard) {
 		if c.Equals == "" && c.Parameter == "" && !c.Absent {

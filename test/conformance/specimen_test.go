@@ -100,7 +100,7 @@ func newSpecimen(t *testing.T, preset *v1alpha1.WebhookProvider, provider *verif
 	if i < 0 {
 		t.Fatalf("%s has no example of a genuine event", preset.Name)
 	}
-	s := specimen{preset: preset.Name, example: &tests[i], others: tests, scheme: &provider.Schemes[0], wire: wireOf(&tests[i].Request)}
+	s := specimen{preset: preset.Name, example: &tests[i], others: tests, scheme: &provider.Schemes[0], wire: wireOf(t, &tests[i].Request)}
 	for j := range provider.Schemes {
 		if provider.Schemes[j].Name == s.example.Expect.Scheme {
 			s.scheme = &provider.Schemes[j]
@@ -120,12 +120,14 @@ type wire struct {
 	body   []byte
 }
 
-func wireOf(request *v1alpha1.ExampleRequest) wire {
-	_, query, _ := strings.Cut(request.URL, "?")
-	w := wire{method: request.Method, query: query, body: []byte(request.Body)}
-	if request.BodyBase64 != nil {
-		w.body = request.BodyBase64
+func wireOf(t *testing.T, request *v1alpha1.ExampleRequest) wire {
+	t.Helper()
+	body, err := request.Bytes()
+	if err != nil {
+		t.Fatal(err)
 	}
+	_, query, _ := strings.Cut(request.URL, "?")
+	w := wire{method: request.Method, query: query, body: body}
 	if w.method == "" {
 		w.method = http.MethodPost
 	}

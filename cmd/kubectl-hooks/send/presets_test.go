@@ -160,7 +160,8 @@ func secretOf(t *testing.T, verifier *verify.Verifier, example *v1alpha1.Provide
 }
 
 // options send the example again, to an endpoint that was given its parameters.
-func (w *world) options(now time.Time) send.Options {
+func (w *world) options(t *testing.T, now time.Time) send.Options {
+	t.Helper()
 	endpoint := &v1alpha1.WebhookEndpoint{Spec: v1alpha1.WebhookEndpointSpec{Parameters: w.example.Parameters}}
 	endpoint.Status.URL, _, _ = strings.Cut(w.example.Request.URL, "?")
 	_, query, _ := strings.Cut(w.example.Request.URL, "?")
@@ -168,9 +169,9 @@ func (w *world) options(now time.Time) send.Options {
 	for _, field := range w.example.Request.Headers {
 		header.Add(field.Name, field.Value)
 	}
-	body := []byte(w.example.Request.Body)
-	if w.example.Request.BodyBase64 != nil {
-		body = w.example.Request.BodyBase64
+	body, err := w.example.Request.Bytes()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return send.Options{
 		Provider: w.provider, Endpoint: endpoint, URL: "http://127.0.0.1:8080/x?" + query,
@@ -208,7 +209,7 @@ func (w *world) receive(r send.Request, now time.Time) (verify.Verdict, verify.I
 func TestPresetsAreAccepted(t *testing.T) {
 	worlds(t, func(t *testing.T, w *world) {
 		for _, now := range times {
-			built, err := send.Build(w.options(now))
+			built, err := send.Build(w.options(t, now))
 			if reason, ok := unsignable[w.provider.Name+"/"+w.scheme.Name]; ok {
 				if !errors.Is(err, verify.ErrCannotSign) || !strings.Contains(err.Error(), reason) {
 					t.Fatalf("the error is %v: it should say %q", err, reason)
@@ -241,7 +242,7 @@ func TestPresetsNoticeChanges(t *testing.T) {
 		if unsignable[w.provider.Name+"/"+w.scheme.Name] != "" || slices.ContainsFunc(w.verifier.Unauthenticated(), unsigned) {
 			return
 		}
-		built, err := send.Build(w.options(times[0]))
+		built, err := send.Build(w.options(t, times[0]))
 		if err != nil {
 			t.Fatal(err)
 		}

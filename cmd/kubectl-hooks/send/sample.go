@@ -79,10 +79,8 @@ func example(p *v1alpha1.WebhookProvider, verifier *verify.Verifier, scheme stri
 
 // exampleRequest is the request of an example.
 func exampleRequest(in *v1alpha1.ExampleRequest) *verify.Request {
-	out := &verify.Request{Method: cmp.Or(in.Method, http.MethodPost), URL: in.URL, Header: http.Header{}, Body: []byte(in.Body)}
-	if in.BodyBase64 != nil {
-		out.Body = in.BodyBase64
-	}
+	body, _ := in.Bytes() // the example comes out as stated, so it can be read
+	out := &verify.Request{Method: cmp.Or(in.Method, http.MethodPost), URL: in.URL, Header: http.Header{}, Body: body}
 	for _, field := range in.Headers {
 		out.Header.Add(field.Name, field.Value)
 	}

@@ -106,8 +106,21 @@ func (n *names) addFolded(name string) {
 	}
 }
 
-// border is a hash of two bytes.
-func border(first, last byte) uint64 { return 1 << ((first*7 + last) & 63) }
+// borders is how many hashes of a first and a last byte there are.
+const borders = 64
+
+func borderOf(first, last byte) byte { return (first*7 + last) % borders }
+
+// border is the set of one such hash.
+func border(first, last byte) uint64 { return 1 << borderOf(first, last) }
+
+// borderOfKey is the hash of a key.
+func borderOfKey[T string | []byte](key T) byte {
+	if len(key) == 0 {
+		return 0
+	}
+	return borderOf(key[0], key[len(key)-1])
+}
 
 // admit reports whether a key that is spelled so may be one of the names.
 func (n *names) admit(inner []byte) bool {

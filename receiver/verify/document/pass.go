@@ -185,13 +185,7 @@ func (s *pass) key(b *block, from int, bit uint64) {
 // member looks at a string that stands before text[behind]: it may be the key of a
 // member that is wanted.
 func (s *pass) member(n *node, key []byte, behind int) {
-	var known *node
-	for _, c := range n.children {
-		if string(key) == c.name {
-			known = c
-			break
-		}
-	}
+	known := n.known(key)
 	unique := n == s.paths.root && len(s.paths.unique) > 0
 	if known == nil && !unique {
 		return
@@ -211,9 +205,9 @@ func (s *pass) member(n *node, key []byte, behind int) {
 // compare notes which of the unique names a key is once more. known is the node of
 // that key.
 func (s *pass) compare(key []byte, known *node) {
-	plain := isASCII(key)
+	sameLength := s.paths.plain && isASCII(key) // as all spellings
 	for i, name := range s.paths.unique {
-		if plain && len(name) != len(key) && s.paths.plain || s.again[i] || !folded(key, name) {
+		if sameLength && len(name) != len(key) || s.again[i] || !folded(key, name) {
 			continue
 		}
 		s.again[i] = s.seen[i] || known == nil || known.name != name

@@ -21,8 +21,9 @@ type node struct {
 	// Pointers that end here or below have the places from first to last of found.
 	first, last int
 	children    []*node
-	elements    []indexed // those of children whose names are indices, in their order
-	names       names     // of children
+	buckets     [borders + 1]uint16 // of children, once they are sorted: those of a hash begin here
+	elements    []indexed           // those of children whose names are indices, in their order
+	names       names               // of children
 }
 
 type indexed struct {
@@ -76,6 +77,7 @@ func (n *node) child(name string) *node {
 // number makes the nodes ready and gives them places from next on, parents before their children.
 func (n *node) number(next int) int {
 	n.names.ready()
+	n.sort()
 	n.first = next
 	if n.index != none {
 		n.index = next
@@ -127,4 +129,25 @@ func (p *Paths) Find(text []byte) Found {
 	s.await(p.root, skipSpace(text, 0))
 	s.run()
 	return Found{paths: p, text: text, starts: s.starts, again: s.again}
+}
+
+// sort puts children with the same first and last byte side by side.
+func (n *node) sort() {
+	slices.SortStableFunc(n.children, func(a, b *node) int { return cmp.Compare(borderOfKey(a.name), borderOfKey(b.name)) })
+	for _, c := range n.children {
+		for hash := borderOfKey(c.name) + 1; hash <= borders; hash++ {
+			n.buckets[hash]++
+		}
+	}
+}
+
+// known is the child of that name; nil: there is none.
+func (n *node) known(name []byte) *node {
+	hash := borderOfKey(name)
+	for _, c := range n.children[n.buckets[hash]:n.buckets[hash+1]] {
+		if string(name) == c.name {
+			return c
+		}
+	}
+	return nil
 }

@@ -15,8 +15,8 @@ type ExampleRequestApplyConfiguration struct {
 	Headers []ExampleHeaderApplyConfiguration `json:"headers,omitempty"`
 	// body is the body as text.
 	Body *string `json:"body,omitempty"`
-	// bodyBase64 is the body, where it isn't text.
-	BodyBase64 []byte `json:"bodyBase64,omitempty"`
+	// bodyBase64 is the body in standard base64 (RFC 4648 §4), padded, where it isn't text.
+	BodyBase64 *string `json:"bodyBase64,omitempty"`
 }
 
 // ExampleRequestApplyConfiguration constructs a declarative configuration of the ExampleRequest type for use with
@@ -62,12 +62,10 @@ func (b *ExampleRequestApplyConfiguration) WithBody(value string) *ExampleReques
 	return b
 }
 
-// WithBodyBase64 adds the given value to the BodyBase64 field in the declarative configuration
-// and returns the receiver, so that objects can be build by chaining "With" function invocations.
-// If called multiple times, values provided by each call will be appended to the BodyBase64 field.
-func (b *ExampleRequestApplyConfiguration) WithBodyBase64(values ...byte) *ExampleRequestApplyConfiguration {
-	for i := range values {
-		b.BodyBase64 = append(b.BodyBase64, values[i])
-	}
+// WithBodyBase64 sets the BodyBase64 field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BodyBase64 field is set to the value of the last call.
+func (b *ExampleRequestApplyConfiguration) WithBodyBase64(value string) *ExampleRequestApplyConfiguration {
+	b.BodyBase64 = &value
 	return b
 }
