@@ -345,14 +345,7 @@ func (w *draft) setBodyDigest() error {
 	if d == nil || d.absentWhenEmpty && len(w.r.content()) == 0 {
 		return nil
 	}
-	present, rejection := w.r.lookup(d.from)
-	if rejection != nil {
-		if _, same := w.r.copies(d.from); !same {
-			return w.refused(rejection)
-		}
-		w.r.drop(d.from) // one says it as well as two
-	}
-	if d.optional && present == "" && rejection == nil {
+	if d.optional && !w.r.has(d.from) {
 		return nil
 	}
 	digest := w.r.contentSHA256()
