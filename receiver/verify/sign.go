@@ -347,7 +347,10 @@ func (w *draft) setBodyDigest() error {
 	}
 	present, rejection := w.r.lookup(d.from)
 	if rejection != nil {
-		return w.refused(rejection)
+		var same bool
+		if present, same = w.r.copies(d.from); !same { // as checkBodyDigest
+			return w.refused(rejection)
+		}
 	}
 	if d.optional && present == "" {
 		return nil

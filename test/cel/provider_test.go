@@ -67,7 +67,7 @@ spec:
     bodyDigest: {from: {header: X-Digest}, encoding: Hex, optional: true}
   - name: listed
     algorithm: HMAC-SHA256
-    signature: {from: [{header: X-Signature-3}], list: {separator: " ", prefix: "v1,"}, encoding: Base64}
+    signature: {from: [{header: X-Signature-3}], list: {separator: " ", prefix: "v1,", prefixOptional: true, trimSpace: true}, encoding: Base64}
     content: "{timestamp}"
     timestamp: {from: {header: X-Time}, unit: Seconds}
     bodyUnsigned: true
@@ -203,8 +203,8 @@ func TestProviderScheme(t *testing.T) {
 		{field: scheme + ".key", says: "@spec.verify[0].key[0]: a step of key is base64, hex, sha1, nfkd, or trim:<prefix>, for example trim:whsec_",
 			good: []any{list{"trim:whsec_", "base64"}, list{"hex"}, list{"sha1", "nfkd"}},
 			bad:  []any{list{"sha256"}, list{""}, list{"trim:"}, list{"Base64"}}},
-		{field: scheme + ".urlForms", says: "@spec.verify[0].urlForms[0]: " + unsupported("NoHost", `"AsGiven", "DefaultPort", "NoPort", "ReservedDecoded"`),
-			good: []any{list{"AsGiven", "NoPort"}}, bad: []any{list{"NoHost"}}},
+		{field: scheme + ".urlForms", says: "@spec.verify[0].urlForms[0]: " + unsupported("NoHost", `"AsGiven", "DefaultPort", "NoPort", "ReservedDecoded", "ApostropheEscaped"`),
+			good: []any{list{"AsGiven", "NoPort"}, list{"ReservedDecoded", "ApostropheEscaped"}}, bad: []any{list{"NoHost"}}},
 		{field: scheme + ".require", says: "@spec.verify[0].require[0]: " + atMostOne,
 			good: []any{list{fields{"header": "A", "equals": "1"}}, list{fields{"json": "/a", "parameter": "p"}}, list{fields{"header": "A"}}},
 			bad:  []any{list{fields{"header": "A", "equals": "1", "pattern": "1"}}}},
@@ -434,6 +434,9 @@ func TestProviderSignature(t *testing.T) {
 		{field: signature + ".encoding", says: unsupported("hex", `"Hex", "Base64", "Base64URL", "Text"`), bad: []any{"hex"}},
 		{field: signature + ".prefixOptional", says: "@spec.verify[0].signature: signature.prefixOptional needs signature.prefix", good: []any{false}, bad: []any{true}},
 		{field: signature + ".list", says: "@spec.verify[0].signature.list.separator: Required value", good: []any{fields{"separator": " ", "prefix": "v1,"}}, bad: []any{fields{}}},
+		{field: signature + ".list", says: "signature.list.prefixOptional needs signature.list.prefix",
+			good: []any{fields{"separator": ",", "prefix": "v1=", "prefixOptional": true, "trimSpace": true}, fields{"separator": ",", "prefixOptional": false}},
+			bad:  []any{fields{"separator": ",", "prefixOptional": true}}},
 		{field: signature + ".keyValue", says: "separator and equals, and signatureKey and timestampKey, must differ",
 			good: []any{keyValue(",", "=", "v1", "t")}, bad: []any{keyValue("=", "=", "v1", "t"), keyValue(",", "=", "v1", "v1")}},
 		{field: signature + ".pairs", says: "separator and equals must differ",
