@@ -345,14 +345,7 @@ func (w *draft) setBodyDigest() error {
 	if d == nil || d.absentWhenEmpty && len(w.r.content()) == 0 {
 		return nil
 	}
-	present, rejection := w.r.lookup(d.from)
-	if rejection != nil {
-		var same bool
-		if present, same = w.r.copies(d.from); !same { // as checkBodyDigest
-			return w.refused(rejection)
-		}
-	}
-	if d.optional && present == "" {
+	if d.optional && !w.r.has(d.from) {
 		return nil
 	}
 	digest := w.r.contentSHA256()
