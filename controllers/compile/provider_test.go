@@ -171,7 +171,7 @@ func TestPresetsAdmitGaps(t *testing.T) {
 	for file, want := range map[string][]string{
 		"stripe.yaml":            nil,
 		"standard-webhooks.yaml": nil,
-		"github.yaml":            {"sha256: the event id (header X-Github-Hook-Id, header X-Github-Delivery); the event type (header X-Github-Event); " +
+		"github.yaml": {"sha256: the event id (header X-Github-Hook-Id, header X-Github-Delivery); the event type (header X-Github-Event); " +
 			"the time: a request that was captured passes again once its event is forgotten (deduplication.window)"},
 		"gitlab.yaml": {
 			"signing-token: the event type (header X-Gitlab-Event)",

@@ -327,9 +327,6 @@ func (s *specimen) signsURL() bool {
 		token != nil && slices.ContainsFunc(token.Claims, func(c verify.Claim) bool { return c.URLDigest != "" })
 }
 
-// signsMethod reports whether the scheme signs the method.
-func (s *specimen) signsMethod() bool { return strings.Contains(s.scheme.Content, "{method}") }
-
 // certificate is the place that names the certificate; empty: the scheme needs none.
 func (s *specimen) certificate() verify.Location {
 	if s.scheme.KeySource == nil || s.scheme.KeySource.Certificate == nil {
