@@ -36,7 +36,7 @@ func (s *compiled) decodeAll(r *Request, f found) ([]signatureOf, *Rejection) {
 		}
 	}
 	if len(signatures) == 0 {
-		return nil, reject(MalformedSignature, "there is no signature that is written as the scheme %s does it", s.name)
+		return nil, reject(MalformedSignature, "there is no signature that is written as the scheme %s does it: %s", s.name, s.signature.spelling())
 	}
 	return signatures, nil
 }
