@@ -171,3 +171,12 @@ func (r *Request) explainClosed(rejection *Rejection) *Rejection {
 	}
 	return rejection
 }
+
+// explainCoding says of a body that is not what it must be whether that is for want of
+// a way to decompress it.
+func (r *Request) explainCoding(rejection *Rejection) *Rejection {
+	if r.compressed() && !r.decodable() {
+		rejection.Detail += "; it can't be decompressed as Content-Encoding says: gzip and deflate are known"
+	}
+	return rejection
+}
