@@ -112,11 +112,16 @@ func (p *Pairs) parse(value string, f *found) *Rejection {
 
 // spelling says how a signature is written.
 func (g Signature) spelling() string {
-	prefix, optional := g.Prefix, g.PrefixOptional
-	if g.List != nil {
-		prefix, optional = g.List.Prefix, g.List.PrefixOptional
-	}
 	text := g.Encoding.spelling()
+	prefix, optional := g.Prefix, g.PrefixOptional
+	switch {
+	case g.List != nil:
+		prefix, optional = g.List.Prefix, g.List.PrefixOptional
+	case g.KeyValue != nil:
+		prefix = g.KeyValue.SignatureKey + g.KeyValue.Equals
+	case g.Pairs != nil:
+		return fmt.Sprintf("%s, and the id of the key and %q before it", text, g.Pairs.Equals)
+	}
 	switch {
 	case prefix == "":
 		return text

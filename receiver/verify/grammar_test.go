@@ -25,6 +25,12 @@ func TestMalformedSignaturesSayHowToWriteThem(t *testing.T) {
 		"base64":                    {func(g *Signature) { g.Prefix = "" }, "vTtFVA265Hh05jXVTBzqrM2ydd0oNZpI+V7vSfnQero=", "hexadecimal digits only"},
 		"hexadecimal for base64":    {func(g *Signature) { g.Prefix, g.Encoding = "", Base64 }, digest[1:], "base64 with its padding, on one line"},
 		"bytes that are no text":    {func(g *Signature) { g.Prefix, g.Encoding = "", Base64URL }, "\xff", "base64url, on one line"},
+		"a space before a name": {func(g *Signature) {
+			g.Prefix, g.KeyValue = "", &KeyValue{Separator: ",", Equals: "=", SignatureKey: "v1"}
+		}, "v0=1, v1=" + digest, `hexadecimal digits only, and "v1=" before it`},
+		"a pair that is none": {func(g *Signature) {
+			g.Prefix, g.Pairs = "", &Pairs{Separator: "&", Equals: "|"}
+		}, "id|x", `hexadecimal digits only, and the id of the key and "|" before it`},
 		"an item of a list": {func(g *Signature) {
 			g.Prefix, g.List = "", &List{Separator: ",", Prefix: "v1="}
 		}, "v1=x,v2=" + digest, `hexadecimal digits only, and "v1=" before it`},
@@ -33,6 +39,14 @@ func TestMalformedSignaturesSayHowToWriteThem(t *testing.T) {
 		if reasonOf(t, err) != MalformedSignature || !strings.HasSuffix(err.Error(), ": "+test.says) || strings.Contains(err.Error(), digest) {
 			t.Errorf("%s: %v, want %q", name, err, test.says)
 		}
+	}
+}
+
+// TestMalformedCredentialsSayHowToWriteThem: Basic has no encoding of its own.
+func TestMalformedCredentialsSayHowToWriteThem(t *testing.T) {
+	_, err := compiledProvider(t, basicLike).Verify(post("{}", "Authorization", "Basic dTpwcHA"), keysOf("u:ppp"), now)
+	if reasonOf(t, err) != MalformedSignature || !strings.Contains(err.Error(), `"user:password" in base64`) {
+		t.Errorf("without padding: %v", err)
 	}
 }
 

@@ -57,6 +57,7 @@ func TestRoutes(t *testing.T) {
 		"a form of Gitea":                {"gitea", gitea(payload(`{"ref":"refs/heads/main"}`), `{"ref":"refs/heads/main"}`), []string{"push"}, "event.body.payload.ref == 'refs/heads/main'", false, []string{"route"}},
 		"a form of GitHub that is none":  {"github", github(payload(`{"ref":`)), []string{"push"}, "event.body.payload.ref == 'refs/heads/main'", false, nil},
 		"JSON by another name":           {"hmac-sha256", plain(`{"a":1}`, field{"Content-Type", "application/cloudevents+json; charset=utf-8"}), nil, "event.body.a == 1", false, []string{"route"}},
+		"a charset for a coding":         {"hmac-sha256", plain(`{"a":1}`, field{"Content-Encoding", "UTF-8"}), nil, "event.body.a == 1", false, []string{"route"}},
 		"JSON without a name":            {"hmac-sha256", plain(`{"a":1}`), nil, "event.body.a == 1", false, []string{"route"}},
 		"a byte order mark":              {"hmac-sha256", plain("\ufeff{\"a\":1}"), nil, "event.body.a == 1", false, []string{"route"}},
 		"compressed":                     {"hmac-sha256", plain(compressed(t, `{"a":1}`), field{"Content-Encoding", "gzip"}), nil, "event.body.a == 1", false, []string{"route"}},
