@@ -127,6 +127,7 @@ func TestRefusals(t *testing.T) {
 		"no signature":           {header: header(func(h http.Header) { h.Del("X-Signature") }), want: 400, says: "X-Signature"},
 		"an empty signature":     {header: header(func(h http.Header) { h.Set("X-Signature", "") }), want: 400, says: "X-Signature"},
 		"a malformed signature":  {header: header(func(h http.Header) { h.Set("X-Signature", "xyz") }), want: 400},
+		"bytes in a signature":   {header: header(func(h http.Header) { h.Set("X-Signature", "\xff\x80") }), want: 400, says: "hexadecimal"},
 		"two signatures":         {header: header(func(h http.Header) { h.Add("X-Signature", h.Get("X-Signature")) }), want: 400},
 		"no id":                  {header: header(func(h http.Header) { h.Del("X-Id") }), want: 400, verified: true},
 		"Redis is away":          {err: store.ErrUnavailable, header: authentic, want: 503, retry: "10", verified: true},
