@@ -44,9 +44,18 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if len(args) == 0 || commands[args[0]] == nil {
-		return errors.New("say what to measure: accept, apply, latency, isolation, drain or memory")
+		return errors.New("say what to measure: accept, apply, scale, latency, isolation, drain or memory")
 	}
+	defer func() {
+		switch problem := recover().(type) {
+		case nil:
+		case failure:
+			err = problem
+		default:
+			panic(problem)
+		}
+	}()
 	return commands[args[0]](ctx, args[1:], out)
 }
