@@ -152,6 +152,47 @@ func (g *gate) readFrom(conn net.Conn) answered {
 	return g.read(response)
 }
 
+// TestOldProtocol: some senders speak HTTP/1.0, which knows no Host, no chunks and no
+// connection that stays.
+func TestOldProtocol(t *testing.T) {
+	g := newGate(t, nil)
+	header := signed("evt_1", []byte("{}"))
+	conn := g.dial()
+	fmt.Fprintf(conn, "POST %s HTTP/1.0\r\nContent-Length: 2\r\nX-Signature: %s\r\nX-Id: evt_1\r\n\r\n{}", testPath, header.Get("X-Signature"))
+	got := g.readFrom(conn)
+	if got.StatusCode != 200 || got.EventID != "evt_1" || !got.Close || len(got.TransferEncoding) > 0 || got.ContentLength < 1 {
+		t.Errorf("the answer is %d %+v, closed: %v, %v of %d bytes", got.StatusCode, got.EventID, got.Close, got.TransferEncoding, got.ContentLength)
+	}
+	if len(g.stored()) != 1 {
+		t.Errorf("%d events are stored", len(g.stored()))
+	}
+}
+
+// TestLengthsThatContradictEachOther: where a proxy and the receiver could differ in
+// where a body ends, nothing is taken.
+func TestLengthsThatContradictEachOther(t *testing.T) {
+	for name, lines := range map[string]string{
+		"two lengths":       "Content-Length: 2\r\nContent-Length: 3",
+		"two encodings":     "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+		"an unknown one":    "Transfer-Encoding: gzip, chunked",
+		"an encoded length": "Content-Length: 0x2",
+	} {
+		g := newGate(t, nil)
+		header := signed("evt_1", []byte("{}"))
+		conn := g.dial()
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%s\r\nX-Signature: %s\r\nX-Id: evt_1\r\n\r\n{}", testPath, lines, header.Get("X-Signature"))
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		_ = response.Body.Close()
+		if response.StatusCode < 400 || !response.Close || len(g.stored()) != 0 {
+			t.Errorf("%s: answered %d, closed: %v, %d events", name, response.StatusCode, response.Close, len(g.stored()))
+		}
+	}
+}
+
 func TestSlowBodyIsAnswered408(t *testing.T) {
 	g := newGate(t, nil)
 	g.handler.bodyTimeout = 50 * time.Millisecond

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,6 +127,7 @@ func TestRefusals(t *testing.T) {
 		"no signature":           {header: header(func(h http.Header) { h.Del("X-Signature") }), want: 400, says: "X-Signature"},
 		"an empty signature":     {header: header(func(h http.Header) { h.Set("X-Signature", "") }), want: 400, says: "X-Signature"},
 		"a malformed signature":  {header: header(func(h http.Header) { h.Set("X-Signature", "xyz") }), want: 400},
+		"bytes in a signature":   {header: header(func(h http.Header) { h.Set("X-Signature", "\xff\x80") }), want: 400, says: "hexadecimal"},
 		"two signatures":         {header: header(func(h http.Header) { h.Add("X-Signature", h.Get("X-Signature")) }), want: 400},
 		"no id":                  {header: header(func(h http.Header) { h.Del("X-Id") }), want: 400, verified: true},
 		"Redis is away":          {err: store.ErrUnavailable, header: authentic, want: 503, retry: "10", verified: true},
@@ -270,6 +272,27 @@ func TestNothingIsNotFoundWhileTheRoutesAreNotLoaded(t *testing.T) {
 	loading.Replace(nil)
 	if got := post(); got.StatusCode != http.StatusNotFound {
 		t.Errorf("there are no routes: %d", got.StatusCode)
+	}
+}
+
+// What has more header lines than a target takes gets no promise.
+func TestHeaderLinesAreBounded(t *testing.T) {
+	g := newGate(t, nil)
+	with := func(lines int) http.Header {
+		header := signed("evt_1", []byte("{}"))
+		for i := range lines {
+			header.Add("X-Line", strconv.Itoa(i))
+		}
+		return header
+	}
+	if got := g.send(http.MethodPost, testPath, with(1000), strings.NewReader("{}")); got.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("1000 lines are answered %d", got.StatusCode)
+	}
+	if r := g.record(); r.Status != audit.Rejected || len(g.stored()) != 0 {
+		t.Errorf("the audit says %+v, stored is %v", r, g.stored())
+	}
+	if got := g.send(http.MethodPost, testPath, with(200), strings.NewReader("{}")); got.StatusCode != 200 {
+		t.Errorf("200 lines are answered %d", got.StatusCode)
 	}
 }
 

@@ -37,7 +37,9 @@ func TestClassifyAnswer(t *testing.T) {
 		{503, "Sun, 01 Mar 2026 11:00:00 GMT", failed, 0}, // in the past
 		{503, "-5", failed, 0},
 		{503, "soon", failed, 0},
+		{503, "9999999999", failed, 0}, // centuries
 		{503, "99999999999999999999", failed, 0},
+		{503, "1e9", failed, 0},
 	} {
 		got := classifyAnswer(test.status, http.Header{"Retry-After": {test.after}}, noon)
 		if got.verdict != test.want || got.retryAfter != test.wait || got.status != test.status {

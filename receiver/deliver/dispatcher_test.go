@@ -7,6 +7,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 func TestAnEventIsDeliveredFromMemory(t *testing.T) {
@@ -49,6 +52,53 @@ func TestAFailedAttemptIsRepeated(t *testing.T) {
 	w.wantStored(0, 0)
 }
 
+// What was signed for one target is not for another: a redirect is an answer like any
+// that is no success, and nothing is sent to where it leads.
+func TestRedirectsLeadNowhere(t *testing.T) {
+	w := newWorld(t)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	t.Cleanup(elsewhere.Close)
+	statuses := []int{301, 303, 307, 308}
+	asked := 0
+	endpoint := w.target("api", func(rw http.ResponseWriter, r *http.Request) {
+		if asked++; asked <= len(statuses) {
+			http.Redirect(rw, r, elsewhere.URL, statuses[asked-1])
+		}
+	})
+	w.offer(w.run(), endpoint, "1")
+	for i, status := range statuses {
+		if r := w.want(audit.RetryScheduled, i+1); r.StatusCode != status {
+			t.Errorf("attempt %d was answered %d, want %d", i+1, r.StatusCode, status)
+		}
+	}
+	w.want(audit.Delivered, 5)
+}
+
+// Of what a target says of a failure only the status is kept, whatever else it is, and
+// however long.
+func TestWhatATargetSaysIsNotKept(t *testing.T) {
+	w := newWorld(t)
+	page := "<html>\n<h1>405\r\nNot Allowed</h1>\n"
+	cut := make(chan struct{})
+	endpoint := w.target("api", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(http.StatusMethodNotAllowed)
+		for written := 0; written < 200<<20; {
+			n, err := io.WriteString(rw, page+strings.Repeat("x", 1<<20))
+			if written += n; err != nil {
+				close(cut)
+				return
+			}
+		}
+		t.Error("200 MiB of an answer were read")
+	})
+	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Retry.MaxAttempts = 1 })
+	w.offer(w.run(), endpoint, "1")
+	if r := w.want(audit.DeadLettered, 1); r.StatusCode != 405 || r.ErrorMessage != "the target answered 405 Method Not Allowed" {
+		t.Errorf("the record says %d %q", r.StatusCode, r.ErrorMessage)
+	}
+	await(t, cut, "the end of the connection")
+}
+
 func TestGoneIsADeadLetterAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.offer(w.run(), w.target("api", answering(410)), "1")
@@ -68,6 +118,32 @@ func TestAttemptsRunOut(t *testing.T) {
 		w.want(audit.RetryScheduled, i+1)
 	}
 	w.want(audit.DeadLettered, 5)
+	w.wantStored(0, 1)
+}
+
+// buggy are routes whose signer panics.
+type buggy struct{ *world }
+
+func (b buggy) Signer(string) Signer { return b }
+
+func (buggy) CanResign(time.Time) error { return nil }
+
+func (buggy) Resign(*verify.Request, string, time.Time) error { panic("a bug") }
+
+// TestPanicIsOneDeliverysFailure: an event that meets a mistake of ours is a dead
+// letter in the end, and those of other endpoints are delivered.
+func TestPanicIsOneDeliverysFailure(t *testing.T) {
+	w := newWorld(t)
+	poisoned, other := w.target("poisoned", answering(200)), w.target("api", answering(200))
+	w.setRoute(poisoned, func(r *route.Route) { r.Target.FreshSignature, r.Delivery.Retry.MaxAttempts = true, 1 })
+	d := w.dispatcher()
+	d.o.Routes = buggy{w}
+	w.offer(d, poisoned, "1")
+	if r := w.want(audit.DeadLettered, 1); !strings.Contains(r.ErrorMessage, "panicked") {
+		t.Errorf("the audit record is %+v", r)
+	}
+	w.offer(d, other, "2")
+	w.want(audit.Delivered, 1)
 	w.wantStored(0, 1)
 }
 

@@ -90,6 +90,8 @@ func TestExpressions(t *testing.T) {
 		{`has(event.body.a) && event.body.a > 10`, jsonEvent(`{"a":10.5}`), true},
 		{`event.body.id == 9007199254740993`, jsonEvent(`{"id":9007199254740993}`), true},
 		{`event.body.id == 9007199254740993`, jsonEvent(`{"id":9007199254740992}`), false},
+		{`event.body.id == 1000`, jsonEvent(`{"id":1e3}`), true},
+		{`event.body.id == 1`, jsonEvent(`{"id":1.0}`), true},
 		{`event.body.items.exists(i, i.sku.startsWith('x-'))`, jsonEvent(`{"items":[{"sku":"a"},{"sku":"x-1"}]}`), true},
 		{`event.body[0].name == 'a'`, jsonEvent(`[{"name":"a"}]`), true},
 		{`event.type == 'invoice.paid' && event.id != '' && event.provider == 'stripe'`, jsonEvent(`{}`), true},

@@ -185,6 +185,26 @@ func TestScriptsAreLoadedAgain(t *testing.T) {
 	must(t, s.Delivered(t.Context(), d.Lease))
 }
 
+// TestAnEmptyRedisWorksAtOnce: one that keeps nothing on disk was started anew. What it
+// held is gone, and what comes next needs nothing of it.
+func TestAnEmptyRedisWorksAtOnce(t *testing.T) {
+	clock := newFakeClock()
+	server := redistest.Start(t)
+	s := openStore(t, server, clock)
+	lost := owned(t, s, "1")
+	server.Do("FLUSHALL")
+	server.Do("SCRIPT FLUSH")
+	if err := s.Delivered(t.Context(), lost); !errors.Is(err, ErrFenced) {
+		t.Errorf("what is gone is noted as delivered: %v", err)
+	}
+	for _, id := range []string{"1", "2"} {
+		must(t, s.Release(t.Context(), owned(t, s, id)))
+	}
+	for _, d := range claim(t, s, 2) {
+		must(t, s.Delivered(t.Context(), d.Lease))
+	}
+}
+
 func TestAFullRedisTakesNothingAndStillDrains(t *testing.T) {
 	server := redistest.Start(t, "--maxmemory", "6mb", "--maxmemory-policy", "noeviction")
 	clock := newFakeClock()

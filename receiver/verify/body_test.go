@@ -124,6 +124,7 @@ func TestContentEncoding(t *testing.T) {
 	zipped := compressedBy(t, "gzip", plain)
 	asSent := compiledProvider(t, signedHex(nil))
 	decoded := compiledProvider(t, signedHex(func(s *Scheme) { s.ContentEncoding = Decoded }))
+	object := compiledProvider(t, signedHex(func(s *Scheme) { s.BodyFormat = JSONObject }))
 	for name, test := range map[string]struct {
 		v            *Verifier
 		signed, sent string
@@ -145,6 +146,13 @@ func TestContentEncoding(t *testing.T) {
 		"unknown":             {decoded, plain, plain, "br", MalformedBody, "", "can't be decompressed"},
 		"broken":              {decoded, plain, zipped[:len(zipped)-4], "gzip", MalformedBody, "", "can't be decompressed"},
 		"something behind":    {decoded, plain, zipped + "x", "gzip", MalformedBody, "", "can't be decompressed"},
+		"a charset":           {object, plain, plain, "UTF-8", "", "e1", ""},
+		"a charset as well":   {object, zipped, zipped, "utf8, gzip", "", "e1", ""},
+		"a charset, decoded":  {decoded, plain, plain, "utf-8", "", "e1", ""},
+		"another charset":     {object, plain, plain, "iso-8859-1", MalformedBody, "", "can't be decompressed"},
+		"an object":           {object, zipped, zipped, "gzip", "", "e1", ""},
+		"an unknown object":   {object, plain, plain, "br", MalformedBody, "", "can't be decompressed"},
+		"a plain object":      {object, plain, plain, "gzip", MalformedBody, "", "can't be decompressed"},
 		"behind zlib":         {decoded, plain, compressedBy(t, "deflate", plain) + "x", "deflate", MalformedBody, "", "can't be decompressed"},
 	} {
 		r := signedBody(test.signed, test.sent, "Content-Encoding", test.coding)

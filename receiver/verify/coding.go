@@ -24,17 +24,16 @@ type decodedBody struct {
 	ok   bool
 }
 
-// noCodings are what is written in Content-Encoding for a body that is as it is: the
-// name that is meant for it, and charsets, for which there is Content-Type.
-var noCodings = []string{"", "identity", "utf-8", "utf8"}
-
 // codings are the content codings of the body (RFC 9110 §8.4), in the order in
-// which they were applied, in lower case. Those that change nothing are left out.
+// which they were applied, in lower case. Those that change nothing are left out: the
+// one for it, and the charset, which some senders take for a coding.
 func (r *Request) codings() (names []string) {
 	for _, value := range r.Header["Content-Encoding"] {
 		for name := range strings.SplitSeq(value, ",") {
 			name = strings.ToLower(strings.Trim(name, " \t"))
-			if !slices.Contains(noCodings, name) {
+			switch name {
+			case "", "identity", "utf-8", "utf8":
+			default:
 				names = append(names, name)
 			}
 		}
@@ -172,6 +171,15 @@ func (s *compiled) explain(rejection *Rejection, r *Request) *Rejection {
 func (r *Request) explainClosed(rejection *Rejection) *Rejection {
 	if r.trust.closed {
 		rejection.Detail += "; the body is compressed (Content-Encoding), and is not looked into before it is verified"
+	}
+	return rejection
+}
+
+// explainCoding says of a body that is not what it must be whether that is for want of
+// a way to decompress it.
+func (r *Request) explainCoding(rejection *Rejection) *Rejection {
+	if r.compressed() && !r.decodable() {
+		rejection.Detail += "; it can't be decompressed as Content-Encoding says: gzip and deflate are known"
 	}
 	return rejection
 }

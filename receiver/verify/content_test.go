@@ -156,6 +156,7 @@ func TestMembers(t *testing.T) {
 		"as signed":                     {body(plain, `"Message":"hi",`+id), ""},
 		"in another order":              {body(plain, id+`,"Message":"hi"`), ""},
 		"with escapes":                  {body(plain, `"Mess\u0061ge":"h\u0069",`+id), ""},
+		"beyond ASCII":                  {body("Message\n😊\nMessageId\n1\nSubject\nÜber\nTimestamp\n"+time+"\n", `"Message":"\ud83d\ude0a","Subject":"Über",`+id), ""},
 		"with all":                      {body("Message\nhi\nMessageId\n1\nSubject\ns\nTimestamp\n"+time+"\nType\nt\n", `"Type":"t","Message":"hi","Subject":"s",`+id), ""},
 		"an empty member is there":      {body("Message\nhi\nMessageId\n1\nSubject\n\nTimestamp\n"+time+"\n", `"Message":"hi","Subject":"",`+id), ""},
 		"null is not there":             {body(plain, `"Message":"hi","Subject":null,`+id), ""},

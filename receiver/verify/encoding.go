@@ -43,6 +43,20 @@ func decodeLine(encoding *base64.Encoding, text string) ([]byte, error) {
 	return encoding.DecodeString(text)
 }
 
+// spelling says what text of the encoding looks like.
+func (e Encoding) spelling() string {
+	switch e {
+	case Hex:
+		return "hexadecimal digits only"
+	case Base64:
+		return "base64 with its padding, on one line"
+	case Base64URL:
+		return "base64url, on one line"
+	default:
+		return "a text that is not empty"
+	}
+}
+
 // validate checks that e is one of the encodings.
 func (e Encoding) validate() error {
 	switch e {

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// blanks are what may stand around the items of a header (RFC 9110 §5.6.3).
+const blanks = " \t"
+
 // candidate is one signature of a request, not decoded yet.
 type candidate struct {
 	text  string
@@ -54,7 +57,7 @@ func (g Signature) parse(value string, f *found) *Rejection {
 func (l *List) parse(value string, f *found) *Rejection {
 	for item := range strings.SplitSeq(value, l.Separator) {
 		if l.TrimSpace {
-			item = strings.Trim(item, " ")
+			item = strings.Trim(item, blanks)
 		}
 		text, ok := strings.CutPrefix(item, l.Prefix)
 		if !ok && !l.PrefixOptional || item == "" {
@@ -73,7 +76,7 @@ func (l *List) parse(value string, f *found) *Rejection {
 func (kv *KeyValue) parse(value string, f *found) *Rejection {
 	for item := range strings.SplitSeq(value, kv.Separator) {
 		if kv.TrimSpace {
-			item = strings.Trim(item, " ")
+			item = strings.Trim(item, blanks)
 		}
 		name, text, ok := strings.Cut(item, kv.Equals)
 		switch {
@@ -105,6 +108,27 @@ func (p *Pairs) parse(value string, f *found) *Rejection {
 		}
 	}
 	return nil
+}
+
+// spelling says how a signature is written.
+func (g Signature) spelling() string {
+	text := g.Encoding.spelling()
+	prefix, optional := g.Prefix, g.PrefixOptional
+	switch {
+	case g.List != nil:
+		prefix, optional = g.List.Prefix, g.List.PrefixOptional
+	case g.KeyValue != nil:
+		prefix = g.KeyValue.SignatureKey + g.KeyValue.Equals
+	case g.Pairs != nil:
+		return fmt.Sprintf("%s, and the id of the key and %q before it", text, g.Pairs.Equals)
+	}
+	switch {
+	case prefix == "":
+		return text
+	case optional:
+		return fmt.Sprintf("%s, and %q before it or nothing", text, prefix)
+	}
+	return fmt.Sprintf("%s, and %q before it", text, prefix)
 }
 
 // validate reports what is wrong with the grammar.

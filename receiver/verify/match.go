@@ -36,9 +36,17 @@ func (s *compiled) decodeAll(r *Request, f found) ([]signatureOf, *Rejection) {
 		}
 	}
 	if len(signatures) == 0 {
-		return nil, reject(MalformedSignature, "there is no signature that is written as the scheme %s does it", s.name)
+		return nil, reject(MalformedSignature, "there is no signature that is written as the scheme %s does it: %s", s.name, s.spelling())
 	}
 	return signatures, nil
+}
+
+// spelling says how a signature of the scheme is written.
+func (s *compiled) spelling() string {
+	if s.named == Basic {
+		return `"Basic", a space and "user:password" in base64, with its padding`
+	}
+	return s.signature.spelling()
 }
 
 // matchAny tries every candidate with every key and every content, whatever
@@ -71,7 +79,10 @@ func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (match
 		}
 		return matched, digest, nil
 	}
-	addresses := s.addresses(sc.url)
+	addresses := []string{sc.url}
+	if slices.ContainsFunc(s.contents, template.hasURL) {
+		addresses = s.addresses(sc.url)
+	}
 	for _, t := range s.contents {
 		for i, address := range addresses {
 			if i > 0 && !t.hasURL() {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"crypto/sha256"
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -161,15 +162,16 @@ func (r *Request) readable() (data []byte, ok bool) {
 	return r.Document()
 }
 
-// media is the type of the body in lower case, and the boundary among its
-// parameters; empty if there is none or it is malformed.
+// mediaOf is the type of the body in lower case, and the boundary among its
+// parameters; empty if there is none or it is malformed. Parameters that are malformed
+// don't hide the type.
 func (r *Request) mediaOf() mediaType {
 	if r.media != nil {
 		return *r.media
 	}
 	r.media = &mediaType{}
 	if values := r.Header["Content-Type"]; len(values) == 1 {
-		if name, parameters, err := mime.ParseMediaType(values[0]); err == nil {
+		if name, parameters, err := mime.ParseMediaType(values[0]); err == nil || errors.Is(err, mime.ErrInvalidMediaParameter) {
 			*r.media = mediaType{name, parameters["boundary"]}
 		}
 	}

@@ -232,7 +232,7 @@ func (kv *KeyValue) replace(old, text, timestamp string) string {
 		name, _, _ := strings.Cut(item, kv.Equals)
 		bare := name
 		if kv.TrimSpace {
-			bare = strings.Trim(name, " ")
+			bare = strings.Trim(name, blanks)
 		}
 		switch {
 		case bare == kv.SignatureKey && signed:

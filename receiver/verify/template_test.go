@@ -54,7 +54,8 @@ func TestContent(t *testing.T) {
 // TestFormIsReadAsDeclared: a body that the target won't read as a form isn't
 // read as one here either.
 func TestFormIsReadAsDeclared(t *testing.T) {
-	for _, declared := range []string{"", "application/json", formType + ";", formType + "; a=b", "APPLICATION/x-www-form-urlencoded"} {
+	for _, declared := range []string{"", "application/json", formType + ";", formType + "; a=b", "APPLICATION/x-www-form-urlencoded",
+		formType + "; charset", formType + `; charset="utf-8"; charset=utf-8`} {
 		r := post("a=1", "Content-Type", declared)
 		got, _ := r.lookup(place{kind: inForm, name: "a"})
 		if want := strings.HasPrefix(strings.ToLower(declared), formType); (got == "1") != want {

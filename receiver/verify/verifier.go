@@ -62,7 +62,7 @@ func (s *compiled) checkAuthentic(r *Request, p Parameters) *Rejection {
 	}
 	if s.delivers(r.Method) {
 		if rejection := r.checkFormat(s.format); rejection != nil {
-			return rejection
+			return r.explainCoding(rejection)
 		}
 	}
 	return demand(s.requireAllowed, r, p)

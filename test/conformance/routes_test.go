@@ -38,6 +38,9 @@ func TestRoutes(t *testing.T) {
 	plain := func(body string, header ...field) wire {
 		return wire{method: http.MethodPost, body: []byte(body), header: append(header, field{"X-Signature", "sha256=" + hexMAC(sha256.New, trapSecret, body)})}
 	}
+	gitea := func(body, signed string) wire {
+		return signedForm(body, field{"X-Gitea-Delivery", "d1"}, field{"X-Gitea-Event", "push"}, field{"X-Gitea-Signature", hexMAC(sha256.New, trapSecret, signed)})
+	}
 	payload := func(text string) string { return "payload=" + url.QueryEscape(text) }
 	for name, test := range map[string]struct {
 		preset     string
@@ -51,7 +54,11 @@ func TestRoutes(t *testing.T) {
 		"an interaction of Slack":        {"slack", slack(payload(`{"type":"block_actions","user":{"id":"U1"}}`)), nil, "event.body.payload.user.id == 'U1'", false, []string{"route"}},
 		"another interaction":            {"slack", slack(payload(`{"type":"block_actions","user":{"id":"U2"}}`)), nil, "event.body.payload.user.id == 'U1'", true, []string{""}},
 		"a form of GitHub":               {"github", github(payload(`{"ref":"refs/heads/main"}`)), []string{"push"}, "event.body.payload.ref == 'refs/heads/main'", false, []string{"route"}},
+		"a form of Gitea":                {"gitea", gitea(payload(`{"ref":"refs/heads/main"}`), `{"ref":"refs/heads/main"}`), []string{"push"}, "event.body.payload.ref == 'refs/heads/main'", false, []string{"route"}},
 		"a form of GitHub that is none":  {"github", github(payload(`{"ref":`)), []string{"push"}, "event.body.payload.ref == 'refs/heads/main'", false, nil},
+		"JSON by another name":           {"hmac-sha256", plain(`{"a":1}`, field{"Content-Type", "application/cloudevents+json; charset=utf-8"}), nil, "event.body.a == 1", false, []string{"route"}},
+		"a charset for a coding":         {"hmac-sha256", plain(`{"a":1}`, field{"Content-Encoding", "UTF-8"}), nil, "event.body.a == 1", false, []string{"route"}},
+		"JSON without a name":            {"hmac-sha256", plain(`{"a":1}`), nil, "event.body.a == 1", false, []string{"route"}},
 		"a byte order mark":              {"hmac-sha256", plain("\ufeff{\"a\":1}"), nil, "event.body.a == 1", false, []string{"route"}},
 		"compressed":                     {"hmac-sha256", plain(compressed(t, `{"a":1}`), field{"Content-Encoding", "gzip"}), nil, "event.body.a == 1", false, []string{"route"}},
 		"compressed by an unknown means": {"hmac-sha256", plain("a", field{"Content-Encoding", "br"}), nil, "event.body.a == 1", false, nil},
