@@ -10,8 +10,11 @@
 //	receivers.go knows from the receivers' Leases what they serve
 //	status.go    says in conditions what came of it
 //
-// Dead letters are delivered again for WebhookReplays (webhookreplay_*.go), which
-// need Redis; nothing else here does.
+// setup.go starts it all, and warmup.go fills the caches of a manager that stands by.
+//
+// Dead letters are delivered again for WebhookReplays (webhookreplay_*.go), and the
+// status of endpoints says what came and went (traffic.go). These two need Redis;
+// nothing else here does.
 //
 // index.go maps what changes back to the endpoints that depend on it. catalog.go
 // finds providers; presets.go puts the built-in ones into the cluster.

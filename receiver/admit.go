@@ -12,6 +12,11 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// maxHeaderLines is the most header lines of a request that is taken. No sender
+// writes half as many, and targets commonly refuse what has more: such an event
+// would get a 2xx and then be in nobody's reach.
+const maxHeaderLines = 256
+
 // admit refuses what needs no look at the body. The source comes before the
 // rate, so that strangers don't use up what is meant for the sender.
 func (h *Handler) admit(x *exchange) error {
@@ -26,10 +31,19 @@ func (h *Handler) admit(x *exchange) error {
 			cause:  fmt.Errorf("%s is in none of the endpoint's sourceRanges", addrText(x.source))}
 	case x.entry.Rate != nil && !x.entry.Rate.AllowN(x.received, 1):
 		return x.overloaded(x.entry.Rate)
+	case headerLines(x.r.Header) > maxHeaderLines:
+		return &reject{status: http.StatusRequestHeaderFieldsTooLarge, reason: fmt.Sprintf("the request has more than %d header lines", maxHeaderLines)}
 	case x.r.ContentLength > limits.MaxBodyBytes:
 		return x.tooLarge()
 	}
 	return nil
+}
+
+func headerLines(h http.Header) (n int) {
+	for _, values := range h {
+		n += len(values)
+	}
+	return n
 }
 
 // admits reports whether source may send. An address that could not be found

@@ -20,10 +20,9 @@ func (h *Handler) choose(x *exchange) error {
 		Types:     x.event.Types,
 		MoreTypes: x.event.TypesOverflow,
 		Provider:  x.entry.Route.Provider.Name,
-		Body:      x.readable,
 	}
 	if len(x.entry.Route.Routes) > 0 {
-		event.Header, event.Query = x.storedHeader(), x.storedQuery()
+		event.Header, event.Query, event.Body = x.storedHeader(), x.storedQuery(), x.readable
 	}
 	targets, err := x.entry.Choose(event)
 	switch {

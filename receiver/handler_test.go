@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -271,6 +272,27 @@ func TestNothingIsNotFoundWhileTheRoutesAreNotLoaded(t *testing.T) {
 	loading.Replace(nil)
 	if got := post(); got.StatusCode != http.StatusNotFound {
 		t.Errorf("there are no routes: %d", got.StatusCode)
+	}
+}
+
+// What has more header lines than a target takes gets no promise.
+func TestHeaderLinesAreBounded(t *testing.T) {
+	g := newGate(t, nil)
+	with := func(lines int) http.Header {
+		header := signed("evt_1", []byte("{}"))
+		for i := range lines {
+			header.Add("X-Line", strconv.Itoa(i))
+		}
+		return header
+	}
+	if got := g.send(http.MethodPost, testPath, with(1000), strings.NewReader("{}")); got.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("1000 lines are answered %d", got.StatusCode)
+	}
+	if r := g.record(); r.Status != audit.Rejected || len(g.stored()) != 0 {
+		t.Errorf("the audit says %+v, stored is %v", r, g.stored())
+	}
+	if got := g.send(http.MethodPost, testPath, with(200), strings.NewReader("{}")); got.StatusCode != 200 {
+		t.Errorf("200 lines are answered %d", got.StatusCode)
 	}
 }
 

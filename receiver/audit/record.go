@@ -16,7 +16,7 @@ const (
 	Delivered      Status = "delivered"       // the target answered 2xx
 	RetryScheduled Status = "retry_scheduled" // an attempt failed, another will be made
 	DeadLettered   Status = "dead_lettered"   // out of attempts; kept
-	Replayed       Status = "replayed"        // a dead letter or a delivered event is delivered again
+	Replayed       Status = "replayed"        // a dead letter is delivered again
 	Purged         Status = "purged"          // a person removed a dead letter
 	Expired        Status = "expired"         // a dead letter was removed because of its age
 )

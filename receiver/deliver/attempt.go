@@ -7,8 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 // maxAnswer is how much of an answer is read, so that the connection can be used
@@ -33,10 +37,21 @@ type outcome struct {
 	retryAfter time.Duration // what the target asked for; 0: nothing
 }
 
-// attempt makes one request, within the route's timeout.
-func attempt(ctx context.Context, client http.RoundTripper, s *shipment, now func() time.Time) outcome {
-	return attemptAnd(ctx, client, s, now, discard)
+// attempt delivers an event to the target of a route, once. A panic is this attempt's
+// failure: each receiver that claims such an event would end by it otherwise, and
+// with it the deliveries of all others.
+func (d *Dispatcher) attempt(ctx context.Context, r *route.Route, event *store.Event, number int, read func(*http.Response) error) (result outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.o.Log.Error("a delivery panicked", "panic", fmt.Sprint(p), "endpoint", event.Endpoint, "eventId", event.ID, "stack", string(debug.Stack()))
+			result = outcome{verdict: failed, err: errPanic}
+		}
+	}()
+	return send(ctx, d.transports.of(r.Target), d.shipment(r, event, number), d.o.Store.Now, read)
 }
+
+// errPanic is a mistake of this program: the log has the stack.
+var errPanic = errors.New("internal error: the delivery panicked, see the receiver's log")
 
 // discard reads an answer so that its connection can be used again.
 func discard(response *http.Response) error {
@@ -44,9 +59,9 @@ func discard(response *http.Response) error {
 	return nil
 }
 
-// attemptAnd makes an attempt and gives the answer to read, whose error makes it
-// one that failed.
-func attemptAnd(ctx context.Context, client http.RoundTripper, s *shipment, now func() time.Time, read func(*http.Response) error) outcome {
+// send makes one request, within the route's timeout, and gives the answer to read,
+// whose error makes it an attempt that failed.
+func send(ctx context.Context, client http.RoundTripper, s *shipment, now func() time.Time, read func(*http.Response) error) outcome {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.route.Delivery.Timeout))
 	defer cancel()
 	request, err := s.request(ctx, now())

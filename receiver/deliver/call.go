@@ -66,7 +66,7 @@ func (d *Dispatcher) Call(ctx context.Context, event *store.Event) (Answer, erro
 	defer context.AfterFunc(d.ctx, cancel)()
 
 	started := d.o.Store.Now()
-	result := attemptAnd(ctx, d.transports.of(r.Target), d.shipment(&r, event, 1), d.o.Store.Now, answer.read)
+	result := d.attempt(ctx, &r, event, 1, answer.read)
 	answer.Status = result.status
 	ended := d.o.Store.Now()
 	d.metrics.attempted(result, ended.Sub(started))

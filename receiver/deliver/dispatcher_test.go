@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 func TestAnEventIsDeliveredFromMemory(t *testing.T) {
@@ -117,6 +118,32 @@ func TestAttemptsRunOut(t *testing.T) {
 		w.want(audit.RetryScheduled, i+1)
 	}
 	w.want(audit.DeadLettered, 5)
+	w.wantStored(0, 1)
+}
+
+// buggy are routes whose signer panics.
+type buggy struct{ *world }
+
+func (b buggy) Signer(string) Signer { return b }
+
+func (buggy) CanResign(time.Time) error { return nil }
+
+func (buggy) Resign(*verify.Request, string, time.Time) error { panic("a bug") }
+
+// TestPanicIsOneDeliverysFailure: an event that meets a mistake of ours is a dead
+// letter in the end, and those of other endpoints are delivered.
+func TestPanicIsOneDeliverysFailure(t *testing.T) {
+	w := newWorld(t)
+	poisoned, other := w.target("poisoned", answering(200)), w.target("api", answering(200))
+	w.setRoute(poisoned, func(r *route.Route) { r.Target.FreshSignature, r.Delivery.Retry.MaxAttempts = true, 1 })
+	d := w.dispatcher()
+	d.o.Routes = buggy{w}
+	w.offer(d, poisoned, "1")
+	if r := w.want(audit.DeadLettered, 1); !strings.Contains(r.ErrorMessage, "panicked") {
+		t.Errorf("the audit record is %+v", r)
+	}
+	w.offer(d, other, "2")
+	w.want(audit.Delivered, 1)
 	w.wantStored(0, 1)
 }
 

@@ -231,7 +231,7 @@ func (d *Dispatcher) run(j *job) {
 		return
 	}
 	started := d.o.Store.Now()
-	result := attempt(d.ctx, d.transports.of(r.Target), d.shipment(&r, j.event, j.number()), d.o.Store.Now)
+	result := d.attempt(d.ctx, &r, j.event, j.number(), discard)
 	d.settle(j, r, result, started)
 }
 

@@ -6,7 +6,8 @@
 // them (codec.go, validate.go), prepares each once (entry.go), and swaps the
 // whole [Table] in atomically (live.go), so that a request needs one look-up
 // (table.go, host.go) and nothing else. While a secret is being changed, it notes
-// which one is used (use.go) and tells the manager so (keyuse.go).
+// which one is used (use.go) and tells the manager so (keyuse.go). Deliveries are signed
+// anew by the entry that verified them (resign.go).
 //
 // It assumes that only the manager can write Secrets of the route namespace.
 //

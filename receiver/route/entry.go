@@ -204,14 +204,18 @@ func (e *Entry) Choose(event *match.Event) ([]string, error) {
 			names = append(names, name)
 		}
 	}
-	if (len(names) == 0 || unsure != nil) && e.Route.HasTarget() {
-		names = append(names, defaultTarget)
+	if len(names) == 0 && e.Route.HasTarget() {
+		return defaultTarget, unsure
+	}
+	if unsure != nil && e.Route.HasTarget() {
+		names = append(names, defaultTarget...)
 	}
 	return names, unsure
 }
 
-// defaultTarget is the name of Route.Target in deliveries.
-const defaultTarget = ""
+// defaultTarget is the name of Route.Target in deliveries. All events share the
+// list, which nobody writes to.
+var defaultTarget = []string{""}
 
 func (e *Entry) inherit(previous *Entry) {
 	e.BytesInFlight, e.Handshakes = previous.BytesInFlight, previous.Handshakes

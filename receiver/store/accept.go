@@ -132,6 +132,8 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOpt
 		return 0, nil, ErrInFlight
 	case "full":
 		return 0, nil, fmt.Errorf("%s: %w", doing, ErrQueueFull)
+	case "foreign":
+		return 0, nil, fmt.Errorf("%s: %w", doing, errForeign)
 	default:
 		return 0, nil, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}

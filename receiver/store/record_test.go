@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -200,5 +201,15 @@ func TestRefs(t *testing.T) {
 		if _, _, ok := splitMember(foreign); ok {
 			t.Errorf("%q passes as a delivery", foreign)
 		}
+	}
+}
+
+func TestManyHeaderLinesAreReadAgain(t *testing.T) {
+	e := sampleEvent("team/hooks", "1")
+	e.Header["X-A"] = slices.Repeat([]string{""}, 9000)
+	r := &record{event: e}
+	got, err := decodeRecord(r.encode())
+	if err != nil || len(got.event.Header["X-A"]) != 9000 {
+		t.Fatalf("decoded %v", err)
 	}
 }

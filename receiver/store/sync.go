@@ -92,6 +92,8 @@ func (s *Store) Begin(ctx context.Context, endpoint, id string, o BeginOptions) 
 		// Whether enough servers have it is for this read to say.
 		_, err := s.eventStart(ctx, m.ref)
 		return DeliveredBefore, Mark{}, classify(doing, err)
+	case "foreign":
+		return 0, Mark{}, fmt.Errorf("%s: %w", doing, errForeign)
 	default:
 		return 0, Mark{}, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}

@@ -219,3 +219,18 @@ func TestBeginRefusesOptionsThatCannotBeRight(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsOfANewerVersionIsNoDuplicate: a copy of an event whose key says nothing
+// that this build knows may never have been delivered.
+func TestWhatIsOfANewerVersionIsNoDuplicate(t *testing.T) {
+	s := openStore(t, redistest.Start(t), newFakeClock())
+	key := eventKey(eventRef("team/hooks", "1"))
+	must(t, s.client.Set(t.Context(), key, "Zsomething", 0).Err())
+	wantBusy(t, s, "1", beginOptions, errForeign)
+	if outcome, _, err := s.Accept(t.Context(), sampleEvent("team/hooks", "1"), testOptions); !errors.Is(err, errForeign) {
+		t.Fatalf("Accept = %s, %v, want errForeign", outcome, err)
+	}
+	if kept := s.client.Get(t.Context(), key).Val(); kept != "Zsomething" {
+		t.Errorf("the key holds %q now", kept)
+	}
+}

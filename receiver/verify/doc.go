@@ -2,7 +2,8 @@
 // it is.
 //
 // A sender is data: a [Provider] lists [Scheme]s in a closed vocabulary
-// (scheme.go). [Compile] checks it and turns it into a [Verifier] once; a
+// (scheme.go). [Compile] checks it (compile.go, compile_scheme.go, compile_keys.go,
+// compile_handshake.go) and turns it into a [Verifier] once; a
 // [Verifier] then judges requests, concurrently and without side effects.
 // The life of one request:
 //
@@ -14,13 +15,13 @@
 //	grammar.go    take the header apart into candidate signatures (encoding.go)
 //	key.go        turn each secret into key material, or take what was made ready
 //	              when the route changed (prepare.go); or take the keys that were
-//	              fetched (fetch.go), or a certificate (certificate.go)
+//	              fetched (fetch.go), or a certificate (certificate.go, chain.go)
 //	template.go   write down what was signed (variable.go, members.go, signedheaders.go)
 //	algorithm.go  compare every candidate with every key (mac.go, publickey.go, credential.go)
 //	jwt.go        or, where the signature is a token, verify that (jwk.go)
 //	timestamp.go  only then: is it of now?
 //	answer.go     answer it, if it is a handshake that the sender signs
-//	identify.go   only then: which event is it? (decode.go, xml.go)
+//	identify.go   only then: which event is it? (types.go, decode.go, xml.go)
 //
 // What is said of a provider before it judges anything:
 //
@@ -35,6 +36,7 @@
 //	sign_event.go give the event its id and its type
 //	sign_token.go write a token
 //	sign_place.go write into headers, query, form and JSON
+//	resign.go     sign anew what was verified, for a target that checks it again
 //
 // It assumes that Request.Body holds the bytes as they came, that the header
 // was parsed by net/http (canonical names), and that the caller bounded the

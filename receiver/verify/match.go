@@ -79,7 +79,10 @@ func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (match
 		}
 		return matched, digest, nil
 	}
-	addresses := s.addresses(sc.url)
+	addresses := []string{sc.url}
+	if slices.ContainsFunc(s.contents, template.hasURL) {
+		addresses = s.addresses(sc.url)
+	}
 	for _, t := range s.contents {
 		for i, address := range addresses {
 			if i > 0 && !t.hasURL() {

@@ -175,6 +175,9 @@ func (t template) text(s *scope) (text string, ok bool, rejection *Rejection) {
 				value = t.escape(value)
 			}
 		}
+		if len(t) == 1 {
+			return value, true, nil // what most are needs no copy
+		}
 		b.WriteString(value)
 	}
 	return b.String(), true, nil

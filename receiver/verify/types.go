@@ -19,19 +19,30 @@ type eventTypes struct {
 func (v *Verifier) typesOf(s *scope) (eventTypes, *Rejection) {
 	var found eventTypes
 	for _, t := range v.types {
-		rows, rejection := t.rows(s)
+		whole, rejection := found.read(t, s)
 		if rejection != nil {
 			return eventTypes{}, rejection
 		}
-		for _, kind := range rows.values {
-			found.add(kind)
-		}
-		found.more = found.more || rows.cut
-		if rows.whole {
+		if whole {
 			break
 		}
 	}
 	return found, nil
+}
+
+// read adds what t says. whole: no element is left to the templates after it.
+func (e *eventTypes) read(t template, s *scope) (whole bool, rejection *Rejection) {
+	if array, _ := t.arrays(); array == "" { // as with most: one text for the request
+		kind, ok, rejection := t.text(s)
+		e.add(kind)
+		return ok, rejection
+	}
+	rows, rejection := t.rows(s)
+	for _, kind := range rows.values {
+		e.add(kind)
+	}
+	e.more = e.more || rows.cut
+	return rows.whole, rejection
 }
 
 // add takes a type that is new. What can't be one is left out: it is for routing,

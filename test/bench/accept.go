@@ -59,9 +59,9 @@ func benchAccept(ctx context.Context, args []string, out io.Writer) error {
 
 // compare runs all rounds against one Redis.
 func compare(ctx context.Context, o acceptOptions, fsync string, out io.Writer) error {
-	var stand standIn
+	stand := newStandIn(ctx)
 	defer stand.cleanup()
-	server := redistest.Start(&stand, "--appendonly", "yes", "--appendfsync", fsync, "--auto-aof-rewrite-percentage", "0")
+	server := redistest.Start(stand, "--appendonly", "yes", "--appendfsync", fsync, "--auto-aof-rewrite-percentage", "0")
 	target, err := startChild(ctx, "target")
 	if err != nil {
 		return err

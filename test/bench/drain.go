@@ -35,9 +35,9 @@ func benchDrain(ctx context.Context, args []string, out io.Writer) error {
 	if o.queued < 1 || o.rounds < 1 || o.rate < 1 || o.connections < 1 {
 		return errors.New("queued, rounds, rate and connections must be positive")
 	}
-	var stand standIn
+	stand := newStandIn(ctx)
 	defer stand.cleanup()
-	b, err := newDrain(ctx, o, &stand)
+	b, err := newDrain(ctx, o, stand)
 	if err != nil {
 		return err
 	}

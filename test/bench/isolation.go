@@ -47,9 +47,9 @@ func benchIsolation(ctx context.Context, args []string, out io.Writer) error {
 	if o.queued < 0 || o.rate < 1 || o.deadRate < 1 || o.connections < 1 || o.rounds < 1 || o.drainRounds < 0 {
 		return errors.New("queued and drain-rounds must not be negative, rounds, the rates and connections must be positive")
 	}
-	var stand standIn
+	stand := newStandIn(ctx)
 	defer stand.cleanup()
-	b, err := newIsolation(ctx, o, &stand)
+	b, err := newIsolation(ctx, o, stand)
 	if err != nil {
 		return err
 	}

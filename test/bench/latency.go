@@ -44,16 +44,16 @@ func benchLatency(ctx context.Context, args []string, out io.Writer) error {
 	if o.rate < 1 || o.rounds < 1 {
 		return errors.New("rate and rounds must be positive")
 	}
-	var stand standIn
+	stand := newStandIn(ctx)
 	defer stand.cleanup()
-	server := redistest.Start(&stand, "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
+	server := redistest.Start(stand, "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-percentage", "0")
 	ways := []*way{
 		{name: "bare handler, passes on", server: []string{"relay", "%"}},
 		{name: "bare handler, stores and passes on", server: []string{"relay", "%", server.URL()}},
 		{name: "sallyport", server: []string{"isolated", server.URL(), healthyName + "=%"}},
 	}
 	for _, w := range ways {
-		if err := w.start(ctx, o, &stand); err != nil {
+		if err := w.start(ctx, o, stand); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}

@@ -18,8 +18,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -44,9 +47,20 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if len(args) == 0 || commands[args[0]] == nil {
-		return errors.New("say what to measure: accept, apply, latency, isolation, drain or memory")
+		names := slices.Sorted(maps.Keys(commands))
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "serve" })
+		return fmt.Errorf("say what to measure: %s", strings.Join(names, ", "))
 	}
+	defer func() {
+		switch problem := recover().(type) {
+		case nil:
+		case failure:
+			err = problem
+		default:
+			panic(problem)
+		}
+	}()
 	return commands[args[0]](ctx, args[1:], out)
 }

@@ -61,9 +61,9 @@ func benchMemory(ctx context.Context, args []string, out io.Writer) error {
 	if *events < 1 {
 		return errors.New("events must be positive")
 	}
-	var stand standIn
+	stand := newStandIn(ctx)
 	defer stand.cleanup()
-	server := redistest.Start(&stand)
+	server := redistest.Start(stand)
 	log, err := store.Open(ctx, store.Options{URL: server.URL()})
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func benchMemory(ctx context.Context, args []string, out io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	return weighReceiver(ctx, &stand, *events, out)
+	return weighReceiver(ctx, stand, *events, out)
 }
 
 // weigh returns the bytes per event, from an empty Redis.

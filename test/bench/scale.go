@@ -32,9 +32,8 @@ const (
 	scaleTimeout = 40 * time.Minute
 	// scaleClients is how many objects are created at a time.
 	scaleClients = 32
-	// quietTime is for how long the API server must see no write before what was
-	// going on counts as over, and how long is watched afterwards.
-	quietTime = 10 * time.Second
+	// quietLeast is the shortest time without a write that says anything.
+	quietLeast = 100 * time.Millisecond
 )
 
 // benchScale fills a control plane with endpoints, and says what that takes of the
@@ -45,8 +44,12 @@ func benchScale(ctx context.Context, args []string, out io.Writer) error {
 	flags.IntVar(&s.endpoints, "endpoints", 10000, "how many endpoints to create")
 	flags.IntVar(&s.namespaces, "namespaces", 500, "in how many namespaces")
 	flags.IntVar(&s.edits, "edits", 200, "how many Secrets to edit then, one after the other")
+	flags.DurationVar(&s.quiet, "quiet", 10*time.Second, "for how long the API server must see no write before what was going on counts as over")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if s.endpoints < 1 || s.namespaces < 1 || s.edits < 0 || s.quiet < quietLeast {
+		return fmt.Errorf("endpoints and namespaces must be positive, edits not negative, quiet %s or more", quietLeast)
 	}
 	ctx, cancel := context.WithTimeout(ctx, scaleTimeout)
 	defer cancel()
@@ -69,6 +72,7 @@ func benchScale(ctx context.Context, args []string, out io.Writer) error {
 // scale is one run.
 type scale struct {
 	endpoints, namespaces, edits int
+	quiet                        time.Duration
 
 	world   *world
 	client  client.WithWatch
@@ -404,9 +408,9 @@ func (s *scale) untilQuiet(ctx context.Context) (apiWrites, error) {
 		return nil, err
 	}
 	since := time.Now()
-	ticker := time.NewTicker(quietTime / 10)
+	ticker := time.NewTicker(s.quiet / 10)
 	defer ticker.Stop()
-	for time.Since(since) < quietTime {
+	for time.Since(since) < s.quiet {
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("the API server is written to without end: %w", ctx.Err())

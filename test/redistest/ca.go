@@ -11,7 +11,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"testing"
 	"time"
 )
 
@@ -20,14 +19,14 @@ type CA struct {
 	// File is its certificate in PEM.
 	File string
 
-	tb   testing.TB
+	tb   TB
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
 // NewCA makes a CA that is gone with the test.
-func NewCA(tb testing.TB) *CA {
+func NewCA(tb TB) *CA {
 	tb.Helper()
 	c := &CA{tb: tb, dir: tb.TempDir(), key: newKey(tb)}
 	c.cert = &x509.Certificate{
@@ -81,7 +80,7 @@ func (c *CA) write(name, kind string, der []byte) string {
 	return file
 }
 
-func newKey(tb testing.TB) *ecdsa.PrivateKey {
+func newKey(tb TB) *ecdsa.PrivateKey {
 	tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -93,7 +92,7 @@ func newKey(tb testing.TB) *ecdsa.PrivateKey {
 // StartTLS runs a server that also listens for TLS, with a certificate of ca for
 // name. If clients is true it wants a certificate of ca from them, too. The
 // address for TLS is returned.
-func StartTLS(tb testing.TB, ca *CA, name string, clients bool, args ...string) (*Server, string) {
+func StartTLS(tb TB, ca *CA, name string, clients bool, args ...string) (*Server, string) {
 	tb.Helper()
 	cert, key := ca.Issue(name)
 	want := "no"

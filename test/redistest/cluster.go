@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"testing"
 )
 
 // slots is the number of hash slots of every Redis Cluster.
@@ -12,7 +11,7 @@ const slots = 16384
 
 // StartCluster runs a Redis Cluster of n masters without replicas, each with its
 // share of the slots, and waits until it serves all of them.
-func StartCluster(tb testing.TB, n int, args ...string) []*Server {
+func StartCluster(tb TB, n int, args ...string) []*Server {
 	tb.Helper()
 	var nodes []*Server
 	for i := range n {
@@ -28,7 +27,7 @@ func StartCluster(tb testing.TB, n int, args ...string) []*Server {
 	return nodes
 }
 
-func startNode(tb testing.TB, args []string) *Server {
+func startNode(tb TB, args []string) *Server {
 	tb.Helper()
 	return Start(tb, append([]string{"--cluster-enabled", "yes", "--cluster-node-timeout", "2000"}, args...)...)
 }
@@ -41,7 +40,7 @@ func (s *Server) meet(other *Server) {
 
 // StartClusterReplica runs a replica of a node of a cluster and waits until it
 // has all that the node has.
-func StartClusterReplica(tb testing.TB, node *Server, args ...string) *Server {
+func StartClusterReplica(tb TB, node *Server, args ...string) *Server {
 	tb.Helper()
 	s := startNode(tb, args)
 	node.meet(s)
@@ -54,7 +53,7 @@ func StartClusterReplica(tb testing.TB, node *Server, args ...string) *Server {
 }
 
 // AwaitClusterNode waits until s knows n nodes and takes the cluster for whole.
-func AwaitClusterNode(tb testing.TB, s *Server, n int) {
+func AwaitClusterNode(tb TB, s *Server, n int) {
 	tb.Helper()
 	Await(tb, agreeTimeout, s.Addr+" serves its share of the cluster", func() error {
 		info := s.Do("CLUSTER INFO")

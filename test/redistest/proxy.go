@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"testing"
 )
 
 // Proxy stands between a client and a Server and can lose replies: commands
@@ -22,7 +21,7 @@ type Proxy struct {
 }
 
 // StartProxy runs a proxy to target until the test ends.
-func StartProxy(tb testing.TB, target string) *Proxy {
+func StartProxy(tb TB, target string) *Proxy {
 	tb.Helper()
 	p := &Proxy{}
 	p.Addr = p.open.accept(tb, target, &p.running, func(client, server net.Conn) {
@@ -67,7 +66,7 @@ type connections struct {
 
 // accept listens until the test ends, and has serve called with each connection
 // of a client and a new one to target. It returns the address for clients.
-func (c *connections) accept(tb testing.TB, target string, running *sync.WaitGroup, serve func(client, server net.Conn)) string {
+func (c *connections) accept(tb TB, target string, running *sync.WaitGroup, serve func(client, server net.Conn)) string {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

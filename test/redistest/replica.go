@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 )
 
@@ -15,7 +14,7 @@ const agreeTimeout = 20 * time.Second
 
 // StartReplica runs a replica of master and waits until it has all that master
 // has.
-func StartReplica(tb testing.TB, master *Server, args ...string) *Server {
+func StartReplica(tb TB, master *Server, args ...string) *Server {
 	tb.Helper()
 	host, port, _ := net.SplitHostPort(master.Addr)
 	s := Start(tb, append([]string{"--replicaof", host, port}, args...)...)
@@ -24,7 +23,7 @@ func StartReplica(tb testing.TB, master *Server, args ...string) *Server {
 }
 
 // AwaitReplica waits until s is a replica of master and has all that master has.
-func AwaitReplica(tb testing.TB, s, master *Server) {
+func AwaitReplica(tb TB, s, master *Server) {
 	tb.Helper()
 	Await(tb, agreeTimeout, s.Addr+" replicates "+master.Addr, func() error {
 		if state := s.Info("replication", "master_link_status"); state != "up" {
@@ -45,7 +44,7 @@ const MasterName = "events"
 // the master for down after one second, by a majority. args are further lines of
 // their configuration. It returns when all of them know each other and all
 // replicas.
-func StartSentinels(tb testing.TB, master *Server, replicas, n int, args ...string) []*Server {
+func StartSentinels(tb TB, master *Server, replicas, n int, args ...string) []*Server {
 	tb.Helper()
 	host, port, _ := net.SplitHostPort(master.Addr)
 	var sentinels []*Server

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"testing"
 )
 
 // ScriptRun is one run of a script that a client asks for.
@@ -52,7 +51,7 @@ type ScriptProxy struct {
 // StartScriptProxy runs a proxy to target until the test ends. scripts are the
 // sources of those that it knows, by their names, see ReadScripts; what isn't among
 // them passes unseen.
-func StartScriptProxy(tb testing.TB, target string, scripts map[string]string, i Interceptor) *ScriptProxy {
+func StartScriptProxy(tb TB, target string, scripts map[string]string, i Interceptor) *ScriptProxy {
 	tb.Helper()
 	p := &ScriptProxy{names: map[string]string{}, interceptor: i}
 	for name, source := range scripts {
@@ -67,7 +66,7 @@ func StartScriptProxy(tb testing.TB, target string, scripts map[string]string, i
 func (p *ScriptProxy) Drained() { p.running.Wait() }
 
 // ReadScripts reads the scripts of a folder, <name>.lua each.
-func ReadScripts(tb testing.TB, dir string) map[string]string {
+func ReadScripts(tb TB, dir string) map[string]string {
 	tb.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.lua"))
 	if err != nil || len(paths) == 0 {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"testing"
 	"time"
 
 	"sallyport.dev/sallyport/test/port"
@@ -26,7 +25,7 @@ type Server struct {
 	// Dir holds the append-only files; it survives Restart.
 	Dir string
 
-	tb   testing.TB
+	tb   TB
 	argv []string
 	cmd  *exec.Cmd
 }
@@ -34,7 +33,7 @@ type Server struct {
 // Start runs a server with args appended to its command line, for example
 // "--maxmemory", "2mb". Without args nothing is written to disk. The server is
 // stopped when the test ends.
-func Start(tb testing.TB, args ...string) *Server {
+func Start(tb TB, args ...string) *Server {
 	tb.Helper()
 	s := newServer(tb)
 	s.argv = append([]string{
@@ -47,7 +46,7 @@ func Start(tb testing.TB, args ...string) *Server {
 }
 
 // newServer makes a directory and finds a port; nothing runs yet.
-func newServer(tb testing.TB) *Server {
+func newServer(tb TB) *Server {
 	tb.Helper()
 	dir, err := os.MkdirTemp("", "redistest") // short: a socket path has at most 107 bytes
 	if err != nil {
@@ -126,7 +125,7 @@ func (s *Server) awaitAnswer() {
 // Await calls condition until it returns nil, and fails the test with its last
 // error after so long. What servers agree on among themselves has no event that
 // could be waited for.
-func Await(tb testing.TB, most time.Duration, what string, condition func() error) {
+func Await(tb TB, most time.Duration, what string, condition func() error) {
 	tb.Helper()
 	for deadline := time.Now().Add(most); ; time.Sleep(5 * time.Millisecond) {
 		err := condition()
@@ -139,7 +138,7 @@ func Await(tb testing.TB, most time.Duration, what string, condition func() erro
 	}
 }
 
-func binary(tb testing.TB) string {
+func binary(tb TB) string {
 	tb.Helper()
 	for _, name := range []string{"redis-server", "valkey-server"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -150,7 +149,7 @@ func binary(tb testing.TB) string {
 	return ""
 }
 
-func newAddr(tb testing.TB) string {
+func newAddr(tb TB) string {
 	tb.Helper()
 	address, err := port.Address(tb.Context())
 	if err != nil {

@@ -11,6 +11,8 @@
 --   'duplicate'  stored before: pending or delivered
 --   'revived'    stored before; its dead deliveries are due again
 --   'busy'       a copy is with the target, see begin.lua
+--   'foreign'    the key holds nothing that this version knows: neither stored nor
+--                a duplicate
 --   'full'       not stored: with it, the endpoint would have too many bytes here
 
 -- counted and count read and write an endpoint's row of usage: its deliveries that
@@ -62,8 +64,12 @@ if state == 'S' then
   return 'busy'
 end
 
-if state ~= 'P' then
+if state == 'D' then
   return stored('duplicate')
+end
+
+if state ~= 'P' then
+  return 'foreign'
 end
 
 local revived = 0

@@ -8,6 +8,7 @@
 --   'busy'       a copy is with the target
 --   'stored'     stored for delivery, or dead
 --   'delivered'  delivered before
+--   'foreign'    the key holds nothing that this version knows
 --
 -- No two marks are equal: one that is there already was set by an earlier run
 -- whose reply was lost.
@@ -22,5 +23,7 @@ if state == 'S' then
   return 'busy'
 elseif state == 'P' then
   return 'stored'
+elseif state == 'D' then
+  return 'delivered'
 end
-return 'delivered'
+return 'foreign'
