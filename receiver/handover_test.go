@@ -84,6 +84,25 @@ func TestCredentialsAreStoredForThoseWhoGetThem(t *testing.T) {
 	}
 }
 
+// A proxy that repeats the URL in a header repeats the secret in its query.
+func TestNoHeaderQuotesTheQuery(t *testing.T) {
+	g := newGate(t, byToken)
+	uri := testPath + "?b=2&token=" + testSecret
+	header := http.Header{"X-Id": {"evt_1"}, "X-Envoy-Original-Path": {uri}, "X-Original-Url": {"https://hooks.example.com" + uri}, "X-Other": {testPath + "?b=2"}}
+	if got := g.send(http.MethodPost, uri, header, strings.NewReader("{}")); got.StatusCode != http.StatusOK {
+		t.Fatalf("the answer is %d: %+v", got.StatusCode, g.record())
+	}
+	stored := g.stored()[0].Header
+	for name, values := range stored {
+		if strings.Contains(strings.Join(values, ","), testSecret) {
+			t.Errorf("every target sees %s", name)
+		}
+	}
+	if stored.Get("X-Other") == "" || stored.Get("X-Id") == "" {
+		t.Errorf("the other headers are gone: %v", stored)
+	}
+}
+
 // From the request to the target: what a handler that stays as it is gets to see
 // while the sender waits for it.
 func TestAHandlerStaysAsItIs(t *testing.T) {

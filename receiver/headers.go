@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"sallyport.dev/sallyport/receiver/store"
@@ -23,8 +24,21 @@ func isOwn(name string) bool {
 func (x *exchange) storedHeader() http.Header {
 	if x.stored == nil {
 		x.stored = storedHeader(x.r.Header, x.entry.CredentialHeaders)
+		withoutQuotes(x.stored, verify.QueryPairs(x.r.URL.RawQuery, x.entry.CredentialQuery))
 	}
 	return x.stored
+}
+
+// withoutQuotes takes out the headers in which a proxy repeats the URL, with the
+// sender's secret in it: X-Envoy-Original-Path, X-Original-Url, Referer and others.
+func withoutQuotes(header http.Header, secrets []string) {
+	for name, values := range header {
+		for _, pair := range secrets {
+			if slices.ContainsFunc(values, func(value string) bool { return strings.Contains(value, pair) }) {
+				delete(header, name)
+			}
+		}
+	}
 }
 
 // storedHeader returns what of a request's headers is stored and shown to every

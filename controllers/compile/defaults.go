@@ -59,15 +59,17 @@ func deduplication(spec *v1alpha1.DeduplicationSpec, sender *Sender) route.Dedup
 
 // rememberContent decides whether signed content is remembered beside the event
 // id. If the signature covers the id, whoever repeats the content repeats the
-// id, and remembering the id is enough.
+// id, and remembering the id is enough; unless the content can be taken apart in more
+// than one way. Then no two events have the same one.
 func rememberContent(setting v1alpha1.ReplayProtection, sender *Sender) bool {
-	switch setting {
-	case v1alpha1.ReplayProtectionOff:
+	covered := sender.Provider.IDCovered()
+	switch {
+	case setting == v1alpha1.ReplayProtectionOff:
 		return false
-	case v1alpha1.ReplayProtectionStrict:
-		return !sender.Provider.IDCovered()
+	case covered:
+		return sender.Provider.Movable()
 	default:
-		return sender.SignedContentUnique && !sender.Provider.IDCovered()
+		return sender.SignedContentUnique || setting == v1alpha1.ReplayProtectionStrict
 	}
 }
 

@@ -94,8 +94,15 @@ func fitting(value []byte, sender *Sender) ([]secret.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 1 && all[0].Equal(value) && sender.Provider.TakesText() && !bytes.Equal(verify.Unwrapped(value), value) {
-		return nil, errWrapped
+	if len(all) == 1 && all[0].Equal(value) && sender.Provider.TakesText() {
+		switch {
+		case bytes.ContainsFunc(value, unseen):
+			return nil, errUnseen
+		case !bytes.Equal(verify.Unwrapped(value), value):
+			return nil, errWrapped
+		case bytes.ContainsAny(value, "\r\n"):
+			return nil, errLines
+		}
 	}
 	for i, one := range all {
 		err := sender.CheckKey(one)
@@ -113,6 +120,17 @@ func fitting(value []byte, sender *Sender) ([]secret.Value, error) {
 // every character counts.
 var errWrapped = errors.New("it has white space or quotation marks around it: take them away or, if they are part of the secret, " +
 	`write it as a JSON list of one text, as in [" secret "]`)
+
+// unseen reports whether a character is one that an editor adds and nobody sees: a byte
+// order mark, or a space without width.
+func unseen(r rune) bool { return r == '\ufeff' || r == '\u200b' }
+
+// errUnseen is for a text with such a character.
+var errUnseen = errors.New("it has a character that nobody sees, a byte order mark or a space without width: write it again, or, if it is part of the secret, " +
+	"write it as a JSON list of one text")
+
+// errLines is for a text of several lines, which no sender has for a secret.
+var errLines = errors.New(`it has several lines: write one secret, or several as a JSON list, as in ["new", "old"]`)
 
 // joined are several secrets as Supabase writes them, with a "|" between them.
 var joined = regexp.MustCompile(`^(v1,)?whsec_[^|\s]+(\|(v1,)?whsec_[^|\s]+)+$`)

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify"
 )
 
 func revealed(values []secret.Value) (texts []string) {
@@ -70,4 +72,22 @@ func listOf(n int) string {
 	}
 	text, _ := json.Marshal(texts)
 	return string(text)
+}
+
+// TestTextsThatNobodyMeans: what came along when a secret was copied is told, and is not
+// found out by events that are refused.
+func TestTextsThatNobodyMeans(t *testing.T) {
+	text, encoded := &Sender{Provider: verify.Provider{Schemes: []verify.Scheme{{Algorithm: verify.HMACSHA256}}}},
+		&Sender{Provider: verify.Provider{Schemes: []verify.Scheme{{Algorithm: verify.HMACSHA256, Key: []string{"base64"}}}}}
+	for value, want := range map[string]error{
+		"s3cret": nil, "s3 cret": nil, "\ufeffs3cret": errUnseen, "s3cret\u200b": errUnseen, "\ufeff[\"s3cret\"]": errUnseen,
+		" s3cret": errWrapped, "s3cret\nolder": errLines, "s3cret\r\ns3cret": errLines, "[\"\ufeffs3cret\"]": nil, "[\"s3cret\\nolder\"]": nil,
+	} {
+		if _, err := fitting([]byte(value), text); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", value, err, want)
+		}
+		if _, err := fitting([]byte(value), encoded); errors.Is(err, errUnseen) || errors.Is(err, errWrapped) || errors.Is(err, errLines) {
+			t.Errorf("%q, encoded: %v", value, err)
+		}
+	}
 }

@@ -235,6 +235,10 @@ func (p *preset) Remembered() string {
 		subject = "Not every scheme signs the event id"
 	}
 	switch unique := p.Sender.SignedContentUnique; {
+	case p.Sender.Provider.IDCovered() && p.Sender.Provider.Movable():
+		return "The event id is signed, but what is signed can be taken apart in more than one way. So a digest of it is remembered " +
+			"as long as the id: the same content under another id is answered as a duplicate, with the reason `content-replayed`, " +
+			"and not delivered, unless `deduplication.replayProtection` is `Off`."
 	case p.Sender.Provider.IDCovered():
 		return "The event id is signed, or made of what is signed. A request that is sent again has the id of the first, and is " +
 			"a duplicate: nothing else has to be remembered, and `deduplication.replayProtection` changes nothing."

@@ -68,6 +68,57 @@ func (s *compiled) never(v variable, r rune) bool {
 	return r < ' ' // of a header, and all that comes in one
 }
 
+// Movable reports whether a content of the provider can be taken apart in more than one
+// way, and then be that of an event with another id. It is false for a provider that
+// can't be compiled.
+func (p Provider) Movable() bool {
+	v, err := Compile(p)
+	if err != nil || len(v.ids) == 0 {
+		return false
+	}
+	fixed, inBody := true, true
+	for _, t := range v.ids {
+		fixed = fixed && t.has(varSignedSHA256) // the same content has the same id
+		inBody = inBody && t.has("json")        // the body must be JSON, or there is no id
+	}
+	return !fixed && slices.ContainsFunc(v.schemes, func(s compiled) bool {
+		return slices.ContainsFunc(s.contents, func(t template) bool { return s.open(t, inBody) > 1 })
+	})
+}
+
+// open counts the variables of t in which the text behind them could stand, too. One
+// alone has its borders in what is around it. isJSON: the body must be JSON.
+func (s *compiled) open(t template, isJSON bool) (n int) {
+	for i, part := range t {
+		if part.literal == "" && !s.closed(part.variable, isJSON) && !s.ends(part.variable, t[i+1:]) {
+			n++
+		}
+	}
+	return n
+}
+
+// closed reports whether the value of a variable is one of few, or says itself where it
+// ends.
+func (s *compiled) closed(v variable, isJSON bool) bool {
+	switch v.name {
+	case varBody:
+		return isJSON || len(s.format.needs()) > 0
+	case varTimestamp:
+		return s.timestamp.unit != ""
+	case varMethod, varSecret, varParam, varCRC32, varBodySHA256, varMembers, varSignedHeaders:
+		return true
+	}
+	return false
+}
+
+// ends reports whether what comes behind a variable can't stand in it.
+func (s *compiled) ends(v variable, behind template) bool {
+	if len(behind) == 0 || v.at.kind == inForm || v.at.kind == inJSON || v.name == varBody || v.name == varFormSorted {
+		return false
+	}
+	return strings.ContainsFunc(behind[0].literal, func(r rune) bool { return s.never(v, r) })
+}
+
 // digests refuses an id that is a digest of the body where a body can be made, of
 // what was signed once, that has another digest.
 func (c *compiler) digests(v *Verifier) {

@@ -77,3 +77,40 @@ func TestDigestsWithoutBorders(t *testing.T) {
 		}
 	}
 }
+
+// TestMovable: what is signed can be taken apart otherwise where two parts that may hold
+// anything are joined.
+func TestMovable(t *testing.T) {
+	for content, want := range map[string]bool{
+		"{body}": false, "{timestamp}.{body}": false, "{id}:{timestamp}": false, "{method}\n{body}": false,
+		"{id}.{timestamp}.{body}": true, "{id}{body}": true, "{json:/a}:{json:/b}": true, "{json:/a}\n{json:/b}": true,
+		"{header:X-A}\n{body}": false, "{header:X-A}.{body}": true, "{url}\n{body}": false, "{id}|{timestamp}|{crc32}": false,
+	} {
+		for id, moves := range map[string]bool{"{id}": want, "{signed_sha256}": false} {
+			p := signing(content, id)
+			s := &p.Schemes[0]
+			s.BodyUnsigned = !strings.Contains(content, "{body}") && !strings.Contains(content, "{crc32}")
+			s.ID = &Location{Header: "X-Id"}
+			s.Timestamp = &Timestamp{From: &Location{Header: "X-Time"}, Unit: Seconds}
+			if !strings.Contains(content, "{timestamp}") {
+				s.Timestamp = nil
+			}
+			if !strings.Contains(content, "{id}") {
+				s.ID, id = nil, strings.ReplaceAll(id, "{id}", "{header:X-Id}")
+				p.Identity.ID = []string{id}
+			}
+			if _, err := Compile(p); err != nil {
+				t.Fatalf("%s: %v", content, err)
+			}
+			if got := p.Movable(); got != moves {
+				t.Errorf("%s, with the id %s: %t", content, id, got)
+			}
+		}
+	}
+	if bordered := ofFormat(JSONObject, signing("{id}.{body}", "{id}")); bordered.Movable() {
+		t.Error("a body that must be JSON moves")
+	}
+	if (Provider{}).Movable() {
+		t.Error("what can't be compiled moves")
+	}
+}

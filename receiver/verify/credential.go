@@ -30,6 +30,17 @@ func WithoutQuery(query string, names []string) string {
 	return query
 }
 
+// QueryPairs are the parameters of these names in a query that have a value, as they are
+// written there: "token=abc".
+func QueryPairs(query string, names []string) (pairs []string) {
+	for _, pair := range pairsOf(query) {
+		if _, value, _ := strings.Cut(pair, "="); value != "" && slices.Contains(names, nameOf(pair)) {
+			pairs = append(pairs, pair)
+		}
+	}
+	return pairs
+}
+
 func (c *compiler) credentials(schemes []compiled) credentials {
 	var found credentials
 	for i := range schemes {

@@ -32,6 +32,10 @@ func (v *Verifier) Identify(r *Request, verdict Verdict) (Identification, error)
 	r.judgedBy(v.bodies, false)
 	s := &scope{request: r, id: verdict.id, timestamp: verdict.timestamp, signed: verdict.ContentSHA256}
 	id, rejection := first(v.ids, s)
+	if rejection == nil && !verdict.credential && v.passedOver(s) {
+		// Nobody signs the header: with another id it would be another event.
+		rejection = reject(MalformedBody, "the body can't be decompressed (Content-Encoding), and the event id may be in it")
+	}
 	if rejection == nil {
 		rejection = v.checkID(r, id)
 	}
@@ -43,6 +47,23 @@ func (v *Verifier) Identify(r *Request, verdict Verdict) (Identification, error)
 		return Identification{}, rejection
 	}
 	return Identification{ID: fit(id), Type: types.text(), Types: types.list, TypesOverflow: types.more}, nil
+}
+
+// passedOver reports whether a place of the event id that comes before the one it was
+// found in is in a body that can't be read.
+func (v *Verifier) passedOver(s *scope) bool {
+	if s.request.decodable() {
+		return false
+	}
+	for _, t := range v.ids {
+		if _, ok, _ := t.text(s); ok {
+			return false
+		}
+		if t.has("json") || t.has("form") {
+			return true
+		}
+	}
+	return false
 }
 
 // fit is the id as it can stand in a header, a log and a key, whatever the sender

@@ -130,3 +130,33 @@ func TestContentDigestHidesTheSecret(t *testing.T) {
 		t.Errorf("%v: the digest must be that of the content without the secret", err)
 	}
 }
+
+// TestNoOtherIDForABodyThatCanNotBeRead: a header that nobody signs, which says that the
+// body is encoded, must not make another event of it.
+func TestNoOtherIDForABodyThatCanNotBeRead(t *testing.T) {
+	const body = `{"id":"1"}`
+	for name, test := range map[string]struct {
+		ids  []string
+		body string
+		want Reason
+	}{
+		"in the body first": {[]string{"{json:/id}", "{body_sha256}"}, body, MalformedBody},
+		"in the body later": {[]string{"{header:X-No}", "{json:/id}", "{body_sha256}"}, body, MalformedBody},
+		"in a form":         {[]string{"{form:id}", "{signed_sha256}"}, body, MalformedBody},
+		"in a header":       {[]string{"{header:X-Id}", "{json:/id}"}, body, ""},
+		"of all of it":      {[]string{"{body_sha256}", "{json:/id}"}, body, ""},
+	} {
+		for _, encoding := range []string{"gzip", "br", "x"} {
+			v := compiledProvider(t, signing("{body}", test.ids...))
+			r := post(test.body, "X-Sig", hexOf(hmacOf(testSecret, test.body)), "X-Id", "1", "Content-Encoding", encoding)
+			verdict, err := v.Verify(r, keysOf(testSecret), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = v.Identify(r, verdict)
+			if got := reasonOf(t, err); got != test.want {
+				t.Errorf("%s, %s: %v, want %q", name, encoding, err, test.want)
+			}
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -62,12 +63,14 @@ func decodeBase64Key(b []byte) ([]byte, error) {
 	return decoded, nil
 }
 
-// Unwrapped is a secret without the white space and the quotation marks around it
-// that come along when somebody copies it.
+// Unwrapped is a secret without the white space, the characters that nobody sees, a
+// byte order mark among them, and the quotation marks around it that come along when
+// somebody copies it.
 func Unwrapped(value []byte) []byte {
-	bare := bytes.TrimSpace(value)
+	unseen := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
+	bare := bytes.TrimFunc(value, unseen)
 	if n := len(bare); n > 1 && bare[0] == bare[n-1] && bytes.IndexByte([]byte("\"'`"), bare[0]) >= 0 {
-		bare = bytes.TrimSpace(bare[1 : n-1])
+		bare = bytes.TrimFunc(bare[1:n-1], unseen)
 	}
 	return bare
 }

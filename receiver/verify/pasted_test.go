@@ -21,6 +21,7 @@ func TestKeysAsPeoplePasteThem(t *testing.T) {
 	for spelling, want := range map[string]Reason{
 		standard: "", url: "", url + "==": "", "whsec_" + standard: "", "v1,whsec_" + standard: "",
 		`"whsec_` + standard + `"`: "", "'v1,whsec_" + url + "'": "", "`" + standard + "`": "", " \twhsec_" + standard + "\r\n": "", ` "whsec_` + standard + `" `: "",
+		"\ufeffwhsec_" + standard: "", standard + "\u200b\n": "",
 		`"whsec_` + standard:  NoUsableKey, // half of the quotes may be a part that is missing
 		standard + "-":        NoUsableKey, // both alphabets
 		"whsec_whsec_" + url:  WrongSignature,

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"crypto/sha256"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type Verdict struct {
 
 	id, timestamp string // for Identify
 	noEvent       bool   // the scheme delivers nothing by this method
+	credential    bool   // the sender only shows that it knows the secret
 }
 
 // Verify judges a request. material is what the endpoint verifies with; now is
@@ -47,7 +49,7 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 		rejection.Authentic = true
 		return Verdict{}, rejection
 	}
-	verdict.noEvent = !s.delivers(r.Method)
+	verdict.noEvent, verdict.credential = !s.delivers(r.Method), s.credential
 	return verdict, nil
 }
 
@@ -55,12 +57,25 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 // scheme says, or if it is not allowed here: that is not for strangers to find out.
 // A handshake need not have the body of an event.
 func (s *compiled) checkAuthentic(r *Request, p Parameters) *Rejection {
+	if s.bodiless(r.Method) && len(r.Body) > 0 {
+		return reject(MalformedBody, "there must be no body: the scheme %s signs none of a %s", s.name, r.Method)
+	}
 	if s.delivers(r.Method) {
 		if rejection := r.checkFormat(s.format); rejection != nil {
 			return r.explainCoding(rejection)
 		}
 	}
 	return demand(s.requireAllowed, r, p)
+}
+
+// bodiless reports whether a request by that method has no body: it needs none, and
+// what is signed leaves it out. Where a credential is all that is sent, there is nothing
+// that a body could be added to.
+func (s *compiled) bodiless(method string) bool {
+	if s.credential || s.token != nil || method != http.MethodGet && method != http.MethodHead {
+		return false
+	}
+	return !slices.ContainsFunc(s.contents, s.coversPartOfBody)
 }
 
 // judge chooses the scheme: the first one for requests of the method whose
