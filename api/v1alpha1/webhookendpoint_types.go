@@ -37,8 +37,10 @@ type WebhookEndpoint struct {
 	// spec is what should be received, and what should become of it.
 	// +required
 	Spec WebhookEndpointSpec `json:"spec"`
-	// status is what Sallyport found and did.
+	// status is what Sallyport found and did. Until the manager has seen the endpoint, its
+	// observedGeneration is -1, so that kstatus does not take it for ready.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status WebhookEndpointStatus `json:"status,omitzero"`
 }
 

@@ -31,8 +31,10 @@ type WebhookProvider struct {
 	// spec describes the sender.
 	// +required
 	Spec WebhookProviderSpec `json:"spec"`
-	// status is what came of the examples.
+	// status is what came of the examples. Until the manager has run them, its
+	// observedGeneration is -1, so that kstatus does not take the provider for ready.
 	// +optional
+	// +default={"observedGeneration":-1}
 	Status WebhookProviderStatus `json:"status,omitzero"`
 }
 

@@ -28,6 +28,19 @@ func TestAcceptStoresOnce(t *testing.T) {
 	}
 }
 
+// TestIDsBelongToTheirEndpoint: two endpoints of one sender get events of the same ids,
+// and what one has delivered is new to the other.
+func TestIDsBelongToTheirEndpoint(t *testing.T) {
+	s := openStore(t, redistest.Start(t), newFakeClock())
+	must(t, s.Delivered(t.Context(), owned(t, s, "1")))
+	for _, want := range []Outcome{Accepted, Duplicate} {
+		if got, _, err := s.Accept(t.Context(), sampleEvent("team/others", "1"), testOptions); err != nil || got != want {
+			t.Errorf("at another endpoint it is %s, %v, want %s", got, err, want)
+		}
+	}
+	accept(t, s, "1", testOptions, Duplicate)
+}
+
 func TestDeliveredLeavesAMarkForTheRestOfTheWindow(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)

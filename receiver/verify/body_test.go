@@ -145,7 +145,7 @@ func TestContentEncoding(t *testing.T) {
 		"unknown":             {decoded, plain, plain, "br", MalformedBody, "", "can't be decompressed"},
 		"broken":              {decoded, plain, zipped[:len(zipped)-4], "gzip", MalformedBody, "", "can't be decompressed"},
 		"something behind":    {decoded, plain, zipped + "x", "gzip", MalformedBody, "", "can't be decompressed"},
-		"a charset":           {object, plain, plain, "UTF-8", "", "e1", ""},
+		"a charset, asked":    {object, plain, plain, "UTF-8", "", "e1", ""},
 		"a charset as well":   {object, zipped, zipped, "utf8, gzip", "", "e1", ""},
 		"a charset, decoded":  {decoded, plain, plain, "utf-8", "", "e1", ""},
 		"another charset":     {object, plain, plain, "iso-8859-1", MalformedBody, "", "can't be decompressed"},

@@ -1015,6 +1015,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.WebhookEndpointStatus
+      default:
+        observedGeneration: -1
 - name: dev.sallyport.sallyport.api.v1alpha1.WebhookEndpointSpec
   map:
     fields:
@@ -1105,6 +1107,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: status
       type:
         namedType: dev.sallyport.sallyport.api.v1alpha1.WebhookProviderStatus
+      default:
+        observedGeneration: -1
 - name: dev.sallyport.sallyport.api.v1alpha1.WebhookProviderSpec
   map:
     fields:

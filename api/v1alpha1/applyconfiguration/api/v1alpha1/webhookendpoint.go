@@ -22,7 +22,8 @@ type WebhookEndpointApplyConfiguration struct {
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is what should be received, and what should become of it.
 	Spec *WebhookEndpointSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is what Sallyport found and did.
+	// status is what Sallyport found and did. Until the manager has seen the endpoint, its
+	// observedGeneration is -1, so that kstatus does not take it for ready.
 	Status *WebhookEndpointStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -24,7 +24,8 @@ type WebhookProviderApplyConfiguration struct {
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec describes the sender.
 	Spec *WebhookProviderSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is what came of the examples.
+	// status is what came of the examples. Until the manager has run them, its
+	// observedGeneration is -1, so that kstatus does not take the provider for ready.
 	Status *WebhookProviderStatusApplyConfiguration `json:"status,omitempty"`
 }
 
