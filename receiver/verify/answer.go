@@ -62,7 +62,7 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		if rejection != nil {
 			return nil, rejection
 		}
-		if !meant {
+		if !meant || verdict == nil && r.trust.missed { // what must not be in it can't be told of a compressed body
 			continue
 		}
 		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, signer: v.signer, secrets: m.Secrets})
