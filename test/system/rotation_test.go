@@ -27,6 +27,8 @@ func TestBothSecretsAreValidDuringTheGrace(t *testing.T) {
 	w := newRunningWorld(t)
 	e := w.newEndpoint("github")
 	w.expectAcknowledged(w.github(e, "before", "{}"), "accepted", "before")
+	before, err := shared.AwaitEndpoint(w.ctx, e.NamespacedName, func(e *v1alpha1.WebhookEndpoint) bool { return e.Status.URL != "" })
+	w.must(err)
 	w.renewSecret(e)
 
 	w.expectAcknowledged(w.github(e, "old", "{}"), "accepted", "old")
@@ -40,6 +42,9 @@ func TestBothSecretsAreValidDuringTheGrace(t *testing.T) {
 		return r != nil && r.CurrentFirstUsed != nil && r.PreviousLastUsed != nil
 	})
 	w.must(err)
+	if was := before.Status.URL; found.Status.URL != was {
+		t.Errorf("the URL was %q, and is %q with another secret", was, found.Status.URL)
+	}
 	r := found.Status.SecretRotation
 	if grace := r.PreviousValidUntil.Sub(r.StartedAt.Time); grace != 24*time.Hour {
 		t.Errorf("the old secret stays valid for %v", grace)
