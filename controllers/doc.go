@@ -7,7 +7,7 @@
 //	keys/        fetches the keys that senders publish, in the background
 //	compile/     makes a route of it, a pure function
 //	publish.go   writes the route Secret and the in-cluster Service
-//	receivers.go knows from the receivers' Leases what they serve
+//	fleet.go     knows from the receivers' Lease objects what they serve
 //	status.go    says in conditions what came of it
 //
 // setup.go starts it all, and warmup.go fills the caches of a manager that stands by.

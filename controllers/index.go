@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -54,6 +55,8 @@ func indexEndpoints(indexer client.FieldIndexer) error {
 	}
 	return nil
 }
+
+type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // endpointsBy lists the endpoints with a value in an index, as requests. An
 // empty namespace means all.

@@ -77,7 +77,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	endpoints := &WebhookEndpointReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Routes: routes,
 		RouteNamespace: o.RouteNamespace, Namespaces: o.Namespaces, ClassName: o.ClassName, Settings: o.Settings, Quota: o.Quota,
-		Catalog: catalog, Keys: o.Keys, Now: o.Now,
+		Catalog: catalog, Keys: o.Keys, Now: o.Now, fleet: newFleet(o.Now),
 	}
 	if err := endpoints.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the endpoint controller: %w", err)

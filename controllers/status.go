@@ -26,7 +26,7 @@ type facts struct {
 	// published: the route is in the API server.
 	published  bool
 	publishErr error
-	serving    serving
+	rollout    rollout
 	// use says which secrets senders were seen to use since the rotation started.
 	use route.KeyUse
 }
@@ -106,10 +106,10 @@ func programmed(f facts) metav1.Condition {
 		return isFalse(kind, v1alpha1.ReasonNotPublished, "No receiver serves this endpoint: see the condition Accepted.")
 	case len(f.result.Programmed) > 0:
 		return isFalse(kind, f.result.Programmed.Reason(), f.result.Programmed.Message())
-	case f.serving.live == 0:
+	case f.rollout.live == 0:
 		return isFalse(kind, v1alpha1.ReasonNoReceivers, "No receiver is alive: look at the pods of the receiver.")
-	case len(f.serving.behind) > 0:
-		return isFalse(kind, v1alpha1.ReasonPending, "Waiting for receivers to serve the current route: "+namesOf(f.serving.behind)+".")
+	case len(f.rollout.behind) > 0:
+		return isFalse(kind, v1alpha1.ReasonPending, "Waiting for receivers to serve the current route: "+namesOf(f.rollout.behind)+".")
 	}
 	return isTrue(kind, v1alpha1.ReasonProgrammed, "Every live receiver serves the current route.")
 }

@@ -21,7 +21,7 @@ func allIsWell() facts {
 	return facts{
 		result:    compile.Result{URL: "https://hooks.example.com/shop/orders", Route: &route.Route{}},
 		published: true,
-		serving:   serving{live: 2},
+		rollout:   rollout{live: 2},
 	}
 }
 
@@ -95,13 +95,13 @@ func TestJudge(t *testing.T) {
 				"Stalled=True ServiceConflict: Left alone."},
 		},
 		"nobody receives": {
-			facts: allIsWell().but(func(f *facts) { f.serving = serving{} }),
+			facts: allIsWell().but(func(f *facts) { f.rollout = rollout{} }),
 			want: []string{acceptedLine, resolvedLine,
 				"Programmed=False NoReceivers: No receiver is alive: look at the pods of the receiver.",
 				"Ready=False NoReceivers: No receiver is alive: look at the pods of the receiver."},
 		},
 		"somebody lags": {
-			facts: allIsWell().but(func(f *facts) { f.serving = serving{live: 3, behind: []string{"a", "b"}} }),
+			facts: allIsWell().but(func(f *facts) { f.rollout = rollout{live: 3, behind: []string{"a", "b"}} }),
 			want: []string{acceptedLine, resolvedLine,
 				"Programmed=False Pending: Waiting for receivers to serve the current route: a, b.",
 				"Ready=False Pending: Waiting for receivers to serve the current route: a, b."},
@@ -154,7 +154,7 @@ func TestJudgeSpeaksOfTheGeneration(t *testing.T) {
 // every reconciliation would write.
 func TestJudgeAgainChangesNothing(t *testing.T) {
 	endpoint := &v1alpha1.WebhookEndpoint{}
-	for _, f := range []facts{allIsWell(), allIsWell().but(func(f *facts) { f.serving = serving{} })} {
+	for _, f := range []facts{allIsWell(), allIsWell().but(func(f *facts) { f.rollout = rollout{} })} {
 		endpoint.Status = judge(endpoint, f)
 		if diff := cmp.Diff(endpoint.Status, judge(endpoint, f)); diff != "" {
 			t.Errorf("the second time (-first +second):\n%s", diff)
