@@ -35,8 +35,8 @@ func problem(reason, message string) compile.Problems {
 	return compile.Problems{{Reason: reason, Message: message}}
 }
 
-// told is a condition in one line.
-func told(status v1alpha1.WebhookEndpointStatus) []string {
+// conditionLines are the conditions, one to a line.
+func conditionLines(status v1alpha1.WebhookEndpointStatus) []string {
 	var lines []string
 	for _, c := range status.Conditions {
 		lines = append(lines, fmt.Sprintf("%s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message))
@@ -116,8 +116,8 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := judge(&v1alpha1.WebhookEndpoint{}, c.facts)
-			if diff := cmp.Diff(c.want, told(got)); diff != "" {
+			got := endpointStatus(&v1alpha1.WebhookEndpoint{}, c.facts)
+			if diff := cmp.Diff(c.want, conditionLines(got)); diff != "" {
 				t.Errorf("conditions (-want +got):\n%s", diff)
 			}
 		})
@@ -131,7 +131,7 @@ func TestJudgeTellsAPause(t *testing.T) {
 		v1alpha1.DeliveryModeSync:  "Ready=True Ready: The endpoint is paused: senders get 503.",
 	} {
 		endpoint := &v1alpha1.WebhookEndpoint{Spec: v1alpha1.WebhookEndpointSpec{Paused: true, Delivery: &v1alpha1.DeliverySpec{Mode: mode}}}
-		if diff := cmp.Diff([]string{acceptedLine, resolvedLine, programmedLine, want}, told(judge(endpoint, allIsWell()))); diff != "" {
+		if diff := cmp.Diff([]string{acceptedLine, resolvedLine, programmedLine, want}, conditionLines(endpointStatus(endpoint, allIsWell()))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", mode, diff)
 		}
 	}
@@ -139,7 +139,7 @@ func TestJudgeTellsAPause(t *testing.T) {
 
 func TestJudgeSpeaksOfTheGeneration(t *testing.T) {
 	endpoint := &v1alpha1.WebhookEndpoint{ObjectMeta: metav1.ObjectMeta{Generation: 7}}
-	status := judge(endpoint, allIsWell())
+	status := endpointStatus(endpoint, allIsWell())
 	if status.ObservedGeneration != 7 || status.URL != "https://hooks.example.com/shop/orders" {
 		t.Errorf("status is of generation %d with the URL %q", status.ObservedGeneration, status.URL)
 	}
@@ -155,8 +155,8 @@ func TestJudgeSpeaksOfTheGeneration(t *testing.T) {
 func TestJudgeAgainChangesNothing(t *testing.T) {
 	endpoint := &v1alpha1.WebhookEndpoint{}
 	for _, f := range []facts{allIsWell(), allIsWell().but(func(f *facts) { f.rollout = rollout{} })} {
-		endpoint.Status = judge(endpoint, f)
-		if diff := cmp.Diff(endpoint.Status, judge(endpoint, f)); diff != "" {
+		endpoint.Status = endpointStatus(endpoint, f)
+		if diff := cmp.Diff(endpoint.Status, endpointStatus(endpoint, f)); diff != "" {
 			t.Errorf("the second time (-first +second):\n%s", diff)
 		}
 	}
@@ -165,7 +165,7 @@ func TestJudgeAgainChangesNothing(t *testing.T) {
 func TestJudgeLeavesForeignConditionsAlone(t *testing.T) {
 	foreign := metav1.Condition{Type: "example.com/Approved", Status: metav1.ConditionTrue, Reason: "Yes"}
 	endpoint := &v1alpha1.WebhookEndpoint{Status: v1alpha1.WebhookEndpointStatus{Conditions: []metav1.Condition{foreign}}}
-	status := judge(endpoint, allIsWell())
+	status := endpointStatus(endpoint, allIsWell())
 	if got := meta.FindStatusCondition(status.Conditions, foreign.Type); got == nil || *got != foreign {
 		t.Errorf("the foreign condition became %v", got)
 	}
@@ -255,7 +255,7 @@ func TestStatusIsNoLongerThanAllowed(t *testing.T) {
 		{long, long},
 		{long + "b", strings.Repeat("ä", maxMessage-3) + "..."},
 	} {
-		status := judgeProvider(&v1alpha1.WebhookProvider{}, &compile.Sender{Reason: v1alpha1.ReasonExampleFailed, Problem: c.text})
+		status := providerStatus(&v1alpha1.WebhookProvider{}, &compile.Sender{Reason: v1alpha1.ReasonExampleFailed, Problem: c.text})
 		if got := status.Conditions[0].Message; got != c.want {
 			t.Errorf("the message has %d bytes and ends in %q", len(got), got[len(got)-8:])
 		}

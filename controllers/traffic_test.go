@@ -85,7 +85,7 @@ var _ = Describe("The traffic of an endpoint", func() {
 		writes = func() []string { return sent.that(changes) }
 		running, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		reporter := &controllers.TrafficReporter{Client: recorded, Log: traffic, Interval: soon, Pause: time.Millisecond}
+		reporter := &controllers.TrafficReporter{Client: recorded, Store: traffic, Interval: soon, Pause: time.Millisecond}
 		go func() { ended <- reporter.Start(running) }()
 		DeferCleanup(func() {
 			cancel()
