@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -113,7 +112,10 @@ func (r *WebhookReplayReconciler) handOver(ctx context.Context, replay *v1alpha1
 // nextQuery makes the query for the next page of what the selector selects; false: the
 // limit is reached.
 func nextQuery(replay *v1alpha1.WebhookReplay, done progress) (query store.DeadQuery, more bool) {
-	selector := ptr.Deref(replay.Spec.Selector, v1alpha1.ReplaySelector{})
+	var selector v1alpha1.ReplaySelector
+	if replay.Spec.Selector != nil {
+		selector = *replay.Spec.Selector
+	}
 	query = store.DeadQuery{
 		Endpoint:      endpointOf(replay).String(),
 		GivenUpBefore: done.cursor.start,
