@@ -78,7 +78,6 @@ var _ = Describe("The traffic of an endpoint", func() {
 		traffic = &trafficLog{}
 		sent := &recorder{}
 		config := *apiServer
-		config.QPS = -1
 		config.Wrap(sent.wrap)
 		recorded, err := client.New(&config, client.Options{Scheme: scheme})
 		Expect(err).NotTo(HaveOccurred())
