@@ -45,7 +45,7 @@ type receiverLease struct {
 	*coordination.Lease
 	// renewalSeen is when the manager saw the last renewal, by its own clock.
 	renewalSeen time.Time
-	// alive: more than one renewal was seen, so there is a receiver that renews it.
+	// alive: the manager saw it renewed, and not only found it, so a receiver is there.
 	alive bool
 }
 

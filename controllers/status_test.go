@@ -50,7 +50,7 @@ const (
 	programmedLine = "Programmed=True Programmed: Every live receiver serves the current route."
 )
 
-func TestJudge(t *testing.T) {
+func TestEndpointStatus(t *testing.T) {
 	for name, c := range map[string]struct {
 		facts facts
 		want  []string
@@ -125,7 +125,7 @@ func TestJudge(t *testing.T) {
 }
 
 // A pause was asked for: it is told, and nothing is wrong.
-func TestJudgeTellsAPause(t *testing.T) {
+func TestEndpointStatusTellsAPause(t *testing.T) {
 	for mode, want := range map[v1alpha1.DeliveryMode]string{
 		v1alpha1.DeliveryModeAsync: "Ready=True Ready: The endpoint is paused: events are accepted and stored, and nothing is delivered.",
 		v1alpha1.DeliveryModeSync:  "Ready=True Ready: The endpoint is paused: senders get 503.",
@@ -137,7 +137,7 @@ func TestJudgeTellsAPause(t *testing.T) {
 	}
 }
 
-func TestJudgeSpeaksOfTheGeneration(t *testing.T) {
+func TestEndpointStatusSpeaksOfTheGeneration(t *testing.T) {
 	endpoint := &v1alpha1.WebhookEndpoint{ObjectMeta: metav1.ObjectMeta{Generation: 7}}
 	status := endpointStatus(endpoint, allIsWell())
 	if status.ObservedGeneration != 7 || status.URL != "https://hooks.example.com/shop/orders" {
@@ -152,7 +152,7 @@ func TestJudgeSpeaksOfTheGeneration(t *testing.T) {
 
 // What is judged again equally must come out equal, time stamps included, or
 // every reconciliation would write.
-func TestJudgeAgainChangesNothing(t *testing.T) {
+func TestEndpointStatusAgainChangesNothing(t *testing.T) {
 	endpoint := &v1alpha1.WebhookEndpoint{}
 	for _, f := range []facts{allIsWell(), allIsWell().but(func(f *facts) { f.rollout = rollout{} })} {
 		endpoint.Status = endpointStatus(endpoint, f)
@@ -162,7 +162,7 @@ func TestJudgeAgainChangesNothing(t *testing.T) {
 	}
 }
 
-func TestJudgeLeavesForeignConditionsAlone(t *testing.T) {
+func TestEndpointStatusLeavesForeignConditionsAlone(t *testing.T) {
 	foreign := metav1.Condition{Type: "example.com/Approved", Status: metav1.ConditionTrue, Reason: "Yes"}
 	endpoint := &v1alpha1.WebhookEndpoint{Status: v1alpha1.WebhookEndpointStatus{Conditions: []metav1.Condition{foreign}}}
 	status := endpointStatus(endpoint, allIsWell())
