@@ -11,7 +11,7 @@ export GOFLAGS := $(shell . hack/env.sh; echo "$$GOFLAGS")
 
 # What vet, lint, test and bench look at, and more flags for go test (-run, -count).
 PACKAGES ?= ./...
-RACE_PACKAGES ?= ./receiver/... ./controllers/...
+RACE_PACKAGES ?= ./receiver/... ./controllers/... ./provider
 TESTFLAGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 30s

@@ -17,7 +17,7 @@
 // nothing else here does.
 //
 // index.go maps what changes back to the endpoints that depend on it. catalog.go
-// finds providers; presets.go puts the built-in ones into the cluster.
+// finds providers, which package provider compiles; presets.go puts the built-in ones into the cluster.
 //
 // Which secrets were valid before is remembered in the published route and nowhere
 // else. So a route is compiled from the one that is there, and is published in

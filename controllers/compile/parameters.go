@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
@@ -39,9 +40,9 @@ func (p *parameters) problem(reason, format string, args ...any) {
 // Secret, and says what is missing and what the provider doesn't know. A
 // parameter that is misspelt may be the one that restricts who can send, so it
 // is never overlooked.
-func resolveParameters(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts SecretFacts) parameters {
+func resolveParameters(endpoint *v1alpha1.WebhookEndpoint, sender *provider.Sender, facts SecretFacts) parameters {
 	var p parameters
-	if !sender.known() {
+	if !sender.Known() {
 		return p
 	}
 	for _, given := range endpoint.Spec.Parameters {
@@ -88,7 +89,7 @@ func (p *parameters) takeSensitive(endpoint *v1alpha1.WebhookEndpoint, declared 
 	if ref == nil || !facts.Found {
 		return
 	}
-	value, trimmed := trimNewline(facts.Entries[declared.Name])
+	value, trimmed := provider.TrimNewline(facts.Entries[declared.Name])
 	switch {
 	case len(bytes.TrimSpace(value)) > 0 && !bytes.Equal(verify.Unwrapped(value), value):
 		p.problem(v1alpha1.ReasonParameterInvalid, "The entry %q of the Secret %q has white space or quotation marks around it: take them away.",

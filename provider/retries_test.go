@@ -1,4 +1,4 @@
-package compile_test
+package provider_test
 
 import (
 	"strings"
@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
 // TestRetriesFitWhatIsJudged: a provider whose own facts say that genuine retries
@@ -30,12 +30,12 @@ func TestRetriesFitWhatIsJudged(t *testing.T) {
 		"the default window":            {"None", nil, hours(37), nil, "deduplication.window is 72h0m0s: it must be at least 74h0m0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			object := preset(t, "stripe.yaml")
+			object := preset(t, "stripe")
 			object.Spec.Verify[0].Timestamp.Tolerance = test.tolerance
 			object.Spec.Deduplication = &v1alpha1.ProviderDeduplication{Window: test.window}
 			object.Spec.Facts.Retries = &v1alpha1.RetryFact{Signature: test.signature, Within: test.within}
 			object.Spec.Tests = object.Spec.Tests[:1]
-			sender := compile.Provider(object)
+			sender := provider.Compile(object)
 			if !strings.Contains(sender.Problem, test.want) || test.want == "" && sender.Problem != "" {
 				t.Errorf("the problem is %q, want %q", sender.Problem, test.want)
 			}

@@ -1,4 +1,4 @@
-package compile
+package provider
 
 import (
 	"encoding/json"
@@ -83,11 +83,33 @@ func TestTextsThatNobodyMeans(t *testing.T) {
 		"s3cret": nil, "s3 cret": nil, "\ufeffs3cret": errUnseen, "s3cret\u200b": errUnseen, "\ufeff[\"s3cret\"]": errUnseen,
 		" s3cret": errWrapped, "s3cret\nolder": errLines, "s3cret\r\ns3cret": errLines, "[\"\ufeffs3cret\"]": nil, "[\"s3cret\\nolder\"]": nil,
 	} {
-		if _, err := fitting([]byte(value), text); !errors.Is(err, want) {
+		if _, err := text.CheckSecrets([]byte(value)); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", value, err, want)
 		}
-		if _, err := fitting([]byte(value), encoded); errors.Is(err, errUnseen) || errors.Is(err, errWrapped) || errors.Is(err, errLines) {
+		if _, err := encoded.CheckSecrets([]byte(value)); errors.Is(err, errUnseen) || errors.Is(err, errWrapped) || errors.Is(err, errLines) {
 			t.Errorf("%q, encoded: %v", value, err)
+		}
+	}
+}
+
+func TestTrimNewline(t *testing.T) {
+	for value, want := range map[string]string{
+		"":          "",
+		"s":         "s",
+		"s\n":       "s",
+		"s\r\n":     "s",
+		"s\n\n":     "s\n",
+		"s\r":       "s\r", // not what an editor leaves: it may well be meant
+		"\ns":       "\ns",
+		"a\nb\n":    "a\nb",
+		" s \n":     " s ",
+		"\n":        "",
+		"s\r\r\n":   "s\r",
+		"s\r\n\r\n": "s\r\n",
+	} {
+		got, trimmed := TrimNewline([]byte(value))
+		if string(got) != want || trimmed != (want != value) {
+			t.Errorf("of %q is left %q (trimmed: %t), want %q", value, got, trimmed, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package compile_test
+package provider_test
 
 import (
 	"strings"
@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -18,7 +18,7 @@ import (
 // TestProviderSaysTheSame: every field of a WebhookProvider arrives in the words
 // of the receiver.
 func TestProviderSaysTheSame(t *testing.T) {
-	got := compile.Provider(&v1alpha1.WebhookProvider{
+	got := provider.Compile(&v1alpha1.WebhookProvider{
 		ObjectMeta: metav1.ObjectMeta{Name: "everything"},
 		Spec: v1alpha1.WebhookProviderSpec{
 			Verify: []v1alpha1.SignatureScheme{{
@@ -133,9 +133,9 @@ func TestProviderThatFails(t *testing.T) {
 			v1alpha1.ReasonExampleFailed, "request.url is not a URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			object := preset(t, "github.yaml")
+			object := preset(t, "github")
 			test.change(object)
-			got := compile.Provider(object)
+			got := provider.Compile(object)
 			if got.Reason != test.reason || !strings.Contains(got.Problem, test.problem) || strings.Contains(got.Problem, "\n") {
 				t.Errorf("%s: %s\nwant %s: %s", got.Reason, got.Problem, test.reason, test.problem)
 			}
@@ -154,38 +154,38 @@ func example(p *v1alpha1.WebhookProvider, name string) *v1alpha1.ProviderTest {
 }
 
 func TestSenderCheckKey(t *testing.T) {
-	sender := compile.Provider(preset(t, "standard-webhooks.yaml"))
+	sender := provider.Compile(preset(t, "standard-webhooks"))
 	if err := sender.CheckKey(secret.New([]byte("whsec_!"))); err == nil {
 		t.Error("a secret that is no base64 is taken")
 	}
 	if err := sender.CheckKey(secret.New([]byte("whsec_AAAA"))); err != nil {
 		t.Error(err)
 	}
-	if err := new(compile.Sender).CheckKey(secret.New(nil)); err != nil {
+	if err := new(provider.Sender).CheckKey(secret.New(nil)); err != nil {
 		t.Errorf("a sender that doesn't serve has an opinion: %v", err)
 	}
 }
 
 // TestPresetsAdmitGaps pins what presets say of themselves.
 func TestPresetsAdmitGaps(t *testing.T) {
-	for file, want := range map[string][]string{
-		"stripe.yaml":            nil,
-		"standard-webhooks.yaml": nil,
-		"github.yaml": {"sha256: the event id (header X-Github-Hook-Id, header X-Github-Delivery); the event type (header X-Github-Event); " +
+	for name, want := range map[string][]string{
+		"stripe":            nil,
+		"standard-webhooks": nil,
+		"github": {"sha256: the event id (header X-Github-Hook-Id, header X-Github-Delivery); the event type (header X-Github-Event); " +
 			"the time: a request that was captured passes again once its event is forgotten (deduplication.window)"},
-		"gitlab.yaml": {
+		"gitlab": {
 			"signing-token: the event type (header X-Gitlab-Event)",
 			"secret-token: the body and all headers: the sender proves only that it knows the secret",
 		},
-		"mailgun.yaml": {
+		"mailgun": {
 			"default: the body, but for JSON member /signature/token, JSON member /signature/timestamp; " +
 				"the event id (JSON member /event-data/id, form field token); the event type (JSON member /event-data/event, form field event)",
 			"form: the body, but for form field token; the event id (JSON member /event-data/id); " +
 				"the event type (JSON member /event-data/event, form field event)",
 		},
 	} {
-		if diff := cmp.Diff(want, compile.Provider(preset(t, file)).Unauthenticated); diff != "" {
-			t.Errorf("%s: %s", file, diff)
+		if diff := cmp.Diff(want, provider.Compile(preset(t, name)).Unauthenticated); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package compile
+package provider
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"math"
 	"net/http"
 	"slices"
@@ -15,10 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -137,24 +133,15 @@ type forgeryCost struct {
 // multiple of one HMAC-SHA256 over the same bytes: the least time of each, as
 // others use the machine, too.
 func BenchmarkForgery(b *testing.B) {
-	files, err := fs.Glob(providers.Files, "*.yaml")
+	presets, err := Presets()
 	if err != nil {
 		b.Fatal(err)
 	}
 	var costs []forgeryCost
-	for _, file := range files {
-		text, err := fs.ReadFile(providers.Files, file)
-		if err != nil {
-			b.Fatal(err)
-		}
-		object := &v1alpha1.WebhookProvider{}
-		if err := yaml.UnmarshalStrict(text, object); err != nil {
-			b.Fatal(err)
-		}
-		sender := Provider(object)
-		verifier, err := verify.Compile(sender.Provider)
-		if err != nil {
-			b.Errorf("%s: %v", file, err)
+	for _, object := range presets {
+		sender := Compile(object)
+		if sender.Problem != "" {
+			b.Errorf("%s: %s", object.Name, sender.Problem)
 			continue
 		}
 		seen := map[string]bool{} // one example of each scheme
@@ -166,7 +153,7 @@ func BenchmarkForgery(b *testing.B) {
 			seen[test.Expect.Scheme] = true
 			for name, forged := range forgeries(b, sender, test) {
 				b.Run(fmt.Sprintf("%s/%s/%s", object.Name, test.Name, name), func(b *testing.B) {
-					if cost, ok := measureForgery(b, verifier, &sender.Provider, test, forged); ok {
+					if cost, ok := measureForgery(b, sender.Verifier, &sender.Provider, test, forged); ok {
 						cost.name = fmt.Sprintf("%s: %s, %s", object.Name, test.Name, name)
 						costs = append(costs, cost)
 					}

@@ -1,53 +1,40 @@
-package compile_test
+package provider_test
 
 import (
-	"io/fs"
-	"strings"
 	"testing"
 
-	"sigs.k8s.io/yaml"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
-// preset reads a manifest as strictly as the manager does.
-func preset(t *testing.T, file string) *v1alpha1.WebhookProvider {
+// preset returns a preset by its name.
+func preset(t *testing.T, name string) *v1alpha1.WebhookProvider {
 	t.Helper()
-	text, err := fs.ReadFile(providers.Files, file)
+	object, err := provider.Preset(name)
 	if err != nil {
 		t.Fatal(err)
-	}
-	object := &v1alpha1.WebhookProvider{}
-	if err := yaml.UnmarshalStrict(text, object); err != nil {
-		t.Fatalf("%s: %v", file, err)
 	}
 	return object
 }
 
-// presetFiles are the names of all manifests.
-func presetFiles(t *testing.T) []string {
+// presets returns all presets.
+func presets(t *testing.T) []*v1alpha1.WebhookProvider {
 	t.Helper()
-	files, err := fs.Glob(providers.Files, "*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no presets are embedded: %v", err)
+	all, err := provider.Presets()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d presets are embedded: %v", len(all), err)
 	}
-	return files
+	return all
 }
 
 // TestPresets runs the examples of every preset.
 func TestPresets(t *testing.T) {
-	for _, file := range presetFiles(t) {
-		t.Run(file, func(t *testing.T) {
-			object := preset(t, file)
-			if object.Name+".yaml" != file {
-				t.Errorf("the preset is named %q: the file must be, too", object.Name)
-			}
+	for _, object := range presets(t) {
+		t.Run(object.Name, func(t *testing.T) {
 			if object.Kind != "WebhookProvider" || object.APIVersion != v1alpha1.SchemeGroupVersion.String() {
 				t.Errorf("it is a %s %s", object.APIVersion, object.Kind)
 			}
-			sender := compile.Provider(object)
+			sender := provider.Compile(object)
 			if sender.Problem != "" {
 				t.Errorf("%s: %s", sender.Reason, sender.Problem)
 			}
@@ -58,9 +45,8 @@ func TestPresets(t *testing.T) {
 // TestPresetsProveBothSides: a preset that only ever accepts in its examples
 // would also pass without any verification.
 func TestPresetsProveBothSides(t *testing.T) {
-	for _, file := range presetFiles(t) {
-		t.Run(strings.TrimSuffix(file, ".yaml"), func(t *testing.T) {
-			object := preset(t, file)
+	for _, object := range presets(t) {
+		t.Run(object.Name, func(t *testing.T) {
 			accepted := map[string]bool{}
 			rejected := map[v1alpha1.RejectionReason]bool{}
 			for _, test := range object.Spec.Tests {

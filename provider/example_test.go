@@ -1,4 +1,4 @@
-package compile_test
+package provider_test
 
 import (
 	"crypto/ecdsa"
@@ -17,7 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
 // greeter is a provider with handshakes of each sort, whose examples are tests.
@@ -105,7 +105,7 @@ func TestExampleOfHandshake(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := compile.Provider(greeter(test.example(test.change))).Problem
+			got := provider.Compile(greeter(test.example(test.change))).Problem
 			if !strings.Contains(got, test.problem) || (got == "") != (test.problem == "") {
 				t.Errorf("the problem is %q, want %q", got, test.problem)
 			}
@@ -187,7 +187,7 @@ func TestExampleKey(t *testing.T) {
 		"what is neither":       {byCertificate, "x", "NoCertificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := compile.Provider(published(test.source, test.key, signature)).Problem
+			got := provider.Compile(published(test.source, test.key, signature)).Problem
 			if !strings.Contains(got, test.problem) || (got == "") != (test.problem == "") || strings.Contains(got, "\n") {
 				t.Errorf("the problem is %q, want %q", got, test.problem)
 			}

@@ -1,18 +1,14 @@
-package compile
+package provider
 
 import (
 	"bytes"
 	"encoding/hex"
-	"io/fs"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -20,19 +16,13 @@ import (
 // when it was signed anew, and is the same event. It stands for the check that is
 // not made at each attempt.
 func TestPresetsSignAnew(t *testing.T) {
-	files, err := fs.Glob(providers.Files, "*.yaml")
+	presets, err := Presets()
 	if err != nil {
 		t.Fatal(err)
 	}
 	signed := 0
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(file, ".yaml"), func(t *testing.T) {
-			text, err := fs.ReadFile(providers.Files, file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			object := &v1alpha1.WebhookProvider{}
-			parse(t, text, object, yaml.UnmarshalStrict)
+	for _, object := range presets {
+		t.Run(object.Name, func(t *testing.T) {
 			provider := verifyProvider(object.Name, &object.Spec)
 			verifier, err := verify.Compile(provider)
 			if err != nil {

@@ -1,109 +1,14 @@
-package compile
+package provider
 
 import (
-	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/receiver/route"
-	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
-
-// Sender is a WebhookProvider, compiled and tried on its own examples. It is
-// immutable and safe for concurrent use.
-type Sender struct {
-	// Provider is what goes into routes.
-	Provider verify.Provider
-	// Window is for how long the sender repeats events; 0: it doesn't say.
-	Window time.Duration
-	// MinWindow is for how long an event must be remembered at least, so that nobody can
-	// send it again; 0: no time does, because no time is judged.
-	MinWindow time.Duration
-	// MaxBodyBytes is the largest body; 0: the provider doesn't say.
-	MaxBodyBytes int64
-	// SignedContentUnique: no two events have the same signed content.
-	SignedContentUnique bool
-	// NeedsURL: the sender signs the URL that it was given.
-	NeedsURL bool
-	// Parameters are what the sender needs to know of an endpoint.
-	Parameters []v1alpha1.ProviderParameter
-	// Responses are the answers that the sender wants to see.
-	Responses route.Responses
-	// Unauthenticated says what signatures leave out, a sentence for each scheme.
-	Unauthenticated []string
-
-	// Reason and Problem say why the provider must not serve; empty: it may.
-	Reason, Problem string
-
-	verifier *verify.Verifier
-}
-
-// CheckKey reports whether a secret can be used with the sender. A sender that
-// must not serve has no opinion.
-func (s *Sender) CheckKey(key secret.Value) error {
-	if s.verifier == nil {
-		return nil
-	}
-	return s.verifier.CheckKey(key)
-}
-
-// Provider compiles a provider and runs its examples. What is wrong with it is
-// in the result.
-func Provider(object *v1alpha1.WebhookProvider) *Sender {
-	spec := &object.Spec
-	s := &Sender{Provider: verifyProvider(object.Name, spec), Parameters: spec.Parameters, Responses: responses(spec.Responses)}
-	if spec.Deduplication != nil {
-		s.SignedContentUnique = spec.Deduplication.SignedContentUnique
-		if spec.Deduplication.Window != nil {
-			s.Window = spec.Deduplication.Window.Duration
-		}
-	}
-	if spec.MaxBodyBytes != nil {
-		s.MaxBodyBytes = spec.MaxBodyBytes.Value()
-	}
-	verifier, err := verify.Compile(s.Provider)
-	if err != nil {
-		s.Reason, s.Problem = v1alpha1.ReasonInvalidScheme, sentence(err)
-		return s
-	}
-	s.NeedsURL, s.Unauthenticated, s.MinWindow = verifier.NeedsURL(), verifier.Unauthenticated(), verifier.Lifetime()
-	if err := checkRetries(spec, s); err != nil {
-		s.Reason, s.Problem = v1alpha1.ReasonInvalidScheme, sentence(err)
-		return s
-	}
-	for i := range spec.Tests {
-		if problem := runExample(verifier, &s.Provider, &spec.Tests[i]); problem != "" {
-			s.Reason = v1alpha1.ReasonExampleFailed
-			s.Problem = fmt.Sprintf("The example %q fails: %s.", spec.Tests[i].Name, problem)
-			return s
-		}
-	}
-	s.verifier = verifier
-	return s
-}
-
-// known reports whether there is a provider to go by.
-func (s *Sender) known() bool { return len(s.Provider.Schemes) > 0 }
-
-// needsSecret reports whether an endpoint of the sender must have a secretRef.
-func (s *Sender) needsSecret() bool {
-	return s.Provider.NeedsSecret() || slices.ContainsFunc(s.Parameters, func(p v1alpha1.ProviderParameter) bool {
-		return p.Sensitive && p.Required
-	})
-}
-
-// sentence makes one line of an error that lists several. Fields are called as
-// in the WebhookProvider.
-func sentence(err error) string {
-	lines := strings.ReplaceAll(err.Error(), "\n", "; ")
-	return "spec is not valid: " + strings.ReplaceAll(lines, "schemes[", "verify[") + "."
-}
 
 // verifyProvider says the same in the words of the receiver.
 func verifyProvider(name string, spec *v1alpha1.WebhookProviderSpec) verify.Provider {
