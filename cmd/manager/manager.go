@@ -63,7 +63,7 @@ func newManager(o options, config *rest.Config, events *events, logger *slog.Log
 	if err := controllers.Setup(mgr, setup); err != nil {
 		return nil, err
 	}
-	if err := serveEvents(mgr, o, events); err != nil {
+	if err := serveEventsAPI(mgr, o, events); err != nil {
 		return nil, err
 	}
 	return mgr, mgr.AddHealthzCheck("ping", healthz.Ping)

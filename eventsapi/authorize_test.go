@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"errors"
@@ -12,6 +12,8 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 )
 
 func TestTheAPIServerIsAskedOnceInAWhile(t *testing.T) {
@@ -63,4 +65,32 @@ func TestTheAPIServerIsAskedOnceInAWhile(t *testing.T) {
 	if err := r.authorize(t.Context(), &user.DefaultInfo{Name: "carol"}, &info); err != nil {
 		t.Errorf("a failure is remembered: %v", err)
 	}
+}
+
+// TestAPolicySeesTheSelector: whoever may list the events of one endpoint only must say
+// so, and then gets no others.
+func TestAPolicySeesTheSelector(t *testing.T) {
+	w := newWorld(t, "team/github", "team/stripe")
+	w.accept("team/github", "one")
+	w.accept("team/stripe", "two")
+	clients := fake.NewClientset()
+	clients.PrependReactor("create", "subjectaccessreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		asked := action.(clienttesting.CreateAction).GetObject().(*authorizationv1.SubjectAccessReview).Spec.ResourceAttributes
+		allowed := asked.FieldSelector != nil && asked.FieldSelector.RawSelector == "spec.endpoint=github" && asked.LabelSelector == nil
+		return true, &authorizationv1.SubjectAccessReview{Status: authorizationv1.SubjectAccessReviewStatus{Allowed: allowed}}, nil
+	})
+	w.server.Config.Handler = w.handler(newReviewer(clients.AuthorizationV1().SubjectAccessReviews()))
+	const events = "/namespaces/team/webhookevents"
+	list := get[eventsv1alpha1.WebhookEventList](w, events+"?fieldSelector=spec.endpoint%3Dgithub")
+	if len(list.Items) != 1 || list.Items[0].Spec.EventID != "one" {
+		t.Errorf("the events are %+v, want that of github", list.Items)
+	}
+	for _, query := range []string{
+		"", "?fieldSelector=spec.endpoint%3Dstripe", "?fieldSelector=spec.endpoint%3Dgithub&labelSelector=a%3Db",
+		"?fieldSelector=spec.endpoint%3Dstripe&fieldSelector=spec.endpoint%3Dgithub",
+	} {
+		w.refuse(http.MethodGet, events+query, http.StatusForbidden, "cannot list")
+	}
+	w.refuse(http.MethodGet, events+"?fieldSelector=spec.endpoint%3Dgithub&fieldSelector=spec.endpoint%3Dstripe", http.StatusBadRequest, "one field selector")
+	w.refuse(http.MethodDelete, events, http.StatusForbidden, "cannot deletecollection")
 }

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -16,16 +16,16 @@ import (
 // journal of its own to be read.
 const maxEndpoints = 1000
 
-// ref names an endpoint.
-type ref struct{ namespace, name string }
+// endpointRef names an endpoint.
+type endpointRef struct{ namespace, name string }
 
 // String is what the store calls it.
-func (r ref) String() string { return r.namespace + "/" + r.name }
+func (r endpointRef) String() string { return r.namespace + "/" + r.name }
 
 // refOf is the inverse of String.
-func refOf(endpoint string) ref {
+func refOf(endpoint string) endpointRef {
 	namespace, name, _ := strings.Cut(endpoint, "/")
-	return ref{namespace, name}
+	return endpointRef{namespace, name}
 }
 
 // endpoints lists those of a namespace, or of all if it is empty, in the order of
@@ -51,24 +51,24 @@ func (a *api) endpoints(ctx context.Context, namespace string) ([]v1alpha1.Webho
 
 // refs names the endpoints that a request is about. One that is named need not exist
 // any more: what it has received is still there.
-func (a *api) refs(ctx context.Context, namespace, named string) ([]ref, error) {
+func (a *api) refs(ctx context.Context, namespace, named string) ([]endpointRef, error) {
 	if named != "" && namespace != "" {
-		return []ref{{namespace, named}}, nil
+		return []endpointRef{{namespace, named}}, nil
 	}
 	list, err := a.endpoints(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	refs := make([]ref, 0, len(list))
+	refs := make([]endpointRef, 0, len(list))
 	for i := range list {
 		if named == "" || list[i].Name == named {
-			refs = append(refs, ref{list[i].Namespace, list[i].Name})
+			refs = append(refs, endpointRef{list[i].Namespace, list[i].Name})
 		}
 	}
 	return refs, nil
 }
 
-func names(refs []ref) []string {
+func names(refs []endpointRef) []string {
 	all := make([]string, len(refs))
 	for i, r := range refs {
 		all[i] = r.String()

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -63,12 +63,12 @@ var errNoCA = errors.New("the CA of the API server's front proxy is not known")
 // tlsConfig lets only those connect that have a certificate of the front proxy's CA.
 // Who of them is the front proxy is decided for each request. Without session tickets
 // each connection shows its certificate.
-func (p *frontProxy) tlsConfig(serving func() *tls.Certificate) *tls.Config {
+func (p *frontProxy) tlsConfig(current func() *tls.Certificate) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			options, known := p.ca.VerifyOptions()
-			certificate := serving()
+			certificate := current()
 			if !known || certificate == nil {
 				return nil, errNoCA
 			}

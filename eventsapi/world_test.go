@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -79,13 +79,17 @@ func newWorld(t *testing.T, endpoints ...string) *world {
 	for _, name := range endpoints {
 		w.addEndpoint(name)
 	}
+	w.server = httptest.NewServer(w.handler(w))
+	t.Cleanup(w.server.Close)
+	return w
+}
+
+// handler serves alice, who may do what the authorizer says.
+func (w *world) handler(authz authorizer) http.Handler {
 	authn := authenticator.RequestFunc(func(*http.Request) (*authenticator.Response, bool, error) {
 		return &authenticator.Response{User: &user.DefaultInfo{Name: "alice"}}, true, nil
 	})
-	handler := newHandler(Options{Store: w.store, Endpoints: w.client, Audit: &w.records, Log: logr.Discard()}, authn, w, w.closing)
-	w.server = httptest.NewServer(handler)
-	t.Cleanup(w.server.Close)
-	return w
+	return newHandler(Options{Store: w.store, Endpoints: w.client, Audit: &w.records, Logger: logr.Discard()}, authn, authz, w.closing)
 }
 
 // authorize implements authorizer.

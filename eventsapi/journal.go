@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"cmp"
@@ -18,14 +18,14 @@ const maxJournal = 1000
 
 // entry is a record of the journal of an endpoint.
 type entry struct {
-	endpoint ref
+	endpoint endpointRef
 	id       string // its place: "ms-number"
 	record   audit.Record
 }
 
 // entryOf reads a record; false: it can't be read, and is left out. The endpoint is
 // the one whose journal it is from, whatever the record says.
-func entryOf(endpoint ref, kept store.JournalRecord) (entry, bool) {
+func entryOf(endpoint endpointRef, kept store.JournalRecord) (entry, bool) {
 	e := entry{endpoint: endpoint, id: kept.ID}
 	if err := json.Unmarshal(kept.Record, &e.record); err != nil {
 		return entry{}, false
@@ -34,7 +34,7 @@ func entryOf(endpoint ref, kept store.JournalRecord) (entry, bool) {
 }
 
 // journal reads the records of an endpoint, the oldest first.
-func (a *api) journal(ctx context.Context, endpoint ref) ([]entry, error) {
+func (a *api) journal(ctx context.Context, endpoint endpointRef) ([]entry, error) {
 	kept, err := a.Store.Journal(ctx, endpoint.String(), maxJournal)
 	if err != nil {
 		return nil, err
@@ -64,18 +64,18 @@ func endOf(ms uint64) string {
 	return strconv.FormatUint(ms, 10) + "-" + strconv.FormatUint(math.MaxUint64, 10)
 }
 
-// sighting is what the journal says about an event.
-type sighting struct {
-	endpoint ref
+// seenEvent is what the journal says about an event.
+type seenEvent struct {
+	endpoint endpointRef
 	record   audit.Record // the one that says most of the event itself
 	last     audit.Status // what happened last, duplicates aside
 }
 
-func (s *sighting) name() string { return store.EventName(s.endpoint.String(), s.record.EventID) }
+func (s *seenEvent) name() string { return store.EventName(s.endpoint.String(), s.record.EventID) }
 
-// sightings are the events of a journal, the one that was received last first.
-func sightings(entries []entry) []*sighting {
-	byID := map[string]*sighting{}
+// seenEvents are the events of a journal, the one that was received last first.
+func seenEvents(entries []entry) []*seenEvent {
+	byID := map[string]*seenEvent{}
 	for _, e := range entries {
 		if !isStored(e.record.Status) || e.record.EventID == "" {
 			continue
@@ -83,9 +83,9 @@ func sightings(entries []entry) []*sighting {
 		s := byID[e.record.EventID]
 		switch {
 		case s == nil:
-			byID[e.record.EventID] = &sighting{e.endpoint, e.record, e.record.Status}
+			byID[e.record.EventID] = &seenEvent{e.endpoint, e.record, e.record.Status}
 		case e.record.Status == audit.Duplicate:
-			// It tells of a copy and not of the event.
+			// The record is about a copy and not about the event.
 		default:
 			if s.record.Status == audit.Duplicate || e.record.Status == audit.Accepted {
 				s.record = e.record
@@ -93,7 +93,7 @@ func sightings(entries []entry) []*sighting {
 			s.last = e.record.Status
 		}
 	}
-	all := make([]*sighting, 0, len(byID))
+	all := make([]*seenEvent, 0, len(byID))
 	for _, s := range byID {
 		all = append(all, s)
 	}
@@ -101,7 +101,7 @@ func sightings(entries []entry) []*sighting {
 	return all
 }
 
-func newestFirst(a, b *sighting) int {
+func newestFirst(a, b *seenEvent) int {
 	return cmp.Or(b.record.ReceivedAt.Compare(a.record.ReceivedAt),
 		strings.Compare(a.endpoint.String(), b.endpoint.String()), strings.Compare(a.record.EventID, b.record.EventID))
 }

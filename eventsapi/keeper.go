@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"bytes"
@@ -48,7 +48,7 @@ type keeper struct {
 	now       func() time.Time
 	log       logr.Logger
 
-	current   atomic.Pointer[serving]
+	current   atomic.Pointer[servingCertificate]
 	installed bool // whether there was an APIService at the last look
 	told      bool
 }
@@ -71,7 +71,7 @@ func (k *keeper) run(ctx context.Context) {
 	}
 }
 
-func (k *keeper) serving() *tls.Certificate {
+func (k *keeper) certificate() *tls.Certificate {
 	if s := k.current.Load(); s != nil {
 		return &s.certificate
 	}
@@ -98,7 +98,7 @@ func (k *keeper) host() string { return ServiceName + "." + k.namespace + ".svc"
 
 // load reads the certificate of the Secret, and makes one if there is none or it does
 // not serve for long any more.
-func (k *keeper) load(ctx context.Context) (*serving, error) {
+func (k *keeper) load(ctx context.Context) (*servingCertificate, error) {
 	secret := &corev1.Secret{}
 	err := k.live.Get(ctx, types.NamespacedName{Namespace: k.namespace, Name: ServiceName}, secret)
 	if apierrors.IsNotFound(err) {
@@ -107,7 +107,7 @@ func (k *keeper) load(ctx context.Context) (*serving, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the Secret %s: %w", ServiceName, err)
 	}
-	found, err := readServing(secret.Data, k.host(), k.now())
+	found, err := readServingCertificate(secret.Data, k.host(), k.now())
 	if err == nil {
 		return found, nil
 	}
@@ -121,8 +121,8 @@ func (k *keeper) load(ctx context.Context) (*serving, error) {
 }
 
 // create makes the Secret, unless another replica has.
-func (k *keeper) create(ctx context.Context) (*serving, error) {
-	data, err := newServing(k.host(), k.now(), nil)
+func (k *keeper) create(ctx context.Context) (*servingCertificate, error) {
+	data, err := newServingCertificate(k.host(), k.now(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -133,12 +133,12 @@ func (k *keeper) create(ctx context.Context) (*serving, error) {
 	if err := k.client.Create(ctx, secret); err != nil {
 		return nil, fmt.Errorf("create the Secret %s: %w", ServiceName, err)
 	}
-	return readServing(data, k.host(), k.now())
+	return readServingCertificate(data, k.host(), k.now())
 }
 
 // renew replaces the certificate that was read, and no other.
-func (k *keeper) renew(ctx context.Context, secret *corev1.Secret, previous []byte) (*serving, error) {
-	data, err := newServing(k.host(), k.now(), previous)
+func (k *keeper) renew(ctx context.Context, secret *corev1.Secret, previous []byte) (*servingCertificate, error) {
+	data, err := newServingCertificate(k.host(), k.now(), previous)
 	if err != nil {
 		return nil, err
 	}
@@ -147,10 +147,10 @@ func (k *keeper) renew(ctx context.Context, secret *corev1.Secret, previous []by
 	if err := k.client.Patch(ctx, secret, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})); err != nil {
 		return nil, fmt.Errorf("renew the certificate in the Secret %s: %w", ServiceName, err)
 	}
-	return readServing(data, k.host(), k.now())
+	return readServingCertificate(data, k.host(), k.now())
 }
 
-// publish has the API server trust CAs, if it is to know of us at all.
+// publish writes into the APIService, if there is one, which CAs the API server is to trust.
 func (k *keeper) publish(ctx context.Context, authorities []byte) error {
 	found := newAPIService()
 	err := k.live.Get(ctx, types.NamespacedName{Name: apiServiceName}, found)
@@ -176,7 +176,7 @@ func (k *keeper) publish(ctx context.Context, authorities []byte) error {
 	return nil
 }
 
-// tell says once whether the API server knows of us.
+// tell logs whether there is an APIService, once and whenever that changes.
 func (k *keeper) tell(installed bool) {
 	if k.told && k.installed == installed {
 		return

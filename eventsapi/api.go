@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 // Options say what is served.
 type Options struct {
 	// Store has the events.
-	Store Store
+	Store *store.Store
 	// Endpoints has the WebhookEndpoints: the manager's cache.
 	Endpoints client.Reader
 	// Namespaces are those whose endpoints are known; none: all.
@@ -31,8 +31,8 @@ type Options struct {
 	ClassName string
 	// Audit takes a record of each dead letter that is purged.
 	Audit audit.Sink
-	// Log gets what users can do nothing about.
-	Log logr.Logger
+	// Logger gets what users can do nothing about.
+	Logger logr.Logger
 }
 
 // api answers requests that are authorized.

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"encoding/json"

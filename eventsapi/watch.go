@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 
 const (
 	// usualWatch and maxWatch are how long a watch lasts, if nothing is said and at
-	// most. Whoever watches begins again.
+	// most. Clients then watch anew.
 	usualWatch = 40 * time.Minute
 	maxWatch   = time.Hour
 	// followWait is how long one look at the journals waits. New endpoints are

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"bytes"
@@ -28,15 +28,15 @@ const (
 // before it, with which another replica may still serve.
 const entryCA = "ca.crt"
 
-// serving is a certificate to serve with. Its CA has signed nothing else, and its key
+// servingCertificate is what the events API is served with. Its CA has signed nothing else, and its key
 // is thrown away.
-type serving struct {
+type servingCertificate struct {
 	authorities []byte // PEM
 	certificate tls.Certificate
 }
 
-// newServing makes a certificate for a name. previous are CAs that are trusted, too.
-func newServing(host string, now time.Time, previous []byte) (map[string][]byte, error) {
+// newServingCertificate makes a certificate for a name. previous are CAs that are trusted, too.
+func newServingCertificate(host string, now time.Time, previous []byte) (map[string][]byte, error) {
 	ca, caKey, err := sign(&x509.Certificate{
 		Subject: pkix.Name{CommonName: "sallyport-events-api-ca"}, NotBefore: now.Add(-clockSkew), NotAfter: now.Add(certificateLife),
 		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign,
@@ -89,9 +89,9 @@ func encodePEM(kind string, der []byte) []byte {
 // errRenew: the certificate serves, but not for long.
 var errRenew = errors.New("less than a third of the certificate's life is left")
 
-// readServing reads what newServing made. With errRenew the certificate can be used;
+// readServingCertificate reads what newServingCertificate made. With errRenew the certificate can be used;
 // with any other error there is none.
-func readServing(data map[string][]byte, host string, now time.Time) (*serving, error) {
+func readServingCertificate(data map[string][]byte, host string, now time.Time) (*servingCertificate, error) {
 	certificate, err := tls.X509KeyPair(data[corev1.TLSCertKey], data[corev1.TLSPrivateKeyKey])
 	if err != nil {
 		return nil, errors.New("certificate and key are no pair") // says nothing of the key
@@ -104,7 +104,7 @@ func readServing(data map[string][]byte, host string, now time.Time) (*serving, 
 	if _, err := leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, CurrentTime: now}); err != nil {
 		return nil, err
 	}
-	s := &serving{authorities: data[entryCA], certificate: certificate}
+	s := &servingCertificate{authorities: data[entryCA], certificate: certificate}
 	if left := leaf.NotAfter.Sub(now); left < leaf.NotAfter.Sub(leaf.NotBefore)/3 {
 		return s, errRenew
 	}

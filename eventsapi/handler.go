@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -93,7 +93,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	observe(info, answer.status, time.Since(began))
 }
 
-// serve tells the story of a request.
+// serve takes the steps of a request in their order.
 func (h *handler) serve(w *answer, r *http.Request, info *request.RequestInfo) error {
 	said, ok, err := h.authn.AuthenticateRequest(r)
 	if err != nil || !ok {
@@ -248,15 +248,15 @@ func readBody(w *answer, r *http.Request) ([]byte, error) {
 // errInternal is told in place of an error that users can do nothing about.
 var errInternal = errors.New("what is stored can't be read: see the log of the manager")
 
-// answerError is the one place that tells of an error, unless the answer has begun.
+// answerError is the one place that answers with an error, unless the answer has begun.
 func (h *handler) answerError(w *answer, r *http.Request, err error) {
 	if w.status != 0 {
-		h.api.Log.V(1).Info("Could not write an answer of the events API", "path", r.URL.Path, "error", err.Error())
+		h.api.Logger.V(1).Info("Could not write an answer of the events API", "path", r.URL.Path, "error", err.Error())
 		return
 	}
 	var known apierrors.APIStatus
 	if !errors.As(err, &known) {
-		h.api.Log.Error(err, "Could not answer a request of the events API", "path", r.URL.Path)
+		h.api.Logger.Error(err, "Could not answer a request of the events API", "path", r.URL.Path)
 	}
 	status := statusOfError(err)
 	if status.Details != nil && status.Details.RetryAfterSeconds > 0 {
@@ -267,17 +267,17 @@ func (h *handler) answerError(w *answer, r *http.Request, err error) {
 		f = format{}
 	}
 	if err := w.write(f, int(status.Code), status); err != nil {
-		h.api.Log.V(1).Info("Could not write an answer of the events API", "path", r.URL.Path, "error", err.Error())
+		h.api.Logger.V(1).Info("Could not write an answer of the events API", "path", r.URL.Path, "error", err.Error())
 	}
 }
 
-// recoverPanic has a mistake of ours end one request, and be heard of.
+// recoverPanic logs a panic, which then ends this request only.
 func (h *handler) recoverPanic(w *answer, r *http.Request) {
 	p := recover()
 	if p == nil {
 		return
 	}
-	h.api.Log.Error(fmt.Errorf("panic: %v", p), "A request of the events API panicked", "path", r.URL.Path, "stack", string(debug.Stack()))
+	h.api.Logger.Error(fmt.Errorf("panic: %v", p), "A request of the events API panicked", "path", r.URL.Path, "stack", string(debug.Stack()))
 	if w.status != 0 {
 		panic(http.ErrAbortHandler) // the answer has begun, and must not look complete
 	}

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -81,17 +81,24 @@ func (r *reviewer) ask(ctx context.Context, question authorizationv1.SubjectAcce
 	return verdict{review.Status.Allowed && !review.Status.Denied, review.Status.Reason}, nil
 }
 
+// questionOf names the selectors, too: a policy may allow no more than a part of a list.
 func questionOf(u user.Info, info *request.RequestInfo) authorizationv1.SubjectAccessReviewSpec {
 	extra := make(map[string]authorizationv1.ExtraValue, len(u.GetExtra()))
 	for name, values := range u.GetExtra() {
 		extra[name] = values
 	}
+	attributes := &authorizationv1.ResourceAttributes{
+		Namespace: info.Namespace, Verb: info.Verb, Group: info.APIGroup, Version: info.APIVersion,
+		Resource: info.Resource, Subresource: info.Subresource, Name: info.Name,
+	}
+	if info.FieldSelector != "" {
+		attributes.FieldSelector = &authorizationv1.FieldSelectorAttributes{RawSelector: info.FieldSelector}
+	}
+	if info.LabelSelector != "" {
+		attributes.LabelSelector = &authorizationv1.LabelSelectorAttributes{RawSelector: info.LabelSelector}
+	}
 	return authorizationv1.SubjectAccessReviewSpec{
-		User: u.GetName(), UID: u.GetUID(), Groups: u.GetGroups(), Extra: extra,
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: info.Namespace, Verb: info.Verb, Group: info.APIGroup, Version: info.APIVersion,
-			Resource: info.Resource, Subresource: info.Subresource, Name: info.Name,
-		},
+		User: u.GetName(), UID: u.GetUID(), Groups: u.GetGroups(), Extra: extra, ResourceAttributes: attributes,
 	}
 }
 

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"bytes"
@@ -27,11 +27,11 @@ const host = "sallyport-events-api.sallyport.svc"
 
 func TestACertificateServesOnlyItsName(t *testing.T) {
 	now := time.Now()
-	data, err := newServing(host, now, nil)
+	data, err := newServingCertificate(host, now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := readServing(data, host, now)
+	s, err := readServingCertificate(data, host, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,26 +40,34 @@ func TestACertificateServesOnlyItsName(t *testing.T) {
 		t.Errorf("the certificate is %+v", leaf)
 	}
 	third := leaf.NotAfter.Sub(leaf.NotBefore) / 3
-	if _, err := readServing(data, host, leaf.NotAfter.Add(-third-time.Minute)); err != nil {
+	if _, err := readServingCertificate(data, host, leaf.NotAfter.Add(-third-time.Minute)); err != nil {
 		t.Errorf("more than a third of its life is left, and it is not used: %v", err)
 	}
-	if s, err := readServing(data, host, leaf.NotAfter.Add(-third+time.Minute)); !errors.Is(err, errRenew) || s == nil {
+	if s, err := readServingCertificate(data, host, leaf.NotAfter.Add(-third+time.Minute)); !errors.Is(err, errRenew) || s == nil {
 		t.Errorf("less than a third of its life is left, and the error is %v", err)
 	}
-	other, err := newServing(host, now, nil)
+	other, err := newServingCertificate(host, now, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, bad := range map[string]func() (*serving, error){
-		"over":         func() (*serving, error) { return readServing(data, host, leaf.NotAfter.Add(time.Second)) },
-		"another name": func() (*serving, error) { return readServing(data, "other.sallyport.svc", now) },
-		"nothing":      func() (*serving, error) { return readServing(nil, host, now) },
-		"another CA":   func() (*serving, error) { return readServing(with(data, entryCA, other[entryCA]), host, now) },
-		"no CA":        func() (*serving, error) { return readServing(with(data, entryCA, nil), host, now) },
-		"another's key": func() (*serving, error) {
-			return readServing(with(data, corev1.TLSPrivateKeyKey, other[corev1.TLSPrivateKeyKey]), host, now)
+	for name, bad := range map[string]func() (*servingCertificate, error){
+		"over": func() (*servingCertificate, error) {
+			return readServingCertificate(data, host, leaf.NotAfter.Add(time.Second))
 		},
-		"no certificate": func() (*serving, error) { return readServing(with(data, corev1.TLSCertKey, []byte("x")), host, now) },
+		"another name": func() (*servingCertificate, error) { return readServingCertificate(data, "other.sallyport.svc", now) },
+		"nothing":      func() (*servingCertificate, error) { return readServingCertificate(nil, host, now) },
+		"another CA": func() (*servingCertificate, error) {
+			return readServingCertificate(with(data, entryCA, other[entryCA]), host, now)
+		},
+		"no CA": func() (*servingCertificate, error) {
+			return readServingCertificate(with(data, entryCA, nil), host, now)
+		},
+		"another's key": func() (*servingCertificate, error) {
+			return readServingCertificate(with(data, corev1.TLSPrivateKeyKey, other[corev1.TLSPrivateKeyKey]), host, now)
+		},
+		"no certificate": func() (*servingCertificate, error) {
+			return readServingCertificate(with(data, corev1.TLSCertKey, []byte("x")), host, now)
+		},
 	} {
 		if s, err := bad(); err == nil || errors.Is(err, errRenew) || s != nil {
 			t.Errorf("%s: it can be used (%v)", name, err)
@@ -137,7 +145,7 @@ func (k *keepers) serves(keeper *keeper, trusted []byte) {
 	k.t.Helper()
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(trusted)
-	if _, err := keeper.serving().Leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, CurrentTime: k.now}); err != nil {
+	if _, err := keeper.certificate().Leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: roots, CurrentTime: k.now}); err != nil {
 		k.t.Errorf("the API server would refuse what is served: %v", err)
 	}
 }
@@ -150,7 +158,7 @@ func TestReplicasServeWithOneCertificate(t *testing.T) {
 			t.Fatalf("without an APIService: %v", err)
 		}
 	}
-	if !same(a.serving(), b.serving()) {
+	if !same(a.certificate(), b.certificate()) {
 		t.Error("the replicas serve with different certificates")
 	}
 	k.install()
@@ -171,24 +179,24 @@ func TestARenewalInterruptsNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := a.serving()
+	before := a.certificate()
 	k.now = k.now.Add(certificateLife * 3 / 4)
 
 	// The new certificate is made, and its CA can't be told: the old one serves.
 	k.refused = errors.New("refused")
-	if err := a.keep(t.Context()); err == nil || !same(a.serving(), before) {
+	if err := a.keep(t.Context()); err == nil || !same(a.certificate(), before) {
 		t.Fatalf("a certificate serves that nobody trusts (error %v)", err)
 	}
 	k.refused = nil
 	if err := a.keep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if same(a.serving(), before) || !same(b.serving(), before) {
+	if same(a.certificate(), before) || !same(b.certificate(), before) {
 		t.Fatal("only the first replica should serve with the new certificate")
 	}
 	k.serves(a, k.trusted())
 	k.serves(b, k.trusted())
-	if err := b.keep(t.Context()); err != nil || !same(a.serving(), b.serving()) {
+	if err := b.keep(t.Context()); err != nil || !same(a.certificate(), b.certificate()) {
 		t.Fatalf("the second replica does not follow: %v", err)
 	}
 	k.now = k.now.Add(certificateLife * 3 / 4)

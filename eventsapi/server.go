@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -48,10 +48,10 @@ func New(mgr ctrl.Manager, address, namespace string, o Options) (*Server, error
 	if o.Endpoints == nil {
 		o.Endpoints = mgr.GetClient()
 	}
-	o.Log = mgr.GetLogger().WithName("events-api")
+	o.Logger = mgr.GetLogger().WithName("events-api")
 	return &Server{
 		address: address, options: o, proxy: proxy, authz: newReviewer(clients.AuthorizationV1().SubjectAccessReviews()),
-		keeper: &keeper{client: mgr.GetClient(), live: mgr.GetAPIReader(), namespace: namespace, now: time.Now, log: o.Log},
+		keeper: &keeper{client: mgr.GetClient(), live: mgr.GetAPIReader(), namespace: namespace, now: time.Now, log: o.Logger},
 	}, nil
 }
 
@@ -80,7 +80,7 @@ func (s *Server) Start(ctx context.Context) error {
 		_ = server.Shutdown(grace) // what takes longer is cut off
 		_ = server.Close()
 	})
-	s.options.Log.Info("Serving the events API", "address", listener.Addr().String())
+	s.options.Logger.Info("Serving the events API", "address", listener.Addr().String())
 	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve the events API: %w", err)
 	}
@@ -90,11 +90,11 @@ func (s *Server) Start(ctx context.Context) error {
 func (s *Server) httpServer(closing <-chan struct{}) *http.Server {
 	return &http.Server{
 		Handler:           newHandler(s.options, s.proxy, s.authz, closing),
-		TLSConfig:         s.proxy.tlsConfig(s.keeper.serving),
+		TLSConfig:         s.proxy.tlsConfig(s.keeper.certificate),
 		ReadHeaderTimeout: headTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHead,
 		HTTP2:             &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-		ErrorLog:          slog.NewLogLogger(logr.ToSlogHandler(s.options.Log), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(logr.ToSlogHandler(s.options.Logger), slog.LevelDebug),
 	}
 }

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -81,14 +81,14 @@ func (a *api) listEvents(ctx context.Context, q *query) (runtime.Object, error) 
 	case name != "":
 		err = a.listOne(ctx, q.info.Namespace, name, &w, list)
 	case s[fieldState] == string(eventsv1alpha1.StateDeadLettered):
-		err = a.listDead(ctx, q, &w, limit, list)
+		err = a.listDeadLetters(ctx, q, &w, limit, list)
 	default:
 		err = a.listRecent(ctx, q.info.Namespace, &w, limit, list)
 	}
 	return list, err
 }
 
-// checkState tells those who mistype a state.
+// checkState refuses a state that there is none of: it may be mistyped.
 func checkState(s selector) error {
 	states := []string{
 		string(eventsv1alpha1.StateDeadLettered), string(eventsv1alpha1.StateRetrying), string(eventsv1alpha1.StateHeld),
@@ -126,7 +126,7 @@ func (a *api) listRecent(ctx context.Context, namespace string, w *wanted, limit
 	if w.selector[fieldState] != "" {
 		most = maxEvents
 	}
-	var found []*sighting
+	var found []*seenEvent
 	for _, r := range refs {
 		seen, err := a.seen(ctx, r, w)
 		if err != nil {
@@ -150,16 +150,16 @@ func (a *api) listRecent(ctx context.Context, namespace string, w *wanted, limit
 
 // seen are the events of the journal of an endpoint that are meant. One whose id is
 // known may be stored all the same when the journal has forgotten it.
-func (a *api) seen(ctx context.Context, endpoint ref, w *wanted) ([]*sighting, error) {
+func (a *api) seen(ctx context.Context, endpoint endpointRef, w *wanted) ([]*seenEvent, error) {
 	entries, err := a.journal(ctx, endpoint)
 	if err != nil {
 		return nil, err
 	}
-	seen := slices.DeleteFunc(sightings(entries), func(s *sighting) bool {
+	seen := slices.DeleteFunc(seenEvents(entries), func(s *seenEvent) bool {
 		return !w.allows(fieldEventID, s.record.EventID) || !w.types.Match(s.record.EventType)
 	})
 	if ids := w.ids(); len(seen) == 0 && ids != nil {
-		seen = append(seen, &sighting{endpoint: endpoint, record: audit.Record{EventID: ids[0]}})
+		seen = append(seen, &seenEvent{endpoint: endpoint, record: audit.Record{EventID: ids[0]}})
 	}
 	return seen, nil
 }
@@ -167,7 +167,7 @@ func (a *api) seen(ctx context.Context, endpoint ref, w *wanted) ([]*sighting, e
 // refresh says what has become of events by now. The journal only counts where the
 // store has forgotten that an event was delivered; others that the store does not
 // have are left out: they were purged, or expired.
-func (a *api) refresh(ctx context.Context, seen []*sighting) ([]eventsv1alpha1.WebhookEvent, error) {
+func (a *api) refresh(ctx context.Context, seen []*seenEvent) ([]eventsv1alpha1.WebhookEvent, error) {
 	if len(seen) == 0 {
 		return nil, nil
 	}
@@ -229,7 +229,7 @@ func (a *api) event(ctx context.Context, namespace, name string) (*eventsv1alpha
 		if err != nil {
 			return nil, storeError(ctx, err)
 		}
-		for _, s := range sightings(entries) {
+		for _, s := range seenEvents(entries) {
 			if s.name() == name && (info != nil || s.last == audit.Delivered) {
 				e := deliveredOf(s)
 				return &e, nil

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"math"
@@ -42,7 +42,7 @@ func eventOf(info *store.EventInfo) eventsv1alpha1.WebhookEvent {
 }
 
 // deliveredOf makes an API object of an event of which only the journal tells.
-func deliveredOf(s *sighting) eventsv1alpha1.WebhookEvent {
+func deliveredOf(s *seenEvent) eventsv1alpha1.WebhookEvent {
 	r := &s.record
 	return eventsv1alpha1.WebhookEvent{
 		TypeMeta: typeMeta(kindEvent),

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -63,7 +63,7 @@ func (a *api) deleteEvent(ctx context.Context, q *query) (runtime.Object, error)
 		return nil, err
 	}
 	p := purge{api: a, q: q, dryRun: dryRun}
-	query := store.DeadQuery{Endpoint: ref{e.Namespace, e.Spec.Endpoint}.String(), IDs: []string{e.Spec.EventID}}
+	query := store.DeadQuery{Endpoint: endpointRef{e.Namespace, e.Spec.Endpoint}.String(), IDs: []string{e.Spec.EventID}}
 	if err := p.all(ctx, query, maxPurged); err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (a *api) deleteEvents(ctx context.Context, q *query) (runtime.Object, error
 	}
 	p := purge{api: a, q: q, dryRun: dryRun}
 	err = p.all(ctx, store.DeadQuery{
-		Endpoint: ref{q.info.Namespace, s[fieldEndpoint]}.String(), Types: w.patterns, IDs: w.ids(), GivenUpBefore: a.Store.Now(),
+		Endpoint: endpointRef{q.info.Namespace, s[fieldEndpoint]}.String(), Types: w.patterns, IDs: w.ids(), GivenUpBefore: a.Store.Now(),
 	}, most)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (p *purge) one(ctx context.Context, l store.DeadLetter) error {
 	return nil
 }
 
-// record tells who purged a dead letter.
+// record writes into the audit log who purged a dead letter.
 func (p *purge) record(l store.DeadLetter) audit.Record {
 	r := audit.Of(l.Event.Meta, audit.Purged, p.Store.Now())
 	r.ErrorMessage = fmt.Sprintf("purged by %q: it was not delivered to %s", p.q.user.GetName(), targetOf(l.Target))

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"cmp"
@@ -38,8 +38,8 @@ func parsePosition(text string) (position, error) {
 	return position{endpoint, next}, nil
 }
 
-// listDead lists a page of the events that have dead letters.
-func (a *api) listDead(ctx context.Context, q *query, w *wanted, limit int, list *eventsv1alpha1.WebhookEventList) error {
+// listDeadLetters lists a page of the events that have dead letters.
+func (a *api) listDeadLetters(ctx context.Context, q *query, w *wanted, limit int, list *eventsv1alpha1.WebhookEventList) error {
 	at, err := parsePosition(q.values.Get("continue"))
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (a *api) listDead(ctx context.Context, q *query, w *wanted, limit int, list
 		return err
 	}
 	// A token says where to go on and not what to look at: that is up to refs.
-	refs = slices.DeleteFunc(refs, func(r ref) bool { return r.String() < at.endpoint })
+	refs = slices.DeleteFunc(refs, func(r endpointRef) bool { return r.String() < at.endpoint })
 	for began := time.Now(); len(refs) > 0; {
 		endpoint := refs[0].String()
 		if endpoint != at.endpoint {

@@ -1,4 +1,4 @@
-package eventapi
+package eventsapi
 
 import (
 	"context"
@@ -48,7 +48,7 @@ func (a *api) queues(ctx context.Context, namespace, name string) ([]eventsv1alp
 	for i := range all {
 		if name == "" || name == all[i].Name {
 			endpoints = append(endpoints, &all[i])
-			asked = append(asked, ref{all[i].Namespace, all[i].Name}.String())
+			asked = append(asked, endpointRef{all[i].Namespace, all[i].Name}.String())
 		}
 	}
 	queues := make([]eventsv1alpha1.WebhookQueue, len(endpoints))
