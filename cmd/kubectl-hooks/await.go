@@ -41,8 +41,10 @@ func await[T client.Object](ctx context.Context, c client.WithWatch, object T, l
 		if over || err != nil {
 			return err
 		}
-		if err := beforeRewatch(ctx); err != nil {
-			return err
+		select {
+		case <-time.After(rewatchPause):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
@@ -67,18 +69,6 @@ func changes[T client.Object](ctx context.Context, watcher watch.Interface, done
 		case <-ctx.Done():
 			return false, ctx.Err()
 		}
-	}
-}
-
-// beforeRewatch waits for rewatchPause, unless ctx ends.
-func beforeRewatch(ctx context.Context) error {
-	timer := time.NewTimer(rewatchPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

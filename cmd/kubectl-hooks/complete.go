@@ -15,6 +15,7 @@ import (
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 )
 
 // completeTimeout bounds how long a shell waits for completions.
@@ -122,8 +123,8 @@ func (a *app) eventCandidates(ctx context.Context, s scope, selectors fields.Set
 	var candidates []string
 	for i := range list.Items {
 		spec := &list.Items[i].Spec
-		about := "\t" + oneLine(spec.Endpoint+" "+spec.Type)
-		candidates = append(candidates, oneLine(spec.EventID)+about)
+		about := "\t" + human.OneLine(spec.Endpoint+" "+spec.Type)
+		candidates = append(candidates, human.OneLine(spec.EventID)+about)
 	}
 	return candidates
 }
@@ -141,7 +142,7 @@ func (a *app) completeTypes(cmd *cobra.Command, args []string, typed string) ([]
 		}
 		var found []string
 		for i := range list.Items {
-			if kind := oneLine(list.Items[i].Spec.Type); kind != "" && !slices.Contains(found, kind) {
+			if kind := human.OneLine(list.Items[i].Spec.Type); kind != "" && !slices.Contains(found, kind) {
 				found = append(found, kind)
 			}
 		}

@@ -57,6 +57,12 @@ func isMissingAPI(err error) bool {
 	return apierrors.IsNotFound(err) && errors.As(err, &status) && fromProxy(status.Status())
 }
 
+// isFinal reports whether an error of the server stays, so that there is no use in
+// asking again.
+func isFinal(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || isMissingAPI(err)
+}
+
 // fromProxy reports whether the answer was no Status: the API that was asked for
 // did not answer itself.
 func fromProxy(status metav1.Status) bool {

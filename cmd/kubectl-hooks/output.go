@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"sallyport.dev/sallyport/cmd/internal/cli"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 )
 
 // The formats that need care: a table with more columns, and names line by line.
@@ -104,7 +105,7 @@ func columns(names ...string) []column {
 func (t *table) add(cells ...any) {
 	for i, cell := range cells {
 		if text, ok := cell.(string); ok {
-			cells[i] = oneLine(text)
+			cells[i] = human.OneLine(text)
 		}
 	}
 	t.rows = append(t.rows, metav1.TableRow{Cells: cells})

@@ -59,11 +59,11 @@ id that the provider gave it, or the name of the WebhookEvent.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.Usagef("%w", err) })
 	a.addConnectionFlags(root)
 	a.completeGlobalFlags(root)
-	for _, command := range []func() *cobra.Command{
-		a.sendCommand, a.eventsCommand, a.deadCommand, a.showCommand, a.replayCommand, a.purgeCommand,
-		a.pauseCommand, a.resumeCommand, a.statsCommand, a.tailCommand, a.versionCommand,
+	for _, newCommand := range []func(*app) *cobra.Command{
+		newSendCommand, newEventsCommand, newDeadCommand, newShowCommand, newReplayCommand, newPurgeCommand,
+		newPauseCommand, newResumeCommand, newStatsCommand, newTailCommand, newVersionCommand,
 	} {
-		c := command()
+		c := newCommand(a)
 		c.Example = a.example(c.Example)
 		root.AddCommand(c)
 	}

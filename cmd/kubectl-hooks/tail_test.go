@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"strings"
@@ -141,22 +140,4 @@ func TestTailSaysWhatIsWrong(t *testing.T) {
 	wantError(t, err, "template")
 	_, _, err = stubbed(t, &stub{refuse: map[string]int{"webhookrecords": http.StatusForbidden}}, "tail")
 	wantError(t, err, "refused by the stub")
-}
-
-func TestLinesAreAlignedAndColoured(t *testing.T) {
-	var out bytes.Buffer
-	l := &lines{w: &out, color: true, endpoints: true}
-	for _, r := range []eventsv1alpha1.WebhookRecord{someRecord(1, "retry_scheduled", "evt_long_one"), someRecord(2, "delivered", "evt\x1b[2J")} {
-		r.ErrorMessage = "why"
-		if err := l.print(&r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	first, second, _ := strings.Cut(out.String(), "\n")
-	wantContains(t, first, colorYellow+"retry_scheduled"+colorEnd)
-	wantContains(t, second, colorGreen+"delivered"+colorEnd, "evt\ufffd[2J")
-	plain := strings.NewReplacer(colorYellow, "", colorGreen, "", colorEnd, "", "\ufffd", "?")
-	if x, y := strings.Index(plain.Replace(first), "#1"), strings.Index(plain.Replace(second), "#1"); x != y || x < 0 {
-		t.Errorf("the lines are not aligned:\n%s\n%s", first, second)
-	}
 }
