@@ -74,8 +74,8 @@ func (c *deadCommand) deadTable(s scope, list *eventsv1alpha1.WebhookEventList) 
 	for i := range list.Items {
 		e := &list.Items[i]
 		for _, d := range deadDeliveries(e) {
-			t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, human.OrNone(e.Spec.Type), targetName(d.Route), human.Age(c.now(), e.Spec.ReceivedAt.Time),
-				human.AgeOf(c.now(), d.GivenUpAt), d.Attempts, human.Size(e.Spec.BodyBytes), e.Name, human.OrNone(d.LastError))...)
+			t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, human.OrNone(e.Spec.Type), targetName(d.Route), human.Age(c.now(), e.Spec.ReceivedTime.Time),
+				human.AgeOf(c.now(), d.DeadLetteredTime), d.Attempts, human.Size(e.Spec.BodyBytes), e.Name, human.OrNone(d.LastError))...)
 		}
 	}
 	return t

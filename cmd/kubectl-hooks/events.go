@@ -97,7 +97,7 @@ func (c *eventsCommand) eventTable(s scope, list *eventsv1alpha1.WebhookEventLis
 	for i := range list.Items {
 		e := &list.Items[i]
 		attempts, lastError := summary(e.Status.Deliveries)
-		t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, human.OrNone(e.Spec.Type), string(e.Status.State), human.Age(c.now(), e.Spec.ReceivedAt.Time),
+		t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, human.OrNone(e.Spec.Type), string(e.Status.State), human.Age(c.now(), e.Spec.ReceivedTime.Time),
 			attempts, human.Size(e.Spec.BodyBytes), human.OrNone(e.Spec.SourceIP), e.Name, human.OrNone(lastError))...)
 	}
 	return t

@@ -124,7 +124,7 @@ func (c *purgeCommand) selection(events []string) (func(*eventsv1alpha1.WebhookE
 // are removed together.
 func allGivenUpBefore(e *eventsv1alpha1.WebhookEvent, before time.Time) bool {
 	return !slices.ContainsFunc(deadDeliveries(e), func(d eventsv1alpha1.DeliveryStatus) bool {
-		return d.GivenUpAt == nil || d.GivenUpAt.After(before)
+		return d.DeadLetteredTime == nil || d.DeadLetteredTime.After(before)
 	})
 }
 

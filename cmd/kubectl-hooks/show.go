@@ -120,7 +120,7 @@ func (c *showCommand) describeFacts(event *eventsv1alpha1.WebhookEvent) {
 			_, _ = fmt.Fprintf(w, "%s:\t%s\n", name, human.OneLine(value))
 		}
 	}
-	received := fmt.Sprintf("%s (%s)", spec.ReceivedAt.Local().Format(timeLayout), human.Ago(c.now(), spec.ReceivedAt.Time))
+	received := fmt.Sprintf("%s (%s)", spec.ReceivedTime.Local().Format(timeLayout), human.Ago(c.now(), spec.ReceivedTime.Time))
 	if spec.SourceIP != "" {
 		received += " from " + spec.SourceIP
 	}
@@ -150,12 +150,12 @@ func (c *showCommand) describeDeliveries(event *eventsv1alpha1.WebhookEvent) {
 // when says when something happens, or happened, to a delivery.
 func (c *showCommand) when(d *eventsv1alpha1.DeliveryStatus) string {
 	switch {
-	case d.GivenUpAt != nil:
-		return "given up " + human.Ago(c.now(), d.GivenUpAt.Time)
-	case d.NextAttempt == nil:
+	case d.DeadLetteredTime != nil:
+		return "given up " + human.Ago(c.now(), d.DeadLetteredTime.Time)
+	case d.NextAttemptTime == nil:
 		return human.None
-	case d.NextAttempt.After(c.now()):
-		return "next attempt in " + human.Age(d.NextAttempt.Time, c.now())
+	case d.NextAttemptTime.After(c.now()):
+		return "next attempt in " + human.Age(d.NextAttemptTime.Time, c.now())
 	}
 	return "due now"
 }

@@ -99,7 +99,7 @@ func (c *statsCommand) queueTable(s scope, list *eventsv1alpha1.WebhookQueueList
 			}
 		}
 		t.add(s.cells(q.Namespace, q.Name, ready, paused, q.Pending, q.Held, q.DeadLetters, human.Size(q.Bytes),
-			human.AgeOf(c.now(), q.LastReceived), human.AgeOf(c.now(), q.LastDelivered), human.AgeOf(c.now(), q.LastRejected), provider, url)...)
+			human.AgeOf(c.now(), q.LastReceivedTime), human.AgeOf(c.now(), q.LastDeliveredTime), human.AgeOf(c.now(), q.LastRejectedTime), provider, url)...)
 	}
 	return t
 }
