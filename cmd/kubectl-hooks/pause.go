@@ -28,8 +28,8 @@ type pauseCommand struct {
 func newPauseCommand(a *app) *cobra.Command {
 	return (&pauseCommand{app: a, paused: true}).define(&cobra.Command{
 		Use:   "pause ENDPOINT",
-		Short: "Hold all deliveries of an endpoint: events are accepted and kept",
-		Long: `Hold all deliveries of an endpoint: set spec.paused. Events are accepted and kept
+		Short: "Hold all deliveries of an endpoint; events are accepted all the same",
+		Long: `Hold all deliveries of an endpoint: set spec.paused. Events are accepted and held
 meanwhile, and delivered after resume; that spends no attempts, and an event grows no
 older by it. With delivery.mode Sync, where nothing is kept, the sender gets 503.`,
 		Example: `kubectl hooks pause stripe
@@ -40,8 +40,8 @@ kubectl hooks pause billing/stripe --wait=false`,
 func newResumeCommand(a *app) *cobra.Command {
 	return (&pauseCommand{app: a}).define(&cobra.Command{
 		Use:     "resume ENDPOINT",
-		Short:   "Deliver again what a paused endpoint has kept, and what comes",
-		Long:    `Deliver again what a paused endpoint has kept, and what comes: unset spec.paused.`,
+		Short:   "Deliver what a paused endpoint holds, and what comes",
+		Long:    `Deliver what a paused endpoint holds, and what comes: unset spec.paused.`,
 		Example: `kubectl hooks resume stripe`,
 	})
 }
@@ -119,9 +119,9 @@ func meanwhile(endpoint *v1alpha1.WebhookEndpoint, program string) string {
 	case !endpoint.Spec.Paused && sync:
 		return "Events are handed to the target again."
 	case !endpoint.Spec.Paused:
-		return "What was kept is delivered now, beside what comes: " + program + " stats " + name + " shows how much is left."
+		return "What was held is delivered now, beside what comes: " + program + " stats " + name + " shows how much is left."
 	case sync:
 		return "Senders get 503 until " + program + " resume " + name + ": with delivery.mode Sync nothing is kept, so they have to send again."
 	}
-	return "Events are accepted and kept, and nothing is delivered until " + program + " resume " + name + ". They grow no older by it."
+	return "Events are accepted and held, and nothing is delivered until " + program + " resume " + name + ". They grow no older by it."
 }

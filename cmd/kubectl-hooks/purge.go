@@ -116,13 +116,13 @@ func (c *purgeCommand) selection(events []string) (func(*eventsv1alpha1.WebhookE
 	}
 	return func(e *eventsv1alpha1.WebhookEvent) bool {
 		named := len(events) == 0 || slices.Contains(events, e.Spec.EventID) || slices.Contains(events, e.Name)
-		return named && fits(e) && (c.olderThan == "" || allGivenUpBefore(e, before))
+		return named && fits(e) && (c.olderThan == "" || allDeadLetteredBefore(e, before))
 	}, nil
 }
 
-// allGivenUpBefore reports whether all dead letters of an event are that old: they
+// allDeadLetteredBefore reports whether all dead letters of an event are that old: they
 // are removed together.
-func allGivenUpBefore(e *eventsv1alpha1.WebhookEvent, before time.Time) bool {
+func allDeadLetteredBefore(e *eventsv1alpha1.WebhookEvent, before time.Time) bool {
 	return !slices.ContainsFunc(deadDeliveries(e), func(d eventsv1alpha1.DeliveryStatus) bool {
 		return d.DeadLetteredTime == nil || d.DeadLetteredTime.After(before)
 	})
