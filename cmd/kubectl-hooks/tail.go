@@ -17,12 +17,22 @@ import (
 // defaultSinceLines is how many records of the past are shown first.
 const defaultSinceLines = 10
 
+// The values of --color.
+const (
+	colorAuto   = "auto"
+	colorAlways = "always"
+	colorNever  = "never"
+)
+
+var colorModes = []string{colorAuto, colorAlways, colorNever}
+
 type tailCommand struct {
 	*app
 	output
 	all        bool
 	statuses   []string
 	sinceLines int
+	color      string
 }
 
 // statusNames are the outcomes that records tell of.
@@ -54,23 +64,29 @@ kubectl hooks tail stripe --since-lines 0 -o json`,
 	cmd.Flags().StringSliceVar(&c.statuses, "status", nil, "only these `outcomes`, for example delivered or rejected; several may be given")
 	mustComplete(cmd, "status", cobra.FixedCompletions(statusNames, cobra.ShellCompDirectiveNoFileComp))
 	cmd.Flags().IntVar(&c.sinceLines, "since-lines", defaultSinceLines, "show so many `records` of the past first")
+	cmd.Flags().StringVar(&c.color, "color", colorAuto, "`when` to colour the outcomes: always, never, or auto: on a terminal, unless NO_COLOR is set")
+	mustComplete(cmd, "color", cobra.FixedCompletions(colorModes, cobra.ShellCompDirectiveNoFileComp))
 	c.addFlags(cmd, false)
 	return cmd
 }
 
 func (c *tailCommand) run(ctx context.Context, args []string) error {
-	selectors, err := c.selectors()
-	if err != nil {
+	if err := c.check(); err != nil {
 		return err
 	}
 	s, err := c.scopeOf(ctx, args, c.all)
 	if err != nil {
 		return err
 	}
+	var selectors fields.Set
+	if len(c.statuses) == 1 { // more than one is for Keep
+		selectors = with(selectors, fieldRecordStatus, c.statuses[0])
+	}
 	if !s.several() {
 		selectors = with(selectors, fieldRecordEndpoint, s.endpoint)
 	}
-	lines := &tail.Lines{W: c.Out, Color: printers.AllowsColorOutput(c.Out), Namespaces: s.namespace == "", Endpoints: s.several()}
+	color := c.color == colorAlways || c.color == colorAuto && printers.AllowsColorOutput(c.Out)
+	lines := &tail.Lines{W: c.Out, Color: color, Namespaces: s.namespace == "", Endpoints: s.several()}
 	show := lines.Print
 	if c.printer != nil {
 		show = func(r *eventsv1alpha1.WebhookRecord) error { return c.object(c.Out, r) }
@@ -90,21 +106,20 @@ func (c *tailCommand) run(ctx context.Context, args []string) error {
 	return nil // Ctrl-C is how it ends
 }
 
-// selectors are what the server can choose by: one status.
-func (c *tailCommand) selectors() (fields.Set, error) {
+func (c *tailCommand) check() error {
 	if c.sinceLines < 0 {
-		return nil, cli.Usagef("--since-lines=%d is no number of records: write 0 or more", c.sinceLines)
+		return cli.Usagef("--since-lines=%d is no number of records: write 0 or more", c.sinceLines)
+	}
+	if !slices.Contains(colorModes, c.color) {
+		return cli.Usagef("--color=%s is not known: write auto, always or never", c.color)
 	}
 	for _, status := range c.statuses {
 		if !slices.Contains(statusNames, status) {
 			if near := closeTo(status, statusNames); len(near) > 0 {
-				return nil, cli.Usagef("--status=%s is no outcome: did you mean %s?", status, near[0])
+				return cli.Usagef("--status=%s is no outcome: did you mean %s?", status, near[0])
 			}
-			return nil, cli.Usagef("--status=%s is no outcome: completion, or --help of tail, lists them", status)
+			return cli.Usagef("--status=%s is no outcome: completion, or --help of tail, lists them", status)
 		}
 	}
-	if len(c.statuses) == 1 {
-		return fields.Set{fieldRecordStatus: c.statuses[0]}, nil
-	}
-	return nil, nil
+	return nil
 }

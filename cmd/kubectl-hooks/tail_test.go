@@ -118,6 +118,14 @@ func TestTailGoesOnWhereAWatchHasEnded(t *testing.T) {
 	}
 }
 
+func TestTailInColoursWithoutATerminal(t *testing.T) {
+	f := startTail(t, &stub{records: []eventsv1alpha1.WebhookRecord{someRecord(1, "delivered", "one")}}, "--color", "always")
+	f.watch()
+	if got := f.end(); !strings.Contains(got, "\x1b[32mdelivered\x1b[0m") {
+		t.Errorf("there are no colours in %q", got)
+	}
+}
+
 func TestTailOfSomeOutcomes(t *testing.T) {
 	s := &stub{records: []eventsv1alpha1.WebhookRecord{someRecord(1, "rejected", "one"), someRecord(2, "delivered", "two")}}
 	f := startTail(t, s, "--status", "rejected,dead_lettered", "-o", "json")
@@ -134,6 +142,8 @@ func TestTailOfSomeOutcomes(t *testing.T) {
 func TestTailSaysWhatIsWrong(t *testing.T) {
 	_, _, err := stubbed(t, &stub{}, "tail", "--status", "deliverd")
 	wantError(t, err, "did you mean delivered?")
+	_, _, err = stubbed(t, &stub{}, "tail", "--color", "blue")
+	wantError(t, err, "--color=blue")
 	_, _, err = stubbed(t, &stub{}, "tail", "--since-lines", "-1")
 	wantError(t, err, "--since-lines=-1")
 	_, _, err = stubbed(t, &stub{records: []eventsv1alpha1.WebhookRecord{someRecord(1, "rejected", "one")}}, "tail", "-o", "go-template={{index .nothing 1}}")

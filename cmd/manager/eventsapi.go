@@ -6,7 +6,7 @@ import (
 	"sallyport.dev/sallyport/controllers/eventapi"
 )
 
-// serveEvents has the manager serve the events API, unless it is turned off or there
+// serveEvents makes the manager serve the events API, unless it is turned off or there
 // is no Redis that has events.
 func serveEvents(mgr ctrl.Manager, o options, events *events) error {
 	if o.eventsAPIAddress == turnedOff || events.store == nil {
