@@ -16,8 +16,8 @@ import (
 // an API server which ends each at once is not asked without pause.
 const rewatchPause = time.Second
 
-// await looks at an object at each of its changes, beginning with how it is, until
-// done says so or fails, or ctx ends. list is a list of its type. A deleted object
+// await calls done with an object as it is, and after each change of it, until done
+// returns true or an error, or ctx ends. list is a list of its type. A deleted object
 // is a NotFound error.
 func await[T client.Object](ctx context.Context, c client.WithWatch, object T, list client.ObjectList, done func(T) (bool, error)) error {
 	key := client.ObjectKeyFromObject(object)
@@ -49,7 +49,8 @@ func await[T client.Object](ctx context.Context, c client.WithWatch, object T, l
 	}
 }
 
-// changes looks at what a watch reports until it ends; over: done said so.
+// changes calls done with what a watch reports until the watch ends; over: done
+// returned true.
 func changes[T client.Object](ctx context.Context, watcher watch.Interface, done func(T) (bool, error)) (over bool, err error) {
 	for {
 		select {

@@ -31,7 +31,7 @@ replay delivers them again, purge removes them.`,
 kubectl hooks dead stripe --type 'invoice.*'
 kubectl hooks dead -A -o wide`,
 		Args:              arguments(0, 1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpoint,
+		ValidArgsFunction: a.completeEndpoint(),
 		RunE:              runE(c.run),
 	}
 	scopeFlag(cmd, &c.all)

@@ -36,7 +36,7 @@ func explain(err error) error {
 	return err
 }
 
-// explainStatus does it for what the API server, or the one behind it, said.
+// explainStatus explains a Status of the API server, or of one behind it.
 func explainStatus(err error, status metav1.Status) error {
 	switch {
 	case apierrors.IsForbidden(err):

@@ -37,7 +37,7 @@ How far back that goes is bounded. Dead letters are all there: see dead.`,
 kubectl hooks events billing/stripe --type 'invoice.*' --limit 10
 kubectl hooks events stripe --state Retrying -o wide`,
 		Args:              arguments(0, 1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpoint,
+		ValidArgsFunction: a.completeEndpoint(),
 		RunE:              runE(c.run),
 	}
 	scopeFlag(cmd, &c.all)
@@ -75,7 +75,8 @@ func (c *eventsCommand) run(ctx context.Context, args []string) error {
 	return c.table(c.Out, c.eventTable(s, list))
 }
 
-// selection is what --state and --type mean.
+// selection says which events --state and --type choose: by selectors of the server,
+// and by keep.
 func (c *eventsCommand) selection() (selectors fields.Set, keep func(*eventsv1alpha1.WebhookEvent) bool, err error) {
 	if c.limit < 0 {
 		return nil, nil, cli.Usagef("--limit=%d is no number of events: write 1 or more, or 0 for all", c.limit)

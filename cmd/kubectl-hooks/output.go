@@ -58,7 +58,7 @@ func (o *output) read(tables bool) error {
 	return nil
 }
 
-// object prints an object or a list, which must not be for people.
+// object prints an object or a list by the printer that -o asked for.
 func (o *output) object(w io.Writer, object runtime.Object) error {
 	if meta.IsListType(object) {
 		if err := meta.EachListItem(object, setKind); err != nil {
@@ -130,7 +130,7 @@ func (a *app) sayf(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.ErrOut, format+"\n", args...)
 }
 
-// printf is the answer, or a part of it.
+// printf prints the answer, or a part of it.
 func (a *app) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.Out, format, args...)
 }

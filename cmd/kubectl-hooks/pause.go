@@ -12,12 +12,12 @@ import (
 	"sallyport.dev/sallyport/api/v1alpha1"
 )
 
-// fieldOwner is by whom fields are set that this program sets. It does not begin
+// fieldOwner is the owner of the fields that this program sets. It does not begin
 // with "kubectl": Flux takes what kubectl has set for a mistake, and takes it back
 // (fluxcd.io/flux/faq, "Why are kubectl edits rolled back by Flux?").
 const fieldOwner = "sallyport-hooks"
 
-// pauseCommand is pause, and resume.
+// pauseCommand is pause or resume.
 type pauseCommand struct {
 	*app
 	paused  bool // what spec.paused becomes
@@ -46,10 +46,10 @@ func newResumeCommand(a *app) *cobra.Command {
 	})
 }
 
-// define completes what pause and resume have in common.
+// define adds what pause and resume have in common.
 func (c *pauseCommand) define(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = arguments(1, 1, "one ENDPOINT")
-	cmd.ValidArgsFunction = c.completeEndpoint
+	cmd.ValidArgsFunction = c.completeEndpoint()
 	cmd.RunE = runE(c.run)
 	cmd.Flags().BoolVar(&c.wait, "wait", true, "wait until all receivers know of it")
 	cmd.Flags().DurationVar(&c.timeout, "timeout", 30*time.Second, "how long to wait; the change stays all the same")
@@ -91,8 +91,8 @@ func (c *pauseCommand) run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// awaitProgrammed waits until all receivers serve the endpoint as it is now. That
-// it takes long is no failure: the change is made.
+// awaitProgrammed waits until all receivers serve the endpoint as it is now. If that
+// takes too long, it warns and does not fail: the change is made.
 func (c *pauseCommand) awaitProgrammed(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint) {
 	waiting, stop := context.WithTimeout(ctx, c.timeout)
 	defer stop()

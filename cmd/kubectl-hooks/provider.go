@@ -12,8 +12,8 @@ import (
 	"sallyport.dev/sallyport/config/providers"
 )
 
-// provider gets a WebhookProvider. Presets are built in, too: managers serve them
-// also where there is no object of that name.
+// provider gets a WebhookProvider, or the preset of that name in this build: managers
+// serve presets also where there is no object.
 func (a *app) provider(ctx context.Context, name string) (*v1alpha1.WebhookProvider, error) {
 	provider := &v1alpha1.WebhookProvider{}
 	err := a.client.Get(ctx, types.NamespacedName{Name: name}, provider)

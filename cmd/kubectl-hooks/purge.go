@@ -45,7 +45,7 @@ It asks first, and without a terminal to ask at it needs --yes.`,
 kubectl hooks purge stripe --older-than 30d --yes
 kubectl hooks purge stripe --type 'test.*'`,
 		Args:              arguments(1, -1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpointThenDead,
+		ValidArgsFunction: a.completeEndpointThenDead(),
 		RunE:              runE(c.run),
 	}
 	a.typeFlag(cmd, &c.types)
@@ -120,8 +120,8 @@ func (c *purgeCommand) selection(events []string) (func(*eventsv1alpha1.WebhookE
 	}, nil
 }
 
-// allDeadLetteredBefore reports whether all dead letters of an event are that old: they
-// are removed together.
+// allDeadLetteredBefore reports whether all dead letters of an event are that old.
+// They are removed together.
 func allDeadLetteredBefore(e *eventsv1alpha1.WebhookEvent, before time.Time) bool {
 	return !slices.ContainsFunc(deadDeliveries(e), func(d eventsv1alpha1.DeliveryStatus) bool {
 		return d.DeadLetteredTime == nil || d.DeadLetteredTime.After(before)
@@ -201,7 +201,8 @@ func (c *purgeCommand) removeAll(ctx context.Context, events []eventsv1alpha1.We
 	return nil
 }
 
-// remove removes the dead letters of an event. The server refuses what is none.
+// remove removes the dead letters of an event. The server refuses if another delivery
+// of the event is not done.
 func (c *purgeCommand) remove(ctx context.Context, event *eventsv1alpha1.WebhookEvent) error {
 	fresh := &eventsv1alpha1.WebhookEvent{}
 	fresh.Namespace, fresh.Name = event.Namespace, event.Name

@@ -52,7 +52,7 @@ kubectl hooks replay stripe evt_1MqqbKLt4dXK03v5qaIbiNCC
 kubectl hooks replay stripe --since 2h --type 'invoice.*' --limit 100
 kubectl hooks replay stripe --since 1d --dry-run=client -o yaml`,
 		Args:              arguments(1, -1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpointThenDead,
+		ValidArgsFunction: a.completeEndpointThenDead(),
 		RunE:              runE(c.run),
 	}
 	a.typeFlag(cmd, &c.types)
@@ -175,7 +175,7 @@ func (c *replayCommand) createReplay(ctx context.Context, replay *v1alpha1.Webho
 	return c.client.Create(ctx, replay, options...)
 }
 
-// sayCreated tells of a replay that is not waited for.
+// sayCreated prints a replay that nobody waits for.
 func (c *replayCommand) sayCreated(replay *v1alpha1.WebhookReplay) error {
 	switch {
 	case c.printer != nil:
@@ -190,7 +190,7 @@ func (c *replayCommand) sayCreated(replay *v1alpha1.WebhookReplay) error {
 	return nil
 }
 
-// awaitReplay waits until a replay is over and tells how far it is.
+// awaitReplay waits until a replay is over, and says meanwhile how far it is.
 func (c *replayCommand) awaitReplay(ctx context.Context, replay *v1alpha1.WebhookReplay) error {
 	waiting, stop := context.WithTimeout(ctx, c.timeout)
 	defer stop()
@@ -238,7 +238,7 @@ func progress(replay *v1alpha1.WebhookReplay) string {
 	return fmt.Sprintf("%d found, %d handed over, %d failed ...", replay.Status.Matched, replay.Status.Replayed, replay.Status.Failed)
 }
 
-// sayReplayed tells of a replay that is over. It is an error if a part failed.
+// sayReplayed prints how a replay ended. It returns an error if a part failed.
 func (c *replayCommand) sayReplayed(replay *v1alpha1.WebhookReplay) error {
 	if c.printer != nil {
 		if err := c.object(c.Out, replay); err != nil {

@@ -27,7 +27,7 @@ kubectl hooks send stripe --url http://localhost:8080
 jq -n '{action: "opened"}' | kubectl hooks send github --type issues --body - --show
 kubectl hooks send stripe --dry-run`,
 		Args:              arguments(1, 1, "one ENDPOINT"),
-		ValidArgsFunction: a.completeEndpoint,
+		ValidArgsFunction: a.completeEndpoint(),
 		RunE: runE(func(ctx context.Context, args []string) (err error) {
 			if c.Endpoint, err = a.endpoint(ctx, args[0]); err != nil {
 				return err
@@ -40,7 +40,7 @@ kubectl hooks send stripe --dry-run`,
 		}),
 	}
 	c.AddFlags(cmd.Flags())
-	mustComplete(cmd, "scheme", a.completeSchemes)
-	mustComplete(cmd, "type", a.completeTypes)
+	mustComplete(cmd, "scheme", a.completer(a.schemeCandidates))
+	mustComplete(cmd, "type", a.completer(a.typeCandidates))
 	return cmd
 }

@@ -40,11 +40,13 @@ right of their own, and are gone once the event is delivered.`,
 kubectl hooks show evt_1MqqbKLt4dXK03v5qaIbiNCC --endpoint billing/stripe --payload
 kubectl hooks show evt_1MqqbKLt4dXK03v5qaIbiNCC --body | jq .`,
 		Args:              arguments(1, 1, "one EVENT"),
-		ValidArgsFunction: a.completeEvents,
+		ValidArgsFunction: a.completeEvent(),
 		RunE:              runE(c.run),
 	}
 	cmd.Flags().StringVar(&c.receivedBy, "endpoint", "", "the `endpoint` that received the event, where several have one of that id")
-	mustComplete(cmd, "endpoint", a.completeEndpoints)
+	mustComplete(cmd, "endpoint", a.completer(func(ctx context.Context, _ []string, typed string) []string {
+		return a.endpointCandidates(ctx, typed)
+	}))
 	cmd.Flags().BoolVar(&c.withPayload, "payload", false, "show headers and body, too; with -o, print the WebhookEventPayload")
 	cmd.Flags().BoolVar(&c.bodyOnly, "body", false, "print nothing but the body, as it came")
 	c.addFlags(cmd, false)

@@ -31,7 +31,7 @@ for the end of a pause.`,
 kubectl hooks stats -A
 kubectl hooks stats stripe -o yaml`,
 		Args:              arguments(0, 1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpoint,
+		ValidArgsFunction: a.completeEndpoint(),
 		RunE:              runE(c.run),
 	}
 	scopeFlag(cmd, &c.all)

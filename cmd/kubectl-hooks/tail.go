@@ -57,7 +57,7 @@ attempt (#2: the second), the status code, how long it took, and why.`,
 kubectl hooks tail -A --status rejected --status dead_lettered
 kubectl hooks tail stripe --since-lines 0 -o json`,
 		Args:              arguments(0, 1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpoint,
+		ValidArgsFunction: a.completeEndpoint(),
 		RunE:              runE(c.run),
 	}
 	scopeFlag(cmd, &c.all)
