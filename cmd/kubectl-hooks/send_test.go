@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/test/cluster"
 )
@@ -121,28 +122,6 @@ func TestSendTakesAnExampleOfTheProvider(t *testing.T) {
 	wantContains(t, stdout, "> Stripe-Signature: t=", "signed as Stripe signs")
 	if !strings.Contains(r.bodies[0], `"id"`) {
 		t.Errorf("the body is %q", r.bodies[0])
-	}
-}
-
-func TestSendFindsTheURL(t *testing.T) {
-	for _, test := range []struct{ flag, published, want, fails string }{
-		{"", "https://hooks.example.com/a/b", "https://hooks.example.com/a/b", ""},
-		{"", "/a/b", "", "was not told its public URL"},
-		{"", "", "", "has no URL yet"},
-		{"http://localhost:8080", "https://hooks.example.com/a/b", "http://localhost:8080/a/b", ""},
-		{"http://localhost:8080/", "/a/b", "http://localhost:8080/a/b", ""},
-		{"http://localhost:8080/c", "/a/b", "http://localhost:8080/c", ""},
-		{"http://localhost:8080?x=1", "/a/b", "http://localhost:8080?x=1", ""},
-		{"localhost:8080", "/a/b", "", "is no URL"},
-		{"ftp://localhost", "/a/b", "", "is no URL"},
-	} {
-		o := sendOptions{url: test.flag}
-		got, err := o.address(test.published)
-		if test.fails != "" {
-			wantError(t, err, test.fails)
-		} else if err != nil || got != test.want {
-			t.Errorf("with --url %q and %q it is %q (%v), want %q", test.flag, test.published, got, err, test.want)
-		}
 	}
 }
 
@@ -278,7 +257,7 @@ func TestDryRunIsACommandOfCurl(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantContains(t, stderr, test.says)
-			for _, form := range []string{test.value, base64.StdEncoding.EncodeToString([]byte(test.value)), shellWord(test.value)} {
+			for _, form := range []string{test.value, base64.StdEncoding.EncodeToString([]byte(test.value)), human.ShellWord(test.value)} {
 				if strings.Contains(stdout, form) {
 					t.Fatalf("the secret is in the command:\n%s", stdout)
 				}

@@ -1,7 +1,6 @@
 package compile
 
 import (
-
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/provider"
 )

@@ -44,10 +44,8 @@ type Options struct {
 	// Scheme is the name of the scheme to sign with; empty: the first that can be
 	// signed with what there is.
 	Scheme string
-	// Body is the body; ContentType its type. Without ContentType it is that of
-	// Headers, or what the body looks like.
-	Body        []byte
-	ContentType string
+	// Body is the body. Its type is that of Headers, or what it looks like.
+	Body []byte
 	// EventID is the id that the event gets; empty: what stands in the request, or
 	// else a fresh one. EventType likewise; empty: what stands in the request.
 	EventID, EventType string
@@ -198,8 +196,6 @@ func (o *Options) header() http.Header {
 		}
 	}
 	switch {
-	case o.ContentType != "":
-		header.Set("Content-Type", o.ContentType)
 	case header.Get("Content-Type") != "" || len(o.Body) == 0:
 	case json.Valid(o.Body):
 		header.Set("Content-Type", "application/json")

@@ -1,4 +1,4 @@
-package main
+package send
 
 import (
 	"cmp"
@@ -9,40 +9,38 @@ import (
 	"strings"
 	"unicode"
 
-	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/cmd/internal/cli"
-	"sallyport.dev/sallyport/cmd/kubectl-hooks/send"
 )
 
 // content fills in method, body, headers and type: those of the flags, else of an
 // example of the provider.
-func (a *app) content(provider *v1alpha1.WebhookProvider, o *sendOptions, options *send.Options) error {
-	given, err := headersOf(o.headers)
+func (c *Command) content(options *Options) error {
+	given, err := headersOf(c.headers)
 	if err != nil {
 		return err
 	}
-	sample, found := send.Sample(provider, o.scheme)
+	sample, found := Sample(c.Provider, c.scheme)
 	switch {
-	case o.bodyFile != "":
-		if options.Body, err = a.readInput("--body", o.bodyFile, maxInput); err != nil {
+	case c.bodyFile != "":
+		if options.Body, err = c.readInput("--body", c.bodyFile, maxInput); err != nil {
 			return err
 		}
 		options.Headers = http.Header{}
 	case found:
 		options.Body, options.Headers = sample.Body, sample.Header
-		options.Method = cmp.Or(o.method, sample.Method)
+		options.Method = cmp.Or(c.method, sample.Method)
 		if sample.Query != "" && !strings.ContainsAny(options.URL, "?#") {
 			options.URL += "?" + sample.Query
 		}
 	default:
-		return fmt.Errorf("the provider %s has no example of an event: give a body by --body", provider.Name)
+		return fmt.Errorf("the provider %s has no example of an event: give a body by --body", c.Provider.Name)
 	}
-	if options.EventType == "" && o.bodyFile == "" {
+	if options.EventType == "" && c.bodyFile == "" {
 		options.EventType = sample.EventType
 	}
 	maps.Copy(options.Headers, given)
 	if options.Headers.Get("User-Agent") == "" {
-		options.Headers.Set("User-Agent", programName)
+		options.Headers.Set("User-Agent", userAgent)
 	}
 	return nil
 }

@@ -12,24 +12,23 @@ import (
 	"sallyport.dev/sallyport/test/cluster"
 )
 
-// scene is one webhook, and what is to come of it.
-type scene struct {
+// webhook is one that is sent, and what is to come of it.
+type webhook struct {
 	title    string
 	endpoint types.NamespacedName
 	url      string
 	header   http.Header
 	body     []byte
 
-	status   int            // of the answer
-	says     string         // in the answer's body
-	outcomes []audit.Status // in the audit log and as Kubernetes Events
-	// delivered: the target gets it, at this path; empty: it gets nothing.
-	delivered string
+	status    int            // of the answer
+	says      string         // in the answer's body
+	outcomes  []audit.Status // in the audit log and as Kubernetes Events
+	delivered string         // the path at which the target gets it; empty: it gets nothing
 	eventID   string
 	eventType string
 }
 
-// The webhooks. Their bodies are short forms of real ones.
+// The bodies are short forms of real ones.
 const (
 	pushBody    = `{"ref":"refs/heads/main","repository":{"full_name":"acme/shop"},"head_commit":{"message":"Sell more"}}`
 	forgedBody  = `{"ref":"refs/heads/main","repository":{"full_name":"acme/shop"},"head_commit":{"message":"Sell all!"}}`
@@ -38,9 +37,9 @@ const (
 	forgedID    = "99999999-cc78-11e3-81ab-4c9367dc0958"
 )
 
-// scenes are what the demo shows, in order. Nothing of the receiver's code takes
+// webhooks are what the demo sends, in order. Nothing of the receiver's code takes
 // part in signing.
-func (d *demo) scenes(ctx context.Context) ([]scene, error) {
+func (d *demo) webhooks(ctx context.Context) ([]webhook, error) {
 	githubURL, githubSecret, err := d.sample(ctx, githubSample)
 	if err != nil {
 		return nil, fmt.Errorf("read the GitHub sample: %w", err)
@@ -49,13 +48,13 @@ func (d *demo) scenes(ctx context.Context) ([]scene, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the Stripe sample: %w", err)
 	}
-	push := scene{
+	push := webhook{
 		title: "A push, signed by GitHub", endpoint: githubSample, url: githubURL,
 		header: cluster.GitHub(githubSecret, "push", pushID, []byte(pushBody)), body: []byte(pushBody),
 		status: http.StatusOK, says: `"status":"accepted"`, outcomes: []audit.Status{audit.Accepted, audit.Delivered},
 		delivered: "/webhooks/github", eventID: pushID, eventType: "push",
 	}
-	invoice := scene{
+	invoice := webhook{
 		title: "A paid invoice, signed by Stripe", endpoint: stripeSample, url: stripeURL,
 		header: cluster.Stripe(stripeSecret, time.Now(), []byte(invoiceBody)), body: []byte(invoiceBody),
 		status: http.StatusOK, says: `"status":"accepted"`, outcomes: []audit.Status{audit.Accepted, audit.Delivered},
@@ -70,5 +69,5 @@ func (d *demo) scenes(ctx context.Context) ([]scene, error) {
 	forgery.header, forgery.body = push.header.Clone(), []byte(forgedBody)
 	forgery.header.Set("X-GitHub-Delivery", forgedID)
 	forgery.status, forgery.says, forgery.outcomes, forgery.delivered = http.StatusUnauthorized, "", []audit.Status{audit.Rejected}, ""
-	return []scene{push, invoice, duplicate, forgery}, nil
+	return []webhook{push, invoice, duplicate, forgery}, nil
 }

@@ -1,8 +1,7 @@
-package main
+package human
 
 import (
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 )
@@ -11,7 +10,7 @@ func TestSizesHaveUnits(t *testing.T) {
 	for bytes, want := range map[int64]string{
 		0: "0B", 1023: "1023B", 1024: "1.0KiB", 1536: "1.5KiB", 25 << 20: "25.0MiB", 3 << 30: "3.0GiB", 5 << 40: "5.0TiB",
 	} {
-		if got := size(bytes); got != want {
+		if got := Size(bytes); got != want {
 			t.Errorf("%d bytes are %s, want %s", bytes, got, want)
 		}
 	}
@@ -26,9 +25,9 @@ func TestAgesAreThoseOfKubectl(t *testing.T) {
 		{now.Add(-90 * time.Second), "90s"},
 		{now.Add(-3 * time.Hour), "3h"},
 		{now.Add(time.Second), "0s"}, // clocks differ
-		{time.Time{}, none},
+		{time.Time{}, None},
 	} {
-		if got := age(now, test.at); got != test.want {
+		if got := Age(now, test.at); got != test.want {
 			t.Errorf("the age of %s is %s, want %s", test.at, got, test.want)
 		}
 	}
@@ -42,25 +41,27 @@ func TestTextsOfOthersAreHarmless(t *testing.T) {
 		"back\bspace":         "back\ufffdspace",
 		"not \xff UTF-8":      "not \ufffd UTF-8",
 		"turned \u202e round": "turned \ufffd round",
+		"iso\u2066late\u2069": "iso\ufffdlate\ufffd",
+		"\u061c\u200e\u200f":  "\ufffd\ufffd\ufffd",
 		"two\nlines":          "two\nlines",
 	} {
-		if got := harmless(in); got != want {
+		if got := Harmless(in); got != want {
 			t.Errorf("harmless(%q) is %q, want %q", in, got, want)
 		}
 	}
-	if got := oneLine("  two\n\tlines \r "); got != "two lines \ufffd" {
+	if got := OneLine("  two\n\tlines \r "); got != "two lines \ufffd" {
 		t.Errorf("oneLine gives %q", got)
 	}
 }
 
 func TestShellWordsAreOneWord(t *testing.T) {
 	for _, text := range []string{"evt_1", "it's", "", "a b", "$(id)", "`id`", "a\nb", `\`, "*", "ünï", "-x", "a;b"} {
-		got, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+shellWord(text)).Output()
+		got, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+ShellWord(text)).Output()
 		if err != nil || string(got) != text {
-			t.Errorf("the shell reads %s as %q (%v), want %q", shellWord(text), got, err, text)
+			t.Errorf("the shell reads %s as %q (%v), want %q", ShellWord(text), got, err, text)
 		}
 	}
-	if got := shellWord("evt_1Mq:x/y"); got != "evt_1Mq:x/y" {
+	if got := ShellWord("evt_1Mq:x/y"); got != "evt_1Mq:x/y" {
 		t.Errorf("%s is quoted without need", got)
 	}
 }
@@ -73,30 +74,16 @@ func TestBodiesAreReadable(t *testing.T) {
 		"\xff\xfe":              "(2 bytes that are no text: --body prints them as they are)",
 		"{\"a\":\"\u009b\"}":    "{\n  \"a\": \"\ufffd\"\n}",
 	} {
-		if got := readable([]byte(in)); got != want {
+		if got := Readable([]byte(in)); got != want {
 			t.Errorf("%q reads %q, want %q", in, got, want)
 		}
 	}
 }
 
-func TestMomentsAreAgesOrTimes(t *testing.T) {
-	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	for text, want := range map[string]time.Time{
-		"2h":                        now.Add(-2 * time.Hour),
-		"90m30s":                    now.Add(-90*time.Minute - 30*time.Second),
-		"3d":                        now.AddDate(0, 0, -3),
-		"2026-11-24T10:00:00Z":      time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC),
-		"2026-11-24T10:00:00+01:00": time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC),
-	} {
-		got, err := parseMoment("--since", text, now)
-		if err != nil || !got.Equal(want) {
-			t.Errorf("%s is %s (%v), want %s", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "yesterday", "-2h", "2026-11-24", "d", "-1d", "99999999d"} {
-		_, err := parseMoment("--since", text, now)
-		if err == nil || !strings.Contains(err.Error(), "--since="+text) {
-			t.Errorf("%q is a time (%v)", text, err)
+func TestWidthsAreCells(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "evt_1": 5, "ünï": 3, "u\u0308": 1, "注文": 4, "🎉 ok": 5, "ｆ": 2, "\u200b": 0} {
+		if got := Width(text); got != want {
+			t.Errorf("%q fills %d cells, want %d", text, got, want)
 		}
 	}
 }

@@ -1,12 +1,12 @@
-package main
+package tail
 
 import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 	"sallyport.dev/sallyport/receiver/audit"
 )
 
@@ -43,26 +43,30 @@ func statusColor(status string) string {
 	return colorNone
 }
 
-// lines prints records, one line each. Columns grow with what was in them, so that
+// Lines prints records, one line each. Columns grow with what was in them, so that
 // what follows is aligned without knowing what will come.
-type lines struct {
-	w          io.Writer
-	color      bool
-	namespaces bool // lines name the namespace
-	endpoints  bool // lines name the endpoint
-	widths     []int
+type Lines struct {
+	W io.Writer
+	// Color is for terminals.
+	Color bool
+	// Namespaces says that lines name the namespace and the endpoint, Endpoints that
+	// they name the endpoint.
+	Namespaces, Endpoints bool
+
+	widths []int
 }
 
-func (l *lines) print(r *eventsv1alpha1.WebhookRecord) error {
+// Print prints a record.
+func (l *Lines) Print(r *eventsv1alpha1.WebhookRecord) error {
 	cells := []string{r.Time.Local().Format(lineTime)}
 	switch {
-	case l.namespaces:
-		cells = append(cells, fullName(r.Namespace, r.Endpoint))
-	case l.endpoints:
+	case l.Namespaces:
+		cells = append(cells, r.Namespace+"/"+r.Endpoint)
+	case l.Endpoints:
 		cells = append(cells, r.Endpoint)
 	}
 	status := len(cells)
-	attempt, code, duration := none, none, none
+	attempt, code, duration := human.None, human.None, human.None
 	if r.Attempt > 0 {
 		attempt = fmt.Sprint("#", r.Attempt)
 	}
@@ -70,25 +74,25 @@ func (l *lines) print(r *eventsv1alpha1.WebhookRecord) error {
 		code = fmt.Sprint(r.StatusCode)
 	}
 	if r.DurationMS > 0 || r.StatusCode > 0 {
-		duration = took(r.DurationMS)
+		duration = human.Took(r.DurationMS)
 	}
-	cells = append(cells, r.ProcessingStatus, orNone(r.EventType), orNone(r.EventID), attempt, code, duration, r.ErrorMessage)
-	_, err := fmt.Fprintln(l.w, l.align(cells, status, statusColor(r.ProcessingStatus)))
+	cells = append(cells, r.ProcessingStatus, human.OrNone(r.EventType), human.OrNone(r.EventID), attempt, code, duration, r.ErrorMessage)
+	_, err := fmt.Fprintln(l.W, l.align(cells, status, statusColor(r.ProcessingStatus)))
 	return err
 }
 
 // align makes a line of cells; the outcome, at colored, gets a colour.
-func (l *lines) align(cells []string, colored int, color string) string {
+func (l *Lines) align(cells []string, colored int, color string) string {
 	if l.widths == nil {
 		l.widths = make([]int, len(cells))
 		l.widths[colored] = len(audit.RetryScheduled) // the longest outcome
 	}
 	var line strings.Builder
 	for i, cell := range cells {
-		cell = oneLine(cell)
-		width := utf8.RuneCountInString(cell)
+		cell = human.OneLine(cell)
+		width := human.Width(cell)
 		l.widths[i] = max(l.widths[i], min(width, maxColumn))
-		if l.color && i == colored && color != colorNone {
+		if l.Color && i == colored && color != colorNone {
 			cell = color + cell + colorEnd
 		}
 		line.WriteString(cell)

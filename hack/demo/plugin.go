@@ -7,28 +7,17 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"sallyport.dev/sallyport/test/port"
 )
 
-// startEventsAPI has the API server ask the manager about events. The manager's
-// address is told before it runs.
-func (d *demo) startEventsAPI(ctx context.Context) (address string, err error) {
-	if address, err = port.Address(ctx); err != nil {
-		return "", err
-	}
-	return address, d.cluster.InstallEventsAPI(ctx, address)
-}
-
-// hooks is a call of kubectl hooks, for people to copy.
-func (d *demo) hooks(args ...string) string {
+// pluginCommand is a call of kubectl hooks, for people to copy.
+func (d *demo) pluginCommand(args ...string) string {
 	return strings.Join(append([]string{filepath.Join(d.bin, "kubectl-hooks"), "--kubeconfig", d.cluster.Kubeconfig}, args...), " ")
 }
 
-// showHooks shows what kubectl hooks knows of the events, as soon as it knows of all
+// showEvents prints what kubectl hooks knows of the events, as soon as it knows of all
 // of them: records are written in the background.
-func (d *demo) showHooks(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, sceneTimeout)
+func (d *demo) showEvents(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
 	defer cancel()
 	d.out.heading("5. What has come, by kubectl hooks")
 	if err := d.cluster.AwaitEventsAPI(ctx); err != nil {
