@@ -6,8 +6,8 @@ import (
 	"sallyport.dev/sallyport/eventsapi"
 )
 
-// serveEventsAPI adds the events API to the manager, unless it is turned off or there
-// is no Redis that has events.
+// serveEventsAPI adds the events API to the manager, unless it is turned off or there is no
+// Redis that has events.
 func serveEventsAPI(mgr ctrl.Manager, o options, events *events) error {
 	if o.eventsAPIAddress == turnedOff || events.store == nil {
 		return nil

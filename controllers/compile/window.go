@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"fmt"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/provider"
@@ -13,7 +12,7 @@ func checkWindow(spec *v1alpha1.DeduplicationSpec, sender *provider.Sender) Prob
 	if spec == nil || spec.Window == nil || spec.Window.Duration >= sender.MinWindow {
 		return nil
 	}
-	return Problems{{v1alpha1.ReasonInvalidDeduplication, fmt.Sprintf(
+	return problem(v1alpha1.ReasonInvalidDeduplication,
 		"deduplication.window is %s, and a request of %s can be sent again for up to %s by its time: whoever captured it could do so; set it to at least %s.",
-		spec.Window.Duration, sender.Provider.Name, sender.MinWindow, sender.MinWindow)}}
+		spec.Window.Duration, sender.Provider.Name, sender.MinWindow, sender.MinWindow)
 }
