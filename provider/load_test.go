@@ -10,14 +10,14 @@ func manifest(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte
 
 func TestLoadPresets(t *testing.T) {
 	all, err := presets(fstest.MapFS{
-		"b.yaml":    manifest("metadata: {name: b}\nspec: {displayName: Bee}"),
+		"a-b.yaml":  manifest("metadata: {name: a-b}\nspec: {displayName: Bee}"),
 		"a.yaml":    manifest("metadata: {name: a}"),
 		"README.md": manifest("not a manifest"),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) != 2 || all[0].Name != "a" || all[1].Name != "b" || all[1].Spec.DisplayName != "Bee" {
+	if len(all) != 2 || all[0].Name != "a" || all[1].Name != "a-b" || all[1].Spec.DisplayName != "Bee" {
 		t.Errorf("the presets are %+v", all)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
@@ -21,9 +22,13 @@ func presets(files fs.FS) ([]*v1alpha1.WebhookProvider, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range names {
+		names[i] = strings.TrimSuffix(names[i], ".yaml")
+	}
+	slices.Sort(names) // files are in another order: "a-b.yaml" is before "a.yaml"
 	all, problems := make([]*v1alpha1.WebhookProvider, len(names)), make([]error, len(names))
 	for i, name := range names {
-		all[i], problems[i] = preset(files, strings.TrimSuffix(name, ".yaml"))
+		all[i], problems[i] = preset(files, name)
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, err
