@@ -8,23 +8,20 @@ import (
 	"sallyport.dev/sallyport/receiver/store"
 )
 
-// Accepter stores events; *store.Store is one.
-type Accepter interface {
-	Accept(context.Context, *store.Event, store.AcceptOptions) (store.Outcome, []store.Lease, error)
+// take stores the event, or hands it to the target if the sender wants the target's
+// answer.
+func (h *Handler) take(x *exchange) error {
+	if x.entry.Route.Delivery.Sync && len(x.targets) > 0 {
+		return h.relay(x)
+	}
+	return h.accept(x)
 }
 
-// Offerer delivers what was stored; *deliver.Dispatcher is one. Offer does not
-// block: what it can't take now is claimed later, when the lease ends.
-type Offerer interface {
-	Offer(*store.Event, store.Lease)
-}
-
-// accept stores the event and marks it seen, in one step. Only after it may a
-// 2xx be sent. A sender that hangs up meanwhile changes nothing: the event is
-// authentic and complete.
+// accept stores the event and its mark in one step. Only after that may a 2xx be
+// sent. It goes on if the sender hangs up: the event is authentic and complete.
 //
-// What nothing wants is not stored, nor marked: there is nothing that could be
-// done twice, and once a route wants it, the sender can send it again.
+// An event that no route wants is neither stored nor marked. Nothing could be done
+// twice, and the sender can send it again once a route wants it.
 func (h *Handler) accept(x *exchange) error {
 	if len(x.targets) == 0 {
 		x.outcome = audit.Ignored
@@ -33,7 +30,7 @@ func (h *Handler) accept(x *exchange) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(x.r.Context()), acceptTimeout)
 	defer cancel()
 	event := x.storedEvent()
-	outcome, leases, err := h.accepter.Accept(ctx, event, h.acceptOptions(x))
+	outcome, leases, err := h.Store.Accept(ctx, event, h.acceptOptions(x))
 	if err != nil {
 		return rejectStore(err)
 	}
@@ -46,14 +43,14 @@ func (h *Handler) accept(x *exchange) error {
 		x.outcome = audit.Duplicate
 	}
 	for _, lease := range leases {
-		h.dispatcher.Offer(event, lease)
+		h.Deliverer.Offer(event, lease)
 	}
 	return nil
 }
 
 func (h *Handler) acceptOptions(x *exchange) store.AcceptOptions {
 	dedupe := x.entry.Route.Deduplication
-	o := store.AcceptOptions{Window: time.Duration(dedupe.Window), Lease: h.lease, Targets: x.targets, MaxQueuedBytes: h.maxQueuedBytes}
+	o := store.AcceptOptions{Window: time.Duration(dedupe.Window), Lease: h.Lease, Targets: x.targets, MaxQueuedBytes: h.MaxQueuedBytes}
 	if dedupe.RememberContent {
 		o.Content = &x.verdict.ContentSHA256
 	}

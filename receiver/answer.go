@@ -10,13 +10,13 @@ import (
 	"sallyport.dev/sallyport/receiver/audit"
 )
 
-// headerRequestID is a header of every answer.
+// headerRequestID names the request in every answer.
 const headerRequestID = "X-Request-Id"
 
-// defaultContentType is that of a fixed text.
+// defaultContentType is the type of a fixed text.
 const defaultContentType = "text/plain"
 
-// ack is the answer to an event that is stored, or that nothing wants.
+// ack is the answer to an event that is stored, or that no route wants.
 type ack struct {
 	Status    audit.Status `json:"status"`
 	Reason    string       `json:"reason,omitempty"`
@@ -30,10 +30,10 @@ type refusal struct {
 	RequestID string `json:"requestId"`
 }
 
-// reasonContentReplayed says that signed content came again under another id.
+// reasonContentReplayed is for signed content that came again under another id.
 const reasonContentReplayed = "content-replayed"
 
-// answer writes the one answer of x and notes its status.
+// answer writes the one answer of x and keeps its status for the audit.
 func (x *exchange) answer(err error) {
 	switch {
 	case err != nil:
@@ -41,11 +41,11 @@ func (x *exchange) answer(err error) {
 		x.status, x.outcome, x.err = rejected.status, rejected.outcome(), rejected
 		rejected.setHeaders(x.w.Header())
 		x.refuse(rejected.reason)
-	case x.greeting != nil:
+	case x.handshake != nil:
 		x.outcome = audit.Challenge
-		maps.Copy(x.w.Header(), x.greeting.Header)
-		x.status = x.greeting.Status
-		x.write(x.greeting.Header.Get("Content-Type"), x.greeting.Body)
+		maps.Copy(x.w.Header(), x.handshake.Header)
+		x.status = x.handshake.Status
+		x.write(x.handshake.Header.Get("Content-Type"), x.handshake.Body)
 	case x.outcome == audit.Delivered:
 		x.passOn()
 	case x.entry.Route.Responses.Success != nil:
@@ -58,7 +58,7 @@ func (x *exchange) answer(err error) {
 	}
 }
 
-// refuse says why, unless the provider wants nothing to be said.
+// refuse writes the reason, unless the provider wants an empty body.
 func (x *exchange) refuse(reason string) {
 	if x.entry != nil && x.entry.Route.Responses.EmptyRefusals {
 		x.write("", nil)
@@ -76,11 +76,11 @@ func (x *exchange) writeJSON(body any) {
 	x.write("application/json", text)
 }
 
-// write sends body. An error means that the sender is gone; what was stored
-// stays stored, and the sender will be told so when it sends again.
+// write sends body. An error means that the sender is gone. The event stays stored,
+// and the sender learns that when it sends the event again.
 //
-// A body may repeat what a sender wrote, as the answers to handshakes do. So its
-// type is always said and never guessed, here or by a browser.
+// A body may repeat what a sender wrote, as the answers to handshakes do. So it
+// always has a type, which neither we nor a browser may guess.
 func (x *exchange) write(contentType string, body []byte) {
 	header := x.w.Header()
 	if len(body) > 0 {

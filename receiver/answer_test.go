@@ -103,7 +103,7 @@ func TestRefusalIsAnsweredAsTheProviderWants(t *testing.T) {
 			r.Limits.RateLimit = &route.RateLimit{PerSecond: 1, Burst: 1}
 		})
 		frozen := time.Now()
-		g.handler.now = func() time.Time { return frozen }
+		g.handler.Now = func() time.Time { return frozen }
 		for _, want := range []int{200, 503} {
 			response, text := g.raw(http.MethodPost, testPath, signed("evt_1", []byte("{}")), "{}")
 			if response.StatusCode != want || (response.Header.Get("Retry-After") == "1") != (want == 503) {

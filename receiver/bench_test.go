@@ -19,7 +19,7 @@ func BenchmarkAccept(b *testing.B) {
 	for _, size := range []int{1 << 10, 16 << 10, 1 << 20} {
 		b.Run(fmt.Sprint(size, "B"), func(b *testing.B) {
 			g := newGate(b, nil)
-			g.handler.audit = discard{}
+			g.handler.Audit = discard{}
 			body := bytes.Repeat([]byte("x"), size)
 			header := signed("evt_1", body)
 			b.SetBytes(int64(size))

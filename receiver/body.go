@@ -4,23 +4,21 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// firstRead is how much memory a request gets on its word alone. A larger body
-// gets more as its bytes arrive, so that a Content-Length costs us nothing.
+// firstRead bounds the memory that a request gets before its bytes arrive. A larger
+// body gets more as it comes, so that a mere Content-Length costs us nothing.
 const firstRead = 64 << 10
 
-// growth is how many times what has arrived a request may take next. It bounds
-// what a sender can make us hold by sending little, and how often a body is
-// copied.
+// growth is the factor by which a full buffer grows. It bounds how much memory a
+// sender gets for few bytes, and how often a body is copied.
 const growth = 4
 
-// unknownFirst is the first buffer of a body of unknown length.
+// unknownFirst is the size of the first buffer of a body of unknown length.
 const unknownFirst = 4 << 10
 
 var (
@@ -28,19 +26,19 @@ var (
 	errNoMemory     = errors.New("too many bytes are in flight")
 )
 
-// read reads the raw body once, as a whole and exactly as it was sent: what the
-// sender signed. Buffers are not pooled, because the body lives on in the
-// dispatcher until the event is delivered.
+// read reads the raw body once, exactly as it was sent, because that is what the
+// sender signed. Buffers are not pooled: the dispatcher keeps the body until the
+// event is delivered.
 func (h *Handler) read(x *exchange) error {
 	control := http.NewResponseController(x.w)
-	// The error says that a test's ResponseWriter has no connection.
+	// An error means that a test's ResponseWriter has no connection.
 	_ = control.SetReadDeadline(time.Now().Add(h.bodyTimeout))
 	body, err := readBody(x.r.Body, x.r.ContentLength, x.entry.Route.Limits.MaxBodyBytes, x.memory.grow)
-	x.complete = h.now()
+	x.complete = h.Now()
 	if err != nil {
-		// The deadline stays: net/http reads on before it answers, to keep the
-		// connection, and must not wait for what doesn't come.
-		return rejectBody(x, err)
+		// The deadline stays: to keep the connection, net/http reads on before it
+		// answers, and must not wait for bytes that never come.
+		return x.rejectBody(err)
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	x.body = body
@@ -51,25 +49,23 @@ func (h *Handler) read(x *exchange) error {
 	return nil
 }
 
-// reserve asks for memory for what is decoded, and remembers if there was none: then
-// nothing is known of the body, and that is not its fault.
+// publicURL is the URL that the sender was given, with the query that it added, or
+// the "?" of an empty one. The URL comes from the configuration: the request's own
+// has gone through proxies and can be made up.
+func (x *exchange) publicURL() string {
+	public := x.entry.Route.PublicURL
+	if public == "" || x.r.URL.RawQuery == "" && !x.r.URL.ForceQuery {
+		return public
+	}
+	return public + "?" + x.r.URL.RawQuery
+}
+
+// reserve takes memory for decoded bytes. It remembers a failure, because the body
+// can't be judged then, which is not the sender's fault.
 func (x *exchange) reserve(n int64) bool {
 	ok := x.memory.grow(n)
 	x.crowded = x.crowded || !ok
 	return ok
-}
-
-func rejectBody(x *exchange, err error) *reject {
-	switch {
-	case errors.Is(err, errBodyTooLarge):
-		return x.tooLarge()
-	case errors.Is(err, errNoMemory):
-		return noMemory()
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &reject{status: http.StatusRequestTimeout, reason: "the body came too slowly, please send again", cause: err}
-	default:
-		return &reject{status: http.StatusBadRequest, reason: "the body could not be read to its end", cause: err}
-	}
 }
 
 // readBody reads from r to its end. declared is the Content-Length, or negative
@@ -105,7 +101,7 @@ func readBody(r io.Reader, declared, limit int64, reserve func(int64) bool) ([]b
 	}
 }
 
-// trim gives memory back that a body of unknown length took for growing.
+// trim gives back the unused memory of a body of unknown length.
 func trim(body []byte) []byte {
 	if cap(body)-len(body) > len(body)/4+1 {
 		return slices.Clone(body)

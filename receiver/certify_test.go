@@ -99,8 +99,8 @@ func newCertifiedGate(t *testing.T, change func(*route.Route), answer http.Handl
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.handler.roots = s.roots(t)
-	g.handler.certificates = certificate.NewCache(client, time.Now, g.handler.roots)
+	g.handler.Roots = s.roots(t)
+	g.handler.certificates = certificate.NewCache(client, time.Now, g.handler.Roots)
 	return g, asked
 }
 
@@ -204,7 +204,7 @@ func TestCertificateOfAStranger(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, _ := newCertifiedGate(t, nil, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(test.document) })
 			if !test.trusted {
-				g.handler.roots = x509.NewCertPool()
+				g.handler.Roots = x509.NewCertPool()
 			}
 			got := g.send(http.MethodPost, testPath, header, strings.NewReader("{}"))
 			if got.StatusCode != test.want || (len(g.stored()) == 1) != (test.want == 200) {

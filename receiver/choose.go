@@ -6,13 +6,13 @@ import (
 	"sallyport.dev/sallyport/receiver/match"
 )
 
-// choose finds out who gets the event. It comes after the verification, so that
-// nobody else can make expressions be evaluated, and sees what is stored: the
-// sender's own secret is no header of it, and not in its query.
+// choose finds the routes that take the event. It comes after the verification, so
+// that strangers can't make us evaluate expressions. Expressions see the headers and
+// the query that are stored, without the sender's secret.
 //
-// An event of which can't be said where it belongs goes to the target that gets
-// the rest. Without one it is not taken: whoever mends the expression gets it when
-// the sender sends it again.
+// If an expression fails, the default target gets the event. Without such a target
+// the event is refused with 503: the sender sends it again, so nothing is lost once
+// the expression is fixed.
 func (h *Handler) choose(x *exchange) error {
 	event := &match.Event{
 		ID:        x.event.ID,

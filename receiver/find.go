@@ -1,22 +1,19 @@
 package receiver
 
-import (
-	"errors"
-	"net/http"
-)
+import "errors"
 
-// find looks up the route. A path that nobody claims is 404; an endpoint that
-// exists but can't serve now is 503, whatever else the request is like: a
-// sender that gets a 4xx may give the event up. While the routes are not loaded,
-// any path may be that of an endpoint.
+// find looks up the route. A path without an endpoint gets 404. An endpoint that
+// can't serve now gets 503, whatever the request is like, because a sender may give
+// an event up after a 4xx. Until the routes are loaded, any path may have an
+// endpoint.
 func (h *Handler) find(x *exchange) error {
-	table := h.routes.Table()
+	table := h.Routes.Table()
 	x.entry = table.Lookup(x.r.URL.Path, x.r.Host)
 	switch {
 	case x.entry == nil && !table.Listed():
 		return unavailable("the receiver is starting, please send again", retryBusy, errors.New("the routes are not loaded yet"))
 	case x.entry == nil:
-		return &reject{status: http.StatusNotFound, reason: "no endpoint has this path; see the URL in the status of the WebhookEndpoint"}
+		return noEndpoint()
 	}
 	x.memory = reservation{endpoint: x.entry.BytesInFlight, receiver: &h.bytesInFlight}
 	if why := x.entry.Unavailable(); why != "" {

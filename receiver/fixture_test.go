@@ -73,8 +73,12 @@ func signed(id string, body []byte) http.Header {
 	return http.Header{"X-Signature": {hex.EncodeToString(mac.Sum(nil))}, "X-Id": {id}, "X-Type": {"invoice.paid"}}
 }
 
-// ledger is an Accepter and an Offerer that keeps what it is given.
+// ledger keeps the events that a Handler accepts and offers. The methods that it
+// doesn't have are those of what it embeds, if anything.
 type ledger struct {
+	Store
+	Deliverer
+
 	outcome store.Outcome
 	leases  []store.Lease
 	err     error
@@ -134,8 +138,8 @@ func newGate(t testing.TB, change func(*route.Route)) *gate {
 	}
 	g.live.Replace([]route.Object{objectOf(t, r)})
 	g.handler = NewHandler(HandlerOptions{
-		Routes: g.live, Accepter: g.ledger, Dispatcher: g.ledger, Lease: time.Minute, Audit: g.journal,
-		Metrics: NewMetrics(g.registry, g.live), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+		Routes: g.live, Store: g.ledger, Deliverer: g.ledger, Lease: time.Minute, Audit: g.journal,
+		Metrics: NewMetrics(g.registry, g.live), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	g.server = httptest.NewUnstartedServer(g.handler)
 	g.server.Config = webhookServer(g.handler)

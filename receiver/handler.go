@@ -2,6 +2,7 @@ package receiver
 
 import (
 	"cmp"
+	"context"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -18,18 +19,35 @@ import (
 	"sallyport.dev/sallyport/receiver/deliver"
 	"sallyport.dev/sallyport/receiver/egress"
 	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/receiver/verify"
 )
+
+// Store is the write-ahead log of accepted events; *store.Store is one.
+type Store interface {
+	Accept(context.Context, *store.Event, store.AcceptOptions) (store.Outcome, []store.Lease, error)
+
+	// Begin, Finish and Forget mark events whose senders wait for the target.
+	Begin(ctx context.Context, endpoint, id string, o store.BeginOptions) (store.Beginning, store.Mark, error)
+	Finish(context.Context, store.Mark) error
+	Forget(context.Context, store.Mark) error
+}
+
+// Deliverer hands events to their targets; *deliver.Dispatcher is one.
+type Deliverer interface {
+	// Offer delivers an event that is stored. It does not block: an event that it can't
+	// take now is claimed later, when the lease ends.
+	Offer(*store.Event, store.Lease)
+	// Call delivers an event at once and returns the target's answer.
+	Call(context.Context, *store.Event) (deliver.Answer, error)
+}
 
 // HandlerOptions are the parts that a Handler works with; all are needed but
 // Proxies, Senders and Roots.
 type HandlerOptions struct {
-	Routes     *route.Live
-	Accepter   Accepter
-	Dispatcher Offerer
-	// Marks and Caller are for endpoints whose senders get the target's answer.
-	Marks  Marker
-	Caller Caller
+	Routes    *route.Live
+	Store     Store
+	Deliverer Deliverer
 	// Lease is for how long an accepted event is ours to deliver.
 	Lease time.Duration
 	// MaxQueuedBytes is as in store.AcceptOptions.
@@ -37,36 +55,26 @@ type HandlerOptions struct {
 	Audit          audit.Sink
 	Metrics        *Metrics
 	Proxies        TrustedProxies
-	// Senders requests certificates and confirmations from senders; nil:
-	// egress.New.
+	// Senders requests certificates and confirmations from senders; nil: a client
+	// that reaches public addresses only.
 	Senders *egress.Client
 	// Roots are the authorities of certificates by which senders sign; nil: those of
 	// the system.
-	Roots *x509.CertPool
-	Log   *slog.Logger
-	Now   func() time.Time
+	Roots  *x509.CertPool
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // Handler answers webhooks. It is safe for concurrent use.
 type Handler struct {
-	routes     *route.Live
-	accepter   Accepter
-	dispatcher Offerer
-	marks      Marker
-	caller     Caller
-	lease      time.Duration
-	audit      audit.Sink
-	metrics    *Metrics
-	proxies    TrustedProxies
-	senders    *egress.Client // for confirmations
-	roots      *x509.CertPool
-	log        *slog.Logger
-	now        func() time.Time
+	HandlerOptions
 
-	certificates   *certificate.Cache
-	maxQueuedBytes int64
-	bodyTimeout    time.Duration
-	bytesInFlight  atomic.Int64
+	// confirmations has a bound of its own, so that strangers who name certificates
+	// can't keep a signed handshake from being confirmed.
+	confirmations *egress.Client
+	certificates  *certificate.Cache
+	bodyTimeout   time.Duration
+	bytesInFlight atomic.Int64
 }
 
 // NewHandler returns a Handler.
@@ -75,46 +83,45 @@ func NewHandler(o HandlerOptions) *Handler {
 		o.Senders = egress.New()
 	}
 	return &Handler{
-		routes: o.Routes, accepter: o.Accepter, dispatcher: o.Dispatcher, marks: o.Marks, caller: o.Caller, lease: o.Lease, maxQueuedBytes: o.MaxQueuedBytes,
-		audit: o.Audit, metrics: o.Metrics, proxies: o.Proxies, senders: o.Senders.Apart(), roots: o.Roots, log: o.Log, now: o.Now,
-		certificates: certificate.NewCache(o.Senders, o.Now, o.Roots), bodyTimeout: bodyTimeout,
+		HandlerOptions: o, bodyTimeout: bodyTimeout,
+		confirmations: o.Senders.Apart(), certificates: certificate.NewCache(o.Senders, o.Now, o.Roots),
 	}
 }
 
 // exchange is one request on its way through the steps. Each step fills in what
-// it finds out; what a failed step did not reach stays zero.
+// it finds out. The fields of steps that were not reached are zero.
 type exchange struct {
 	w http.ResponseWriter
 	r *http.Request
 
 	requestID   string
 	traceParent string
-	received    time.Time // when the headers were there
-	complete    time.Time // when the body was there
+	received    time.Time // when the headers had arrived
+	complete    time.Time // when the body had arrived
 	source      netip.Addr
 
-	entry    *route.Entry // nil: no route
-	memory   reservation
-	body     []byte
-	crowded  bool             // there was no memory to decode it
-	signed   verify.Request   // what the verification looks at
-	material *verify.Material // what it verifies with
-	verdict  verify.Verdict
-	verified bool
-	greeting *verify.Answer // to a handshake; nil: it is none
-	event    verify.Identification
-	stored   http.Header // see storedHeader
-	targets  []string    // of the deliveries; none: nothing wants the event
-	note     string      // for the audit: why a target gets the event that might not be meant
+	entry     *route.Entry // nil: no route
+	memory    reservation
+	body      []byte
+	crowded   bool             // there was no memory to decode the body
+	signed    verify.Request   // the request as the verification sees it
+	material  *verify.Material // the keys that the verification uses
+	verdict   verify.Verdict
+	verified  bool
+	handshake *verify.Answer // the answer to a handshake; nil: the request is no handshake
+	event     verify.Identification
+	stored    http.Header // see storedHeader
+	targets   []string    // routes that take the event; none: nobody wants it
+	note      string      // for the audit: why a target gets an event that may not be for it
 
-	called  *deliver.Answer // by the target, while the sender waits; nil: it was not asked
+	called  *deliver.Answer // the target's answer, while the sender waits; nil: the target was not asked
 	status  int             // of the HTTP answer
 	outcome audit.Status
 	reason  string // of a duplicate
 	err     *reject
 }
 
-// step is one of the things that a request goes through. Its error is a reject.
+// step is one step of handling a request. Its error is a reject.
 type step func(*Handler, *exchange) error
 
 // steps are in the order in which doc.go explains them.
@@ -122,10 +129,10 @@ var steps = []step{
 	(*Handler).find,
 	(*Handler).admit,
 	(*Handler).read,
-	(*Handler).greetUnsigned,
+	(*Handler).unsignedHandshake,
 	(*Handler).certify,
 	(*Handler).verify,
-	(*Handler).greetSigned,
+	(*Handler).signedHandshake,
 	(*Handler).identify,
 	(*Handler).choose,
 	(*Handler).take,
@@ -139,18 +146,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // handle goes through the steps until one fails, or the request turns out to be
-// a handshake. A panic is one request's failure: it becomes an error, which is
-// answered 500.
+// a handshake. A panic fails one request only: it is answered 500.
 func (h *Handler) handle(x *exchange) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			h.log.Error("a request panicked", "panic", fmt.Sprint(p), "requestId", x.requestID, "stack", string(debug.Stack()))
-			h.metrics.panics.Inc()
+			h.Logger.Error("a request panicked", "panic", fmt.Sprint(p), "requestId", x.requestID, "stack", string(debug.Stack()))
+			h.Metrics.panics.Inc()
 			err = errors.New("panic")
 		}
 	}()
 	for _, step := range steps {
-		if err := step(h, x); err != nil || x.greeting != nil {
+		if err := step(h, x); err != nil || x.handshake != nil {
 			return err
 		}
 	}
@@ -162,20 +168,20 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		w: w, r: r,
 		requestID:   requestID(r.Header),
 		traceParent: traceParent(r.Header),
-		received:    h.now(),
-		source:      h.proxies.clientOf(r.RemoteAddr, r.Header),
+		received:    h.Now(),
+		source:      h.Proxies.clientOf(r.RemoteAddr, r.Header),
 	}
 }
 
-// end is reached whatever happened.
+// end gives the memory back, counts the request and records it, whatever its outcome.
 func (h *Handler) end(x *exchange) {
 	x.memory.release()
-	ended := h.now()
-	h.metrics.observe(x, ended)
-	h.audit.Record(x.record(ended))
+	ended := h.Now()
+	h.Metrics.observe(x, ended)
+	h.Audit.Record(x.record(ended))
 }
 
-// record tells the audit what became of x.
+// record returns the audit record of x.
 func (x *exchange) record(ended time.Time) audit.Record {
 	r := audit.Record{
 		Time:              ended,
@@ -202,7 +208,7 @@ func (x *exchange) record(ended time.Time) audit.Record {
 		r.Relayed, r.Attempt, r.Target, r.StatusCode = true, 1, x.called.Target, cmp.Or(x.called.Status, x.status)
 	}
 	r.BodyRead = x.body != nil
-	if r.BodyRead && (x.verified || x.signed.HasBodySHA256()) { // what a stranger sends is not hashed for the record alone
+	if r.BodyRead && (x.verified || x.signed.HasBodySHA256()) { // strangers' bodies are not hashed for the record alone
 		digest := x.signed.BodySHA256()
 		r.BodySHA256 = hex.EncodeToString(digest[:])
 	}

@@ -223,7 +223,7 @@ func TestUseOfThePreviousAndOfTheCurrentKeyIsNoted(t *testing.T) {
 func TestRateLimit(t *testing.T) {
 	g := newGate(t, func(r *route.Route) { r.Limits.RateLimit = &route.RateLimit{PerSecond: 1, Burst: 3} })
 	frozen := time.Now()
-	g.handler.now = func() time.Time { return frozen }
+	g.handler.Now = func() time.Time { return frozen }
 	for i := range 3 {
 		if got := g.post(fmt.Sprint(i), "{}"); got.StatusCode != 200 {
 			t.Fatalf("request %d within the burst is answered %d", i, got.StatusCode)
@@ -259,7 +259,7 @@ func TestInClusterHostLeadsToItsEndpoint(t *testing.T) {
 func TestNothingIsNotFoundWhileTheRoutesAreNotLoaded(t *testing.T) {
 	g := newGate(t, nil)
 	loading := route.NewLive("cluster.local")
-	g.handler.routes = loading
+	g.handler.Routes = loading
 	post := func() answered {
 		return g.send(http.MethodPost, testPath, signed("evt_1", []byte("{}")), strings.NewReader("{}"))
 	}

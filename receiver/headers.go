@@ -5,22 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	"sallyport.dev/sallyport/receiver/deliver"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// ownPrefix is of the headers that Sallyport adds for targets, in lower case.
-const ownPrefix = "sallyport-"
-
-// isOwn reports whether a sender that sets the header would speak in our name.
-// Underscores count as hyphens, because CGI and what comes after it don't tell
-// them apart.
-func isOwn(name string) bool {
-	return len(name) >= len(ownPrefix) && strings.EqualFold(strings.ReplaceAll(name[:len(ownPrefix)], "_", "-"), ownPrefix)
-}
-
-// storedHeader is what of the headers is stored and shown to every target. It is
-// made once.
+// storedHeader returns the headers that are stored and sent to every target. They
+// are computed once.
 func (x *exchange) storedHeader() http.Header {
 	if x.stored == nil {
 		x.stored = storedHeader(x.r.Header, x.entry.CredentialHeaders)
@@ -29,8 +20,8 @@ func (x *exchange) storedHeader() http.Header {
 	return x.stored
 }
 
-// withoutQuotes takes out the headers in which a proxy repeats the URL, with the
-// sender's secret in it: X-Envoy-Original-Path, X-Original-Url, Referer and others.
+// withoutQuotes removes headers in which a proxy repeats the URL with the sender's
+// secret: X-Envoy-Original-Path, X-Original-Url, Referer and others.
 func withoutQuotes(header http.Header, secrets []string) {
 	for name, values := range header {
 		for _, pair := range secrets {
@@ -41,13 +32,12 @@ func withoutQuotes(header http.Header, secrets []string) {
 	}
 }
 
-// storedHeader returns what of a request's headers is stored and shown to every
-// target: all but our own and those that hold the sender's secret itself. The
-// values are shared with header.
+// storedHeader returns all headers but our own and those that hold the sender's secret
+// itself. The values are shared with header.
 func storedHeader(header http.Header, credentials []string) http.Header {
 	kept := make(http.Header, len(header))
 	for name, values := range header {
-		if !isOwn(name) {
+		if !deliver.IsOwn(name) {
 			kept[name] = values
 		}
 	}
@@ -57,14 +47,14 @@ func storedHeader(header http.Header, credentials []string) http.Header {
 	return kept
 }
 
-// storedQuery is what of the query is stored and shown to every target: all but
-// the sender's secret itself.
+// storedQuery is the query without the sender's secret itself: it is stored and sent
+// to every target.
 func (x *exchange) storedQuery() string {
 	return verify.WithoutQuery(x.r.URL.RawQuery, x.entry.CredentialQuery)
 }
 
-// storedURL is the public URL, with the "?" of a query that is empty: what signs the
-// URL signs that, too.
+// storedURL is the public URL, with the "?" of an empty query: a signature of the URL
+// covers that, too.
 func (x *exchange) storedURL() string {
 	public := x.entry.Route.PublicURL
 	if public != "" && x.r.URL.ForceQuery {
@@ -73,15 +63,15 @@ func (x *exchange) storedURL() string {
 	return public
 }
 
-// credentials are what storedHeader and storedQuery leave out, if a target of the
-// endpoint gets it; nil: none does, or there is nothing.
+// credentials are what storedHeader and storedQuery leave out; nil if there is nothing,
+// or if no target of the endpoint wants it.
 func (x *exchange) credentials() *store.Credentials {
 	if !x.entry.Route.ForwardsCredentials() {
 		return nil
 	}
 	kept := &store.Credentials{Header: http.Header{}}
 	for _, name := range x.entry.CredentialHeaders {
-		if values, ok := x.r.Header[name]; ok && !isOwn(name) {
+		if values, ok := x.r.Header[name]; ok && !deliver.IsOwn(name) {
 			kept.Header[name] = values
 		}
 	}

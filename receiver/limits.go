@@ -7,23 +7,23 @@ import (
 	"sallyport.dev/sallyport/receiver/route"
 )
 
-// What a receiver is ready to bear, whoever asks. The limits of an endpoint
-// come on top, from its route.
+// The limits of a receiver for all requests. The route of an endpoint has further
+// limits.
 const (
 	// maxHeaderBytes bounds request line and headers. The largest senders stay
 	// below 8 kB; cookies are not among them.
 	maxHeaderBytes = 32 << 10
 	// headerTimeout bounds the time for the request line and headers.
 	headerTimeout = 10 * time.Second
-	// bodyTimeout bounds the time for a body: 25 MB, the largest that GitHub
-	// sends, at 1 MB/s with some to spare.
+	// bodyTimeout bounds the time for a body. It is somewhat more than 25 MB, the
+	// largest that GitHub sends, need at 1 MB/s.
 	bodyTimeout = 30 * time.Second
 	// answerTimeout bounds everything from the headers' end to the answer's end:
 	// the body, the store, and a slow reader of the answer.
 	answerTimeout = bodyTimeout + 30*time.Second
-	// idleTimeout of a kept connection. Longer than the idle timeouts of the
-	// proxies in front (60 s for most), because a connection that the server
-	// closes first may just be taking a request.
+	// idleTimeout of a kept connection. It is longer than the idle timeouts of the
+	// proxies in front (60 s for most), because a request may be on its way over a
+	// connection that the server closes first.
 	idleTimeout = 120 * time.Second
 
 	// endpointBytes bounds the bodies of one endpoint in memory, so that one
@@ -35,23 +35,22 @@ const (
 	// and the dispatcher has a budget of its own.
 	receiverBytes = 128 << 20
 
-	// acceptTimeout bounds the step into Redis. The store has a timeout of its
-	// own; this one is for when that fails.
+	// acceptTimeout bounds the step into Redis, in case the store's own timeout fails.
 	acceptTimeout = 10 * time.Second
 
-	// syncMargin is how much longer than the target may take the mark of an event
-	// lasts whose sender waits: for writing what came of it.
+	// syncMargin is how much longer than the target's timeout the mark of an event with
+	// mode Sync lasts, so that the outcome can be written.
 	syncMargin = 5 * time.Second
 )
 
-// What a sender is told to wait before it sends again.
+// The values of Retry-After.
 const (
-	// retryRoute: somebody has to mend a Secret or a route.
+	// retryRoute: somebody has to correct a Secret or a route.
 	retryRoute = 30 * time.Second
 	// retryStore: Redis is away or full, failovers take some seconds.
 	retryStore = 10 * time.Second
-	// retryQueue: the target has to take some of what is stored, or somebody to purge
-	// dead letters.
+	// retryQueue: the target has to take some of the stored events, or somebody has to
+	// purge dead letters.
 	retryQueue = 30 * time.Second
 	// retryFetch: a host of the sender did not answer, and is asked again after
 	// half a minute.
@@ -60,15 +59,15 @@ const (
 	retryBusy = 2 * time.Second
 )
 
-// reservation is how many bytes of memory a request holds, of its endpoint's
-// and of the receiver's budget.
+// reservation is the memory that a request has, from the budgets of its endpoint and
+// of the receiver.
 type reservation struct {
 	endpoint, receiver *atomic.Int64
-	held               int64
+	bytes              int64
 }
 
-// grow takes n more bytes. It reports false, and takes none, if either budget
-// has no room for them.
+// grow takes n more bytes. It returns false, and takes none, if either budget has no
+// room for them.
 func (r *reservation) grow(n int64) bool {
 	if r.endpoint.Add(n) > endpointBytes {
 		r.endpoint.Add(-n)
@@ -79,16 +78,16 @@ func (r *reservation) grow(n int64) bool {
 		r.receiver.Add(-n)
 		return false
 	}
-	r.held += n
+	r.bytes += n
 	return true
 }
 
-// release gives everything back. A reservation that holds nothing may be released.
+// release gives everything back. An empty reservation may be released.
 func (r *reservation) release() {
-	if r.held == 0 {
+	if r.bytes == 0 {
 		return
 	}
-	r.endpoint.Add(-r.held)
-	r.receiver.Add(-r.held)
-	r.held = 0
+	r.endpoint.Add(-r.bytes)
+	r.receiver.Add(-r.bytes)
+	r.bytes = 0
 }

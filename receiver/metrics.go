@@ -4,23 +4,21 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// metricsNamespace is the prefix of all metrics.
-const metricsNamespace = "sallyport"
-
-// acceptBuckets reach from a store on the same node to the store's timeout.
+// acceptBuckets range from a store on the same node to the store's timeout.
 var acceptBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
 
-// Why an event counts as a duplicate.
+// duplicateEventID is why most duplicates are recognised.
 const duplicateEventID = "event-id"
 
-// Metrics count requests. Labels come from routes, never from requests, so
-// there are only as many series as there are endpoints.
+// Metrics count requests. Labels come from routes, never from requests, so that the
+// number of endpoints bounds the number of series.
 type Metrics struct {
 	requests          *prometheus.CounterVec
 	signatureFailures *prometheus.CounterVec
@@ -33,28 +31,32 @@ type Metrics struct {
 
 // NewMetrics registers the metrics of requests and of the routes in live.
 func NewMetrics(registry prometheus.Registerer, live *route.Live) *Metrics {
-	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: metricsNamespace, Name: name, Help: help}, labels)
+	auto := promauto.With(registry)
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "sallyport_routes_loaded", Help: "Routes in the table."},
+		func() float64 { return float64(live.Table().Len()) })
+	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "sallyport_routes_invalid", Help: "Routes that fail closed because they can't be decoded or compiled."},
+		func() float64 { return float64(live.Table().Invalid()) })
+	return &Metrics{
+		requests: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "sallyport_requests_total", Help: "Requests by outcome; the endpoint is empty if no route has the path.",
+		}, []string{"endpoint", "provider", "outcome"}),
+		signatureFailures: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "sallyport_signature_failures_total", Help: "Requests that were not authentic, by reason.",
+		}, []string{"endpoint", "provider", "reason"}),
+		duplicates: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "sallyport_duplicates_total", Help: "Events that were stored before, by how they were recognised.",
+		}, []string{"endpoint", "provider", "reason"}),
+		acceptDuration: auto.NewHistogram(prometheus.HistogramOpts{
+			Name: "sallyport_accept_duration_seconds", Help: "Time from the end of the body to the acknowledgement of an accepted event.", Buckets: acceptBuckets,
+		}),
+		panics: auto.NewCounter(prometheus.CounterOpts{
+			Name: "sallyport_request_panics_total", Help: "Requests that ended in a panic and were answered 500.",
+		}),
+		redisUp: auto.NewGauge(prometheus.GaugeOpts{Name: "sallyport_redis_up", Help: "1 while Redis answers, else 0."}),
+		redisRisks: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "sallyport_redis_risky_settings", Help: "Settings of Redis with which acknowledged events can be lost; the log names them.",
+		}),
 	}
-	gauge := func(name, help string, value func() int) prometheus.GaugeFunc {
-		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: metricsNamespace, Name: name, Help: help},
-			func() float64 { return float64(value()) })
-	}
-	m := &Metrics{
-		requests:          counters("requests_total", "Requests by outcome; the endpoint is empty if no route has the path.", "endpoint", "provider", "outcome"),
-		signatureFailures: counters("signature_failures_total", "Requests that were not authentic, by reason.", "endpoint", "provider", "reason"),
-		duplicates:        counters("duplicates_total", "Events that were stored before, by how they were recognised.", "endpoint", "provider", "reason"),
-		acceptDuration: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: metricsNamespace, Name: "accept_duration_seconds",
-			Help: "Time from the end of the body to the acknowledgement of an accepted event.", Buckets: acceptBuckets}),
-		panics:  prometheus.NewCounter(prometheus.CounterOpts{Namespace: metricsNamespace, Name: "request_panics_total", Help: "Requests that ended in a panic and were answered 500."}),
-		redisUp: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: metricsNamespace, Name: "redis_up", Help: "1 while Redis answers, else 0."}),
-	}
-	m.redisRisks = prometheus.NewGauge(prometheus.GaugeOpts{Namespace: metricsNamespace, Name: "redis_risky_settings",
-		Help: "Settings of Redis with which acknowledged events can be lost; the log names them."})
-	registry.MustRegister(m.requests, m.signatureFailures, m.duplicates, m.acceptDuration, m.panics, m.redisUp, m.redisRisks,
-		gauge("routes_loaded", "Routes in the table.", func() int { return live.Table().Len() }),
-		gauge("routes_invalid", "Routes that fail closed because they can't be decoded or compiled.", func() int { return live.Table().Invalid() }))
-	return m
 }
 
 // observe counts a request that was answered.

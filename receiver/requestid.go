@@ -5,11 +5,11 @@ import (
 	"net/http"
 )
 
-// maxRequestID bounds an id that is taken over: it goes into logs and headers.
+// maxRequestID bounds an id from outside, which goes into logs and headers.
 const maxRequestID = 128
 
-// requestID takes over the X-Request-Id of a well-behaved proxy, so that its
-// logs and ours name the request alike, and makes one otherwise.
+// requestID returns the X-Request-Id of a proxy if it is well-formed, so that the logs
+// of the proxy and ours have one name for the request. Otherwise it makes one.
 func requestID(header http.Header) string {
 	if id := header.Get(headerRequestID); wellFormedID(id) {
 		return id

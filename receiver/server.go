@@ -24,12 +24,12 @@ type server struct {
 }
 
 // listen opens address. Requests wait until serve is called.
-func listen(address string, s *http.Server, log *slog.Logger) (*server, error) {
+func listen(address string, s *http.Server, logger *slog.Logger) (*server, error) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("can't listen on %s: %w", address, err)
 	}
-	s.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	s.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	return &server{http: s, listener: listener, failed: make(chan error, 1)}, nil
 }
 

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// maxHops bounds how much of X-Forwarded-For is looked at.
+// maxHops bounds the addresses of X-Forwarded-For that are read.
 const maxHops = 32
 
-// TrustedProxies are the networks of the proxies in front. Only they are
-// believed when they say, in X-Forwarded-For, who the client is.
+// TrustedProxies are the networks of the proxies in front. X-Forwarded-For counts only
+// in requests from them.
 type TrustedProxies []netip.Prefix
 
 // ParseTrustedProxies reads networks in CIDR notation. A single address stands
@@ -36,8 +36,9 @@ func ParseTrustedProxies(texts []string) (TrustedProxies, error) {
 	return proxies, nil
 }
 
-// unmapped is a network of IPv4 addresses in IPv6 form as one of IPv4 addresses, as
-// which connections have them. One that holds others beside them is refused.
+// unmapped turns a network of IPv4 addresses in IPv6 form into one of IPv4 addresses,
+// the form of the addresses of connections. It refuses a network that also has other
+// addresses.
 func unmapped(prefix netip.Prefix) (netip.Prefix, error) {
 	const mappedBits = 96 // of ::ffff:0:0/96, RFC 4291 §2.5.5.2
 	switch {
@@ -71,7 +72,7 @@ func (p TrustedProxies) clientOf(remote string, header http.Header) netip.Addr {
 		}
 		addr := parseHop(strings.TrimSpace(hop))
 		if !addr.IsValid() {
-			return client // what a trusted proxy did not write as an address is nobody's word
+			return client // no trusted proxy wrote this
 		}
 		client = addr
 		if !p.contains(client) {

@@ -50,7 +50,7 @@ func newSyncGateTo(t *testing.T, address string, change func(*route.Route)) *syn
 	}
 	t.Cleanup(func() { _ = g.store.Close() })
 	d, err := deliver.New(deliver.Options{
-		Store: g.store, Routes: routeFinder{g.live}, ClusterDomain: "cluster.local", Audit: g.journal,
+		Store: g.store, Routes: g.live, ClusterDomain: "cluster.local", Audit: g.journal,
 		ConnectTo: deliver.Connections{"billing/billing-api:8080": address},
 		Registry:  g.registry, Log: slog.New(slog.DiscardHandler),
 	})
@@ -58,7 +58,7 @@ func newSyncGateTo(t *testing.T, address string, change func(*route.Route)) *syn
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Shutdown(context.Background()) })
-	g.handler.accepter, g.handler.marks, g.handler.caller = g.store, g.store, d
+	g.handler.Store, g.ledger.Deliverer = g.store, d
 	return g
 }
 

@@ -19,9 +19,8 @@ const (
 	flagsStart        = 53
 )
 
-// traceParent takes over the sender's trace, so that it leads through to the
-// target, and starts one otherwise. A trace that starts here is not sampled:
-// that is for who records traces to decide.
+// traceParent returns the sender's trace, so that it goes on to the target, or starts
+// one. A trace that starts here is not sampled: the recorder of traces decides that.
 func traceParent(header http.Header) string {
 	if values := header.Values("Traceparent"); len(values) == 1 && validTraceParent(values[0]) {
 		return values[0]

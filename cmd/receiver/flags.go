@@ -54,7 +54,7 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	if err := f.Read(); err != nil {
 		return o, err
 	}
-	o.RouteNamespace, o.Log = *namespace, env.Logger(level)
+	o.RouteNamespace, o.Logger = *namespace, env.Logger(level)
 	var err error
 	if o.TrustedProxies, err = receiver.ParseTrustedProxies(proxies); err != nil {
 		return o, cli.Usagef("--trusted-proxies: %w", err)

@@ -94,3 +94,16 @@ func (l *Live) swap(next map[string]*Entry) {
 	table.listed = l.listed
 	l.table.Store(table)
 }
+
+// Route returns the route of an endpoint, "namespace/name". ok is false if the
+// endpoint has none, or one that can't be read.
+func (l *Live) Route(endpoint string) (r Route, ok bool) {
+	entry := l.Table().Endpoint(endpoint)
+	if entry == nil || entry.Invalid != nil {
+		return Route{}, false
+	}
+	return entry.Route, true
+}
+
+// Signer returns the entry of an endpoint. Without an entry, it signs nothing.
+func (l *Live) Signer(endpoint string) Signer { return l.Table().Endpoint(endpoint) }

@@ -48,7 +48,7 @@ type accepter struct {
 	targets []string
 }
 
-// Accept implements receiver.Accepter.
+// Accept implements receiver.Store.
 func (a *accepter) Accept(ctx context.Context, e *store.Event, o store.AcceptOptions) (store.Outcome, []store.Lease, error) {
 	a.targets = o.Targets
 	return a.Store.Accept(ctx, e, o)
@@ -69,8 +69,8 @@ func newGround(t *testing.T, all senders, specimens []specimen, changes ...func(
 	live := route.NewLive("cluster.local")
 	live.Replace(g.routes(t, all, specimens, changes))
 	server := httptest.NewServer(receiver.NewHandler(receiver.HandlerOptions{
-		Routes: live, Accepter: g.accepted, Dispatcher: unhurried{}, Lease: time.Minute, Audit: g,
-		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Log: slog.New(slog.DiscardHandler), Now: g.now,
+		Routes: live, Store: g.accepted, Deliverer: unhurried{}, Lease: time.Minute, Audit: g,
+		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler), Now: g.now,
 		Senders: egress.NewWithTransport(g),
 	}))
 	t.Cleanup(server.Close)

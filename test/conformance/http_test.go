@@ -212,8 +212,8 @@ func (g *gate) handler(t *testing.T, r route.Route, v *vector) *recorder {
 	live.Replace([]route.Object{{Name: route.SecretName(r.Endpoint.Namespace, r.Endpoint.Name), Path: r.Path, Data: data}})
 	heard := &recorder{records: make(chan audit.Record, 8)}
 	heard.Handler = receiver.NewHandler(receiver.HandlerOptions{
-		Routes: live, Accepter: g.events, Dispatcher: unhurried{}, Lease: time.Minute, Audit: heard,
-		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Log: slog.New(slog.DiscardHandler),
+		Routes: live, Store: g.events, Deliverer: unhurried{}, Lease: time.Minute, Audit: heard,
+		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler),
 		Senders: egress.NewWithTransport(v), Now: v.now,
 	})
 	return heard
@@ -324,6 +324,6 @@ func (v *vector) send(t *testing.T, handler *recorder, path string) answered {
 }
 
 // unhurried leaves deliveries to their leases: nothing is delivered here.
-type unhurried struct{}
+type unhurried struct{ receiver.Deliverer }
 
 func (unhurried) Offer(*store.Event, store.Lease) {}

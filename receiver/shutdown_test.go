@@ -28,7 +28,7 @@ func TestAnswersEndTheirConnectionsWhileProxiesNotice(t *testing.T) {
 		}
 	}
 	expectClose("evt_1", false)
-	g.ready.draining.Store(true)
+	g.ready.shuttingDown.Store(true)
 	expectClose("evt_2", true)
 	g.stop()
 }

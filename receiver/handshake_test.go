@@ -102,7 +102,7 @@ func TestHandshakesAreAnsweredAndAreNoEvents(t *testing.T) {
 				r.EventID != "" || r.ErrorMessage != "" || r.Endpoint != "billing/stripe" || r.RequestID == "" {
 				t.Errorf("the audit record is %+v", r)
 			}
-			if n := testutil.ToFloat64(g.handler.metrics.requests.WithLabelValues("billing/stripe", "example", "challenge")); n != 1 {
+			if n := testutil.ToFloat64(g.handler.Metrics.requests.WithLabelValues("billing/stripe", "example", "challenge")); n != 1 {
 				t.Errorf("%v challenges are counted", n)
 			}
 		})
@@ -173,7 +173,7 @@ func TestWhatIsNoHandshakeIsRefused(t *testing.T) {
 			if test.reason == "" {
 				return
 			}
-			if n := testutil.ToFloat64(g.handler.metrics.signatureFailures.WithLabelValues("billing/stripe", "example", string(test.reason))); n != 1 {
+			if n := testutil.ToFloat64(g.handler.Metrics.signatureFailures.WithLabelValues("billing/stripe", "example", string(test.reason))); n != 1 {
 				t.Errorf("%v failures for the reason %s are counted", n, test.reason)
 			}
 		})
@@ -187,7 +187,7 @@ func TestUnsignedHandshakesAreLimited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGate(t, withHandshakes)
 			frozen := time.Now()
-			g.handler.now = func() time.Time { return frozen }
+			g.handler.Now = func() time.Time { return frozen }
 			limited := 0
 			for range 30 {
 				if response, _ := g.raw(http.MethodGet, testPath+query, nil, ""); response.StatusCode == 429 {
@@ -249,7 +249,7 @@ func TestHandshakeIsConfirmedBeforeItIsAnswered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGate(t, withHandshakes)
 			visits := make(chan string, 10)
-			g.handler.senders = g.sender(func(w http.ResponseWriter, r *http.Request) {
+			g.handler.confirmations = g.sender(func(w http.ResponseWriter, r *http.Request) {
 				visits <- r.Method + " " + r.Host + r.URL.String()
 				w.Header().Set("Location", "https://example.com/elsewhere")
 				w.WriteHeader(test.status)

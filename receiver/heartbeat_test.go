@@ -64,9 +64,9 @@ func leases(t *testing.T) (namespace string, events <-chan watch.Event) {
 	return created.Name, w.ResultChan()
 }
 
-func newTestKeeper(t *testing.T, namespace string, routes servedRoutes) *leaseKeeper {
+func newTestHeartbeat(t *testing.T, namespace string, routes servedRoutes) *heartbeat {
 	t.Helper()
-	return &leaseKeeper{client: api(t), namespace: namespace, identity: "receiver-1", routes: routes, log: slog.New(slog.DiscardHandler), now: time.Now,
+	return &heartbeat{client: api(t), namespace: namespace, identity: "receiver-1", routes: routes, logger: slog.New(slog.DiscardHandler), now: time.Now,
 		keyUse: func(time.Time) map[string]route.KeyUse { return nil }}
 }
 
@@ -89,10 +89,10 @@ func awaitLease(t *testing.T, events <-chan watch.Event, version string) *coordi
 func TestLeaseTellsWhatIsServedUntilTheReceiverEnds(t *testing.T) {
 	namespace, events := leases(t)
 	routes := newScriptedRoutes()
-	k := newTestKeeper(t, namespace, routes)
+	h := newTestHeartbeat(t, namespace, routes)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { k.run(ctx) })
+	running.Go(func() { h.run(ctx) })
 
 	routes.move("7")
 	close(routes.synced)
@@ -121,11 +121,11 @@ func TestLeaseTellsWhatIsServedUntilTheReceiverEnds(t *testing.T) {
 func TestLeaseTellsHowKeysAreUsed(t *testing.T) {
 	namespace, events := leases(t)
 	routes := newScriptedRoutes()
-	k := newTestKeeper(t, namespace, routes)
+	h := newTestHeartbeat(t, namespace, routes)
 	use := map[string]route.KeyUse{"billing/stripe": {PreviousEnds: 1700003600, CurrentFirst: 1700000000, PreviousLast: 1700000060}}
-	k.keyUse = func(time.Time) map[string]route.KeyUse { return use }
+	h.keyUse = func(time.Time) map[string]route.KeyUse { return use }
 	routes.move("7")
-	if err := k.write(t.Context()); err != nil {
+	if err := h.write(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	got, err := route.DecodeKeyUse(awaitLease(t, events, "7").Annotations[route.AnnotationKeyUse])
@@ -134,7 +134,7 @@ func TestLeaseTellsHowKeysAreUsed(t *testing.T) {
 	}
 	use = nil
 	routes.move("8")
-	if err := k.write(t.Context()); err != nil {
+	if err := h.write(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if text, ok := awaitLease(t, events, "8").Annotations[route.AnnotationKeyUse]; ok {
@@ -145,7 +145,7 @@ func TestLeaseTellsHowKeysAreUsed(t *testing.T) {
 func TestLeaseOfAnEarlierLifeIsTakenOver(t *testing.T) {
 	namespace, events := leases(t)
 	routes := newScriptedRoutes()
-	earlier, later := newTestKeeper(t, namespace, routes), newTestKeeper(t, namespace, routes)
+	earlier, later := newTestHeartbeat(t, namespace, routes), newTestHeartbeat(t, namespace, routes)
 	routes.move("7")
 	if err := earlier.write(t.Context()); err != nil {
 		t.Fatal(err)
@@ -159,12 +159,12 @@ func TestLeaseOfAnEarlierLifeIsTakenOver(t *testing.T) {
 
 func TestReceiverThatServesNothingHasNoLease(t *testing.T) {
 	namespace, _ := leases(t)
-	k := newTestKeeper(t, namespace, newScriptedRoutes())
+	h := newTestHeartbeat(t, namespace, newScriptedRoutes())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	k.run(ctx)
+	h.run(ctx)
 	found, err := api(t).CoordinationV1().Leases(namespace).List(t.Context(), metav1.ListOptions{})
-	if err != nil || len(found.Items) != 0 || k.held.Load() {
+	if err != nil || len(found.Items) != 0 || h.written.Load() {
 		t.Errorf("there are %d Leases (%v)", len(found.Items), err)
 	}
 }
@@ -175,7 +175,7 @@ func TestLeaseNameIsValidWhateverTheIdentity(t *testing.T) {
 		"My_Host.local:8080":          "sallyport-receiver-my-host.local-8080",
 		"[::1]:8080":                  "sallyport-receiver-1--8080",
 	} {
-		if got := (&leaseKeeper{identity: identity}).name(); got != want {
+		if got := (&heartbeat{identity: identity}).name(); got != want {
 			t.Errorf("the Lease of %q is called %q, want %q", identity, got, want)
 		}
 	}

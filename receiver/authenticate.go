@@ -7,9 +7,9 @@ import (
 )
 
 // certify fetches the certificate that the request names, if the endpoint's
-// provider signs by one. It is the only thing that is done for a request before
-// it is verified that others can see, so it comes after the source, the rate and
-// the size, and leads to hosts and paths of the provider only.
+// provider signs by one. It is the only step that others can see before the request
+// is verified. So it comes after the checks of source, rate and size, and it requests
+// only hosts and paths of the provider.
 func (h *Handler) certify(x *exchange) error {
 	if !x.entry.NeedsCertificate {
 		return nil
@@ -23,16 +23,16 @@ func (h *Handler) certify(x *exchange) error {
 	}
 	chain, err := h.certificates.Get(x.r.Context(), x.entry.Name, named)
 	if err != nil {
-		h.metrics.signatureFailed(x, verify.NoCertificate)
+		h.Metrics.signatureFailed(x, verify.NoCertificate)
 		return unavailable("the certificate that the request names could not be fetched, please send again later", retryFetch, err)
 	}
 	material := *x.material
-	material.Certificate, material.Roots = chain, h.roots
+	material.Certificate, material.Roots = chain, h.Roots
 	x.material = &material
 	return nil
 }
 
-// verify asks whether the request is authentic, by the keys that are valid when
+// verify checks that the request is authentic, by the keys that are valid when
 // it came in.
 func (h *Handler) verify(x *exchange) error {
 	verdict, err := x.entry.Verifier.Verify(&x.signed, x.material, x.received)
@@ -44,20 +44,20 @@ func (h *Handler) verify(x *exchange) error {
 	return nil
 }
 
-// unverified counts a rejection and translates it. One whose signature is right is
-// verified all the same.
+// unverified counts a rejection and translates it. A request that is refused for
+// another reason than its signature counts as verified.
 func (h *Handler) unverified(x *exchange, err error) error {
 	if r, ok := errors.AsType[*verify.Rejection](err); ok {
 		x.verified = x.verified || r.Authentic
 		if !r.Authentic {
-			h.metrics.signatureFailed(x, r.Reason)
+			h.Metrics.signatureFailed(x, r.Reason)
 		}
 	}
 	return x.rejectVerify(err)
 }
 
-// identify finds out which event it is. The body is parsed here for the first
-// time: before, anybody could have written it.
+// identify finds the event's id and type. The body is parsed here for the first
+// time: before the verification, anybody could have written it.
 func (h *Handler) identify(x *exchange) error {
 	event, err := x.entry.Verifier.Identify(&x.signed, x.verdict)
 	if err != nil {
@@ -65,15 +65,4 @@ func (h *Handler) identify(x *exchange) error {
 	}
 	x.event = event
 	return nil
-}
-
-// publicURL is the URL that the sender was given, with the query that it added.
-// It comes from the configuration: what the request says of its own URL has
-// gone through proxies and can be made up. A "?" without a query counts, too.
-func (x *exchange) publicURL() string {
-	public := x.entry.Route.PublicURL
-	if public == "" || x.r.URL.RawQuery == "" && !x.r.URL.ForceQuery {
-		return public
-	}
-	return public + "?" + x.r.URL.RawQuery
 }
