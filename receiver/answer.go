@@ -42,7 +42,7 @@ func (x *exchange) answer(err error) {
 		rejected.setHeaders(x.w.Header())
 		x.refuse(rejected.reason)
 	case x.handshake != nil:
-		x.outcome = audit.Challenge
+		x.outcome = audit.Handshake
 		maps.Copy(x.w.Header(), x.handshake.Header)
 		x.status = x.handshake.Status
 		x.write(x.handshake.Header.Get("Content-Type"), x.handshake.Body)
