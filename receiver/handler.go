@@ -80,7 +80,7 @@ type Handler struct {
 // NewHandler returns a Handler.
 func NewHandler(o HandlerOptions) *Handler {
 	if o.Senders == nil {
-		o.Senders = egress.New()
+		o.Senders = egress.New(egress.ForWebhooks)
 	}
 	return &Handler{
 		HandlerOptions: o, bodyTimeout: bodyTimeout,

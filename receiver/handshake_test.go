@@ -223,7 +223,7 @@ func (g *gate) sender(handler http.HandlerFunc) *egress.Client {
 	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
-	return egress.NewWithTransport(transport)
+	return egress.NewWithTransport(egress.ForWebhooks, transport)
 }
 
 func TestHandshakeIsConfirmedBeforeItIsAnswered(t *testing.T) {

@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 		(*w.answer.Load())(writer, r)
 	}))
 	t.Cleanup(w.server.Close)
-	w.Cache = NewCache(egress.NewWithTransport(w.server.Client().Transport), func() time.Time { return time.Unix(w.now.Load(), 0) }, rootsOf(t))
+	w.Cache = NewCache(egress.NewWithTransport(egress.ForWebhooks, w.server.Client().Transport), func() time.Time { return time.Unix(w.now.Load(), 0) }, rootsOf(t))
 	return w
 }
 
@@ -178,8 +178,8 @@ func TestFailureIsNotTriedAgainAtOnce(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"an error":   {failing, "answered 500"},
-		"a redirect": {func(writer http.ResponseWriter, r *http.Request) { http.Redirect(writer, r, "/b", http.StatusFound) }, "answered 302"},
+		"an error":   {failing, "was 500"},
+		"a redirect": {func(writer http.ResponseWriter, r *http.Request) { http.Redirect(writer, r, "/b", http.StatusFound) }, "was 302"},
 		"a page":     {func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, "<html>") }, "not a certificate"},
 		"a certificate in a page": {func(writer http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(writer, "<value>\n"+inPEM(leafOf(t))+"</value>")

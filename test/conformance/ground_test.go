@@ -71,7 +71,7 @@ func newGround(t *testing.T, all senders, specimens []specimen, changes ...func(
 	server := httptest.NewServer(receiver.NewHandler(receiver.HandlerOptions{
 		Routes: live, Store: g.accepted, Deliverer: unhurried{}, Lease: time.Minute, Audit: g,
 		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler), Now: g.now,
-		Senders: egress.NewWithTransport(g),
+		Senders: egress.NewWithTransport(egress.ForWebhooks, g),
 	}))
 	t.Cleanup(server.Close)
 	g.address = server.Listener.Addr().String()

@@ -214,7 +214,7 @@ func (g *gate) handler(t *testing.T, r route.Route, v *vector) *recorder {
 	heard.Handler = receiver.NewHandler(receiver.HandlerOptions{
 		Routes: live, Store: g.events, Deliverer: unhurried{}, Lease: time.Minute, Audit: heard,
 		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler),
-		Senders: egress.NewWithTransport(v), Now: v.now,
+		Senders: egress.NewWithTransport(egress.ForWebhooks, v), Now: v.now,
 	})
 	return heard
 }
