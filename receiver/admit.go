@@ -20,7 +20,7 @@ func (h *Handler) admit(x *exchange) error {
 		return x.wrongMethod()
 	case !admits(limits.SourceRanges, x.source):
 		return x.wrongSource()
-	case x.entry.Rate != nil && !x.entry.Rate.AllowN(x.received, 1):
+	case x.entry.Rate != nil && !x.entry.Rate.AllowN(x.meta.ReceivedAt, 1):
 		return x.overloaded(x.entry.Rate)
 	case headerLines(x.r.Header) > maxHeaderLines:
 		return tooManyHeaderLines()

@@ -7,7 +7,7 @@ import (
 // unsignedHandshake answers handshakes that the provider does not sign. A request
 // by a method that brings no events is refused if it is no handshake.
 func (h *Handler) unsignedHandshake(x *exchange) error {
-	x.material = x.entry.Material(x.received)
+	x.material = x.entry.Material(x.meta.ReceivedAt)
 	if err := h.answerHandshake(x, nil); err != nil || x.handshake != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (h *Handler) answerHandshake(x *exchange, verdict *verify.Verdict) error {
 	if err == nil && answer == nil {
 		return nil
 	}
-	if verdict == nil && !x.entry.Handshakes.AllowN(x.received, 1) {
+	if verdict == nil && !x.entry.Handshakes.AllowN(x.meta.ReceivedAt, 1) {
 		return x.overloaded(x.entry.Handshakes)
 	}
 	if err != nil {
@@ -39,7 +39,7 @@ func (h *Handler) answerHandshake(x *exchange, verdict *verify.Verdict) error {
 		return err
 	}
 	x.handshake = answer
-	x.event.Type = answer.Handshake // for the audit; there is no event
+	x.meta.Type = answer.Handshake // for the audit; there is no event
 	return nil
 }
 

@@ -22,7 +22,7 @@ func (h *Handler) relay(x *exchange) error {
 	// error means that a test's ResponseWriter has no connection.
 	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(timeout + answerTimeout - bodyTimeout))
 
-	found, mark, err := h.Store.Begin(ctx, x.entry.Name, x.event.ID, h.beginOptions(x, timeout))
+	found, mark, err := h.Store.Begin(ctx, x.entry.Name, x.meta.ID, h.beginOptions(x, timeout))
 	if err != nil {
 		return rejectStore(err)
 	}
@@ -55,7 +55,7 @@ func (h *Handler) call(ctx context.Context, x *exchange, mark store.Mark) error 
 	if err != nil {
 		if err := h.Store.Forget(ctx, mark); err != nil && !errors.Is(err, store.ErrFenced) {
 			h.Logger.Warn("the mark of an event could not be removed; copies of the event are refused until the mark ends",
-				"endpoint", x.entry.Name, "eventId", x.event.ID, "error", err)
+				"endpoint", x.entry.Name, "eventId", x.meta.ID, "error", err)
 		}
 		return rejectCall(err)
 	}
