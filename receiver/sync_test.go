@@ -59,7 +59,7 @@ func newSyncGateTo(t *testing.T, address string, change func(*route.Route)) *syn
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Shutdown(context.Background()) })
-	g.handler.Store, g.ledger.Deliverer = g.store, d
+	g.handler.Store, g.Deliverer = g.store, d
 	return g
 }
 
