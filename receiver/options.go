@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
@@ -42,7 +43,7 @@ type Options struct {
 	// ClusterDomain is the DNS domain of the cluster.
 	ClusterDomain string
 	// TrustedProxies are the proxies whose X-Forwarded-For counts.
-	TrustedProxies TrustedProxies
+	TrustedProxies intake.TrustedProxies
 	// ConnectTo maps "namespace/service:port" to "host:port", instead of DNS.
 	ConnectTo map[string]string
 	// ShutdownDelay is how long requests are still taken after the receiver was asked to

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // pingInterval is the time between two pings of Redis.
@@ -90,8 +91,15 @@ type redisHealth struct {
 	err     error
 }
 
-func newRedisHealth(redis pinger, logger *slog.Logger, metrics *Metrics) *redisHealth {
-	return &redisHealth{redis: redis, logger: logger, up: metrics.redisUp, risks: metrics.redisRisks, err: errors.New("no answer yet")}
+func newRedisHealth(redis pinger, logger *slog.Logger, registry prometheus.Registerer) *redisHealth {
+	auto := promauto.With(registry)
+	return &redisHealth{
+		redis: redis, logger: logger, err: errors.New("no answer yet"),
+		up: auto.NewGauge(prometheus.GaugeOpts{Name: "sallyport_redis_up", Help: "1 while Redis answers, else 0."}),
+		risks: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "sallyport_redis_risky_settings", Help: "Settings of Redis with which acknowledged events can be lost; the log names them.",
+		}),
+	}
 }
 
 // run pings Redis until ctx ends.

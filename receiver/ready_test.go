@@ -13,8 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-
-	"sallyport.dev/sallyport/receiver/route"
 )
 
 // scriptedRedis answers as a test wants.
@@ -28,8 +26,7 @@ func (s *scriptedRedis) Ping(ctx context.Context) error { return errors.Join(s.e
 func (s *scriptedRedis) CheckPolicy(context.Context) ([]string, error) { return s.risks, s.err }
 
 func newTestHealth(redis pinger, log io.Writer) *redisHealth {
-	metrics := NewMetrics(prometheus.NewRegistry(), route.NewLive("cluster.local"))
-	return newRedisHealth(redis, slog.New(slog.NewTextHandler(log, nil)), metrics)
+	return newRedisHealth(redis, slog.New(slog.NewTextHandler(log, nil)), prometheus.NewRegistry())
 }
 
 func TestReadiness(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/deliver"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -64,12 +65,11 @@ func assemble(o Options) (*receiver, error) {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	live := route.NewLive(o.ClusterDomain)
-	metrics := NewMetrics(registry, live)
 	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Logger)}
 	sink := r.openAudit(client, audit.NewMetrics(registry))
 	r.heartbeat = &heartbeat{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, logger: o.Logger, now: time.Now,
 		keyUse: func(now time.Time) map[string]route.KeyUse { return live.Table().KeyUse(now) }}
-	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: newRedisHealth(events, o.Logger, metrics)}
+	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: newRedisHealth(events, o.Logger, registry)}
 	r.dispatcher, err = deliver.New(deliver.Options{
 		Store: events, Routes: live, ClusterDomain: o.ClusterDomain, ConnectTo: o.ConnectTo, DeadLetterRetention: o.DeadLetterRetention,
 		Audit: sink, Registry: registry, Log: o.Logger,
@@ -77,11 +77,11 @@ func assemble(o Options) (*receiver, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())
 	}
-	handler := NewHandler(HandlerOptions{
+	handler := intake.NewHandler(intake.Options{
 		Routes: live, Store: events, Deliverer: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes,
-		Audit: sink, Metrics: metrics, Proxies: o.TrustedProxies, Logger: o.Logger, Now: time.Now,
+		Audit: sink, Metrics: intake.NewMetrics(registry, live), Proxies: o.TrustedProxies, Logger: o.Logger, Now: time.Now,
 	})
-	if r.webhooks, err = listen(o.Listen, webhookServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}), o.Logger); err != nil {
+	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}), o.Logger); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
 	if r.admin, err = listen(o.AdminListen, adminServer(r.ready, registry), o.Logger); err != nil {

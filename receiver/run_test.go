@@ -22,6 +22,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/redistest"
@@ -244,8 +245,8 @@ func TestRequestInFlightIsAnsweredWhenTheReceiverEnds(t *testing.T) {
 	if _, err := io.WriteString(sender, "{"); err != nil {
 		t.Fatal(err)
 	}
-	handler := g.webhooks.http.Handler.(closeAfterAnswer).next.(*Handler)
-	for handler.bytesInFlight.Load() == 0 { // until the handler has begun to read
+	routes := g.webhooks.http.Handler.(closeAfterAnswer).next.(*intake.Handler).Routes
+	for routes.Table().Lookup(testPath, "").BytesInFlight.Load() == 0 { // until the handler has begun to read
 		runtime.Gosched()
 	}
 	g.cancel()

@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/cmd/internal/cli"
 	"sallyport.dev/sallyport/receiver"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
@@ -56,7 +57,7 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	}
 	o.RouteNamespace, o.Logger = *namespace, env.Logger(level)
 	var err error
-	if o.TrustedProxies, err = receiver.ParseTrustedProxies(proxies); err != nil {
+	if o.TrustedProxies, err = intake.ParseTrustedProxies(proxies); err != nil {
 		return o, cli.Usagef("--trusted-proxies: %w", err)
 	}
 	if err := checkOptions(o); err != nil {

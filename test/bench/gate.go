@@ -14,9 +14,9 @@ import (
 	"sallyport.dev/sallyport/config/providers"
 	"sallyport.dev/sallyport/controllers"
 	"sallyport.dev/sallyport/controllers/compile"
-	"sallyport.dev/sallyport/receiver"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/deliver"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/store"
@@ -61,7 +61,7 @@ func newReceiver(ctx context.Context, live *route.Live, connect map[string]strin
 	if err != nil {
 		return nil, err
 	}
-	var deliverer receiver.Deliverer = nobody{}
+	var deliverer intake.Deliverer = nobody{}
 	if connect != nil {
 		dispatcher, err := deliver.New(deliver.Options{
 			Store: events, Routes: live, ClusterDomain: "cluster.local", Audit: sink, Registry: registry, Log: slog.New(slog.DiscardHandler),
@@ -73,16 +73,16 @@ func newReceiver(ctx context.Context, live *route.Live, connect map[string]strin
 		go dispatcher.Run(ctx)
 		deliverer = dispatcher
 	}
-	return receiver.NewHandler(receiver.HandlerOptions{
+	return intake.NewHandler(intake.Options{
 		Routes: live, Store: events, Deliverer: deliverer, Lease: deliver.Lease, Audit: sink,
-		Metrics: receiver.NewMetrics(registry, live), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Metrics: intake.NewMetrics(registry, live), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	}), nil
 }
 
 // nobody delivers nothing.
-type nobody struct{ receiver.Deliverer }
+type nobody struct{ intake.Deliverer }
 
-// Offer implements receiver.Deliverer.
+// Offer implements intake.Deliverer.
 func (nobody) Offer(*store.Event, store.Lease) {}
 
 func newAudit(registry *prometheus.Registry) (audit.Sink, error) {

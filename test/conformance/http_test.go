@@ -24,9 +24,9 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
-	"sallyport.dev/sallyport/receiver"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/egress"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/store"
@@ -211,9 +211,9 @@ func (g *gate) handler(t *testing.T, r route.Route, v *vector) *recorder {
 	live := route.NewLive("cluster.local")
 	live.Replace([]route.Object{{Name: route.SecretName(r.Endpoint.Namespace, r.Endpoint.Name), Path: r.Path, Data: data}})
 	heard := &recorder{records: make(chan audit.Record, 8)}
-	heard.Handler = receiver.NewHandler(receiver.HandlerOptions{
+	heard.Handler = intake.NewHandler(intake.Options{
 		Routes: live, Store: g.events, Deliverer: unhurried{}, Lease: time.Minute, Audit: heard,
-		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler),
+		Metrics: intake.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler),
 		Senders: egress.NewWithTransport(egress.ForWebhooks, v), Now: v.now,
 	})
 	return heard
@@ -324,6 +324,6 @@ func (v *vector) send(t *testing.T, handler *recorder, path string) answered {
 }
 
 // unhurried leaves deliveries to their leases: nothing is delivered here.
-type unhurried struct{ receiver.Deliverer }
+type unhurried struct{ intake.Deliverer }
 
 func (unhurried) Offer(*store.Event, store.Lease) {}

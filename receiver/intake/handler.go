@@ -1,4 +1,4 @@
-package receiver
+package intake
 
 import (
 	"cmp"
@@ -43,9 +43,9 @@ type Deliverer interface {
 	Call(context.Context, *store.Event) (deliver.Answer, error)
 }
 
-// HandlerOptions are the parts that a Handler works with; all are needed but
+// Options are the parts that a Handler works with; all are needed but
 // Proxies, Senders and Roots.
-type HandlerOptions struct {
+type Options struct {
 	Routes    *route.Live
 	Store     Store
 	Deliverer Deliverer
@@ -68,7 +68,7 @@ type HandlerOptions struct {
 
 // Handler answers webhooks. It is safe for concurrent use.
 type Handler struct {
-	HandlerOptions
+	Options
 
 	// confirmations has a bound of its own, so that strangers who name certificates
 	// can't keep a signed handshake from being confirmed.
@@ -79,12 +79,12 @@ type Handler struct {
 }
 
 // NewHandler returns a Handler.
-func NewHandler(o HandlerOptions) *Handler {
+func NewHandler(o Options) *Handler {
 	if o.Senders == nil {
 		o.Senders = egress.New(egress.ForWebhooks)
 	}
 	return &Handler{
-		HandlerOptions: o, bodyTimeout: bodyTimeout,
+		Options: o, bodyTimeout: bodyTimeout,
 		confirmations: o.Senders.Apart(), certificates: certificate.NewCache(o.Senders, o.Now, o.Roots),
 	}
 }

@@ -1,4 +1,4 @@
-package receiver
+package intake
 
 import (
 	"time"
@@ -25,8 +25,6 @@ type Metrics struct {
 	duplicates        *prometheus.CounterVec
 	acceptDuration    prometheus.Histogram
 	panics            prometheus.Counter
-	redisUp           prometheus.Gauge
-	redisRisks        prometheus.Gauge
 }
 
 // NewMetrics registers the metrics of requests and of the routes in live.
@@ -51,10 +49,6 @@ func NewMetrics(registry prometheus.Registerer, live *route.Live) *Metrics {
 		}),
 		panics: auto.NewCounter(prometheus.CounterOpts{
 			Name: "sallyport_request_panics_total", Help: "Requests that ended in a panic and were answered 500.",
-		}),
-		redisUp: auto.NewGauge(prometheus.GaugeOpts{Name: "sallyport_redis_up", Help: "1 while Redis answers, else 0."}),
-		redisRisks: auto.NewGauge(prometheus.GaugeOpts{
-			Name: "sallyport_redis_risky_settings", Help: "Settings of Redis with which acknowledged events can be lost; the log names them.",
 		}),
 	}
 }
