@@ -12,6 +12,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -174,7 +175,7 @@ func (r *WebhookEndpointReconciler) served(ctx context.Context, namespace string
 func isDeleted(object client.Object) bool { return !object.GetDeletionTimestamp().IsZero() }
 
 // observeSecret reads the Secret of the provider.
-func (r *WebhookEndpointReconciler) observeSecret(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, sender *compile.Sender) (compile.SecretFacts, error) {
+func (r *WebhookEndpointReconciler) observeSecret(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, sender *provider.Sender) (compile.SecretFacts, error) {
 	ref := endpoint.Spec.SecretRef
 	if ref == nil {
 		return compile.SecretFacts{}, nil

@@ -32,8 +32,8 @@ type Options struct {
 	Settings compile.Settings
 	// Quota holds in namespaces whose annotations don't say otherwise.
 	Quota compile.Quota
-	// Presets are the WebhookProviders that come with this build, see LoadPresets.
-	Presets []v1alpha1.WebhookProvider
+	// Presets are the WebhookProviders that come with this build, see provider.Presets.
+	Presets []*v1alpha1.WebhookProvider
 	// Keys fetches the keys that senders publish; nil: one with the defaults.
 	Keys *keys.Cache
 	// DeadLetters are those that WebhookReplays deliver again; nil: the manager has no

@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -255,7 +256,7 @@ func TestStatusIsNoLongerThanAllowed(t *testing.T) {
 		{long, long},
 		{long + "b", strings.Repeat("ä", maxMessage-3) + "..."},
 	} {
-		status := providerStatus(&v1alpha1.WebhookProvider{}, &compile.Sender{Reason: v1alpha1.ReasonExampleFailed, Problem: c.text})
+		status := providerStatus(&v1alpha1.WebhookProvider{}, &provider.Sender{Reason: v1alpha1.ReasonExampleFailed, Problem: c.text})
 		if got := status.Conditions[0].Message; got != c.want {
 			t.Errorf("the message has %d bytes and ends in %q", len(got), got[len(got)-8:])
 		}

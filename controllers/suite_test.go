@@ -116,7 +116,7 @@ func startManager(changes ...func(*controllers.Options)) *controlPlane {
 	options := controllers.Options{
 		RouteNamespace: routeNamespace,
 		Settings:       compile.Settings{PublicURL: "https://hooks.example.com", ReceiverHost: receiverHost},
-		Presets:        []v1alpha1.WebhookProvider{*aProvider("till")},
+		Presets:        []*v1alpha1.WebhookProvider{aProvider("till")},
 		Now:            clock.now,
 		Keys:           keys.New(keys.Options{Transport: publisher.server.Client().Transport, Pace: briskPace}),
 		DeadLetters:    graves,

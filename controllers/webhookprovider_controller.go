@@ -10,7 +10,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	apply "sallyport.dev/sallyport/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
 // WebhookProviderReconciler runs the examples of providers and writes into their status
@@ -28,16 +28,16 @@ type WebhookProviderReconciler struct {
 // Reconcile compiles a provider and writes its status, if it differs from what
 // is there.
 func (r *WebhookProviderReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	provider, err := find(ctx, r.Client, req.NamespacedName, &v1alpha1.WebhookProvider{})
-	if provider == nil || err != nil {
+	object, err := find(ctx, r.Client, req.NamespacedName, &v1alpha1.WebhookProvider{})
+	if object == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	status := providerStatus(provider, r.Catalog.compile(provider))
-	if reflect.DeepEqual(status, provider.Status) {
+	status := providerStatus(object, r.Catalog.compile(object))
+	if reflect.DeepEqual(status, object.Status) {
 		return ctrl.Result{}, nil
 	}
-	config := apply.WebhookProvider(provider.Name).
-		WithResourceVersion(provider.ResourceVersion).
+	config := apply.WebhookProvider(object.Name).
+		WithResourceVersion(object.ResourceVersion).
 		WithStatus(apply.WebhookProviderStatus().
 			WithObservedGeneration(status.ObservedGeneration).
 			WithUnauthenticated(status.Unauthenticated...).
@@ -46,9 +46,9 @@ func (r *WebhookProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 }
 
 // providerStatus is the status of a provider that was compiled. It is the one place that sets conditions of a provider.
-func providerStatus(provider *v1alpha1.WebhookProvider, sender *compile.Sender) v1alpha1.WebhookProviderStatus {
-	status := *provider.Status.DeepCopy()
-	status.ObservedGeneration = provider.Generation
+func providerStatus(object *v1alpha1.WebhookProvider, sender *provider.Sender) v1alpha1.WebhookProviderStatus {
+	status := *object.Status.DeepCopy()
+	status.ObservedGeneration = object.Generation
 	status.Unauthenticated = nil
 	for _, sentence := range sender.Unauthenticated {
 		status.Unauthenticated = append(status.Unauthenticated, shorten(sentence, maxSentence))
@@ -57,7 +57,7 @@ func providerStatus(provider *v1alpha1.WebhookProvider, sender *compile.Sender) 
 	if sender.Problem != "" {
 		verified = isFalse(v1alpha1.ConditionVerified, sender.Reason, sender.Problem)
 	}
-	verified.ObservedGeneration = provider.Generation
+	verified.ObservedGeneration = object.Generation
 	meta.SetStatusCondition(&status.Conditions, verified)
 	return status
 }

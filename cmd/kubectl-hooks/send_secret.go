@@ -10,11 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/yaml"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/cmd/internal/cli"
-	"sallyport.dev/sallyport/config/providers"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -34,31 +33,21 @@ type keys struct {
 // provider gets a WebhookProvider. Presets are built in, too: managers serve them
 // also where there is no object of that name.
 func (a *app) provider(ctx context.Context, name string) (*v1alpha1.WebhookProvider, error) {
-	provider := &v1alpha1.WebhookProvider{}
-	err := a.client.Get(ctx, types.NamespacedName{Name: name}, provider)
+	object := &v1alpha1.WebhookProvider{}
+	err := a.client.Get(ctx, types.NamespacedName{Name: name}, object)
 	if err == nil || !apierrors.IsNotFound(err) && !apierrors.IsForbidden(err) || isMissingAPI(err) {
-		return provider, err
+		return object, err
 	}
-	preset, found := builtIn(name)
+	preset, problem := provider.Preset(name)
 	switch {
-	case found && apierrors.IsForbidden(err):
+	case problem == nil && apierrors.IsForbidden(err):
 		a.sayf("Warning: you may not read the WebhookProvider %s: the built-in preset is used, which the cluster's may differ from.", name)
-	case !found && apierrors.IsNotFound(err):
+	case problem != nil && apierrors.IsNotFound(err):
 		return nil, fmt.Errorf("there is no WebhookProvider %s, and no preset of that name: kubectl get webhookproviders lists those that are there", name)
-	case !found:
+	case problem != nil:
 		return nil, err
 	}
 	return preset, nil
-}
-
-// builtIn is the preset of a name in this build.
-func builtIn(name string) (*v1alpha1.WebhookProvider, bool) {
-	text, err := providers.Files.ReadFile(name + ".yaml")
-	if err != nil {
-		return nil, false
-	}
-	provider := &v1alpha1.WebhookProvider{}
-	return provider, yaml.UnmarshalStrict(text, provider) == nil
 }
 
 // secretOf gets what to sign with: from files, or from the endpoint's Secret.

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/test/cluster"
 )
 
@@ -230,24 +231,24 @@ func TestSendWithoutTheRightToReadSecrets(t *testing.T) {
 // The cluster's provider counts, not the preset of the same name.
 func TestSendReadsTheProviderOfTheCluster(t *testing.T) {
 	r := newReceiver(t)
-	provider, found := builtIn("github")
-	if !found {
-		t.Fatal("there is no preset github")
+	object, err := provider.Preset("github")
+	if err != nil {
+		t.Fatal(err)
 	}
-	provider.Name = "own-github"
-	provider.Spec.Verify[0].Signature.From[0].Header = "X-Own-Signature"
-	for i := range provider.Spec.Tests {
-		for j := range provider.Spec.Tests[i].Request.Headers {
-			if header := &provider.Spec.Tests[i].Request.Headers[j]; strings.EqualFold(header.Name, "X-Hub-Signature-256") {
+	object.Name = "own-github"
+	object.Spec.Verify[0].Signature.From[0].Header = "X-Own-Signature"
+	for i := range object.Spec.Tests {
+		for j := range object.Spec.Tests[i].Request.Headers {
+			if header := &object.Spec.Tests[i].Request.Headers[j]; strings.EqualFold(header.Name, "X-Hub-Signature-256") {
 				header.Name = "X-Own-Signature"
 			}
 		}
 	}
-	create(t, provider)
+	create(t, object)
 	t.Cleanup(func() {
-		_ = api.Delete(t.Context(), &v1alpha1.WebhookProvider{ObjectMeta: metav1.ObjectMeta{Name: provider.Name}}, client.GracePeriodSeconds(0))
+		_ = api.Delete(t.Context(), &v1alpha1.WebhookProvider{ObjectMeta: metav1.ObjectMeta{Name: object.Name}}, client.GracePeriodSeconds(0))
 	})
-	endpoint := newSender(t, provider.Name, sharedSecret)
+	endpoint := newSender(t, object.Name, sharedSecret)
 	if _, _, err := hooks(t, "send", name(endpoint), "--url", r.URL); err != nil {
 		t.Fatal(err)
 	}

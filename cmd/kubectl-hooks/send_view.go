@@ -16,7 +16,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/cmd/kubectl-hooks/send"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
 // The algorithms that send the secret itself.
@@ -61,7 +61,7 @@ func newView(request send.Request, provider *v1alpha1.WebhookProvider, k keys) *
 
 // findForms notes how the secret may be written in the request.
 func (v *view) findForms(k keys) {
-	values, err := compile.SecretValues(k.value.Reveal())
+	values, err := provider.Secrets(k.value.Reveal())
 	if err != nil {
 		return // then nothing was signed with it
 	}

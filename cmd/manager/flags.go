@@ -48,9 +48,9 @@ func parseFlags(env cli.Env) (options, error) {
 	leaderElect := flags.Bool("leader-elect", false, "work only while holding the manager's Lease, so that several managers can stand by")
 	metricsAddress := flags.String("metrics-bind-address", ":8080", "`address` of the metrics; 0 turns them off")
 	healthAddress := flags.String("health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
-	eventsAPIAddress := flags.String("events-api-bind-address", ":8443", "`address` of the API to events, for the API server only; 0 turns it off")
+	eventsAPIAddress := flags.String("events-api-bind-address", ":8443", "`address` of the events API, for the API server only; 0 turns it off")
 	var redis store.Options
-	flags.Redis(&redis.URL, &redis.PasswordFile, &redis.TLS, "; without it, dead letters can't be replayed, and there is no API to events")
+	flags.Redis(&redis.URL, &redis.PasswordFile, &redis.TLS, "; without it, dead letters can't be replayed, and there is no events API")
 	routeNamespace, kubeconfig, logLevel := flags.RouteNamespace(), flags.Kubeconfig(), flags.LogLevel()
 	if err := flags.Read(); err != nil {
 		return options{}, err

@@ -50,7 +50,7 @@ func Endpoint(in Input) Result {
 		Keys:          keys,
 		Fetched:       fetched,
 		Parameters:    parameters.list,
-		Responses:     sender.Responses,
+		Responses:     responses(sender.Responses),
 		Target:        targets.fallback,
 		Routes:        targets.routes,
 		Delivery:      delivery(endpoint.Spec.Delivery),

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -20,8 +21,7 @@ const (
 	defaultMaxBackoff  = time.Hour
 	defaultMaxAge      = 72 * time.Hour
 
-	defaultWindow       = 72 * time.Hour // for a provider that says nothing of its retries
-	defaultMaxBodyBytes = 1 << 20        // for a provider that says nothing of its bodies
+	defaultMaxBodyBytes = 1 << 20 // for a provider that says nothing of its bodies
 )
 
 func delivery(spec *v1alpha1.DeliverySpec) route.Delivery {
@@ -46,12 +46,12 @@ func delivery(spec *v1alpha1.DeliverySpec) route.Delivery {
 	}
 }
 
-func deduplication(spec *v1alpha1.DeduplicationSpec, sender *Sender) route.Deduplication {
+func deduplication(spec *v1alpha1.DeduplicationSpec, sender *provider.Sender) route.Deduplication {
 	if spec == nil {
 		spec = &v1alpha1.DeduplicationSpec{}
 	}
 	return route.Deduplication{
-		Window:          durationOr(spec.Window, sender.window()),
+		Window:          durationOr(spec.Window, sender.DefaultWindow()),
 		RememberContent: rememberContent(spec.ReplayProtection, sender),
 	}
 }
@@ -60,7 +60,7 @@ func deduplication(spec *v1alpha1.DeduplicationSpec, sender *Sender) route.Dedup
 // the signature covers the id, a repeated content has the same id, so remembering the id is
 // enough. It is not enough if bytes can move within the content, which then reads as another
 // event; such content is the same in no two events.
-func rememberContent(setting v1alpha1.ReplayProtection, sender *Sender) bool {
+func rememberContent(setting v1alpha1.ReplayProtection, sender *provider.Sender) bool {
 	covered := sender.Provider.IDCovered()
 	switch {
 	case setting == v1alpha1.ReplayProtectionOff:
@@ -72,7 +72,7 @@ func rememberContent(setting v1alpha1.ReplayProtection, sender *Sender) bool {
 	}
 }
 
-func limits(spec *v1alpha1.LimitsSpec, sender *Sender, quota Quota) route.Limits {
+func limits(spec *v1alpha1.LimitsSpec, sender *provider.Sender, quota Quota) route.Limits {
 	if spec == nil {
 		spec = &v1alpha1.LimitsSpec{}
 	}
@@ -93,7 +93,7 @@ func limits(spec *v1alpha1.LimitsSpec, sender *Sender, quota Quota) route.Limits
 	return result
 }
 
-func maxBodyBytes(spec *v1alpha1.LimitsSpec, sender *Sender) int64 {
+func maxBodyBytes(spec *v1alpha1.LimitsSpec, sender *provider.Sender) int64 {
 	switch {
 	case spec.MaxBodyBytes != nil:
 		return spec.MaxBodyBytes.Value()

@@ -1,4 +1,4 @@
-// Package compile turns endpoints and providers into what the receiver serves.
+// Package compile turns endpoints into what the receiver serves.
 //
 // It is a pure function of values, the time among them: it reads no clock, makes
 // no call and logs nothing. All that an endpoint depends on was read before (Input), and

@@ -20,11 +20,11 @@ const webhookHeaders = "Webhook-"
 func resolveProofs(in Input, spec v1alpha1.Target, target *route.Target) Problems {
 	target.FreshSignature = spec.Signature == v1alpha1.TargetSignatureFresh
 	target.ForwardCredentials = spec.Credentials == v1alpha1.TargetCredentialsForward
-	if !target.FreshSignature || in.Sender == nil || in.Sender.verifier == nil {
+	if !target.FreshSignature || in.Sender == nil || in.Sender.Verifier == nil {
 		return nil // another problem says what is wrong with the sender
 	}
 	name := in.Endpoint.Spec.Provider
-	if err := in.Sender.verifier.Resigns(target.ForwardCredentials); err != nil {
+	if err := in.Sender.Verifier.Resigns(target.ForwardCredentials); err != nil {
 		return problem(v1alpha1.ReasonFreshSignatureImpossible,
 			"target.signature Fresh needs a scheme with a shared secret, which the provider %q has not: %v. Events are accepted and kept.", name, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
@@ -188,15 +189,15 @@ func (p *published) route(endpoint *v1alpha1.WebhookEndpoint) *route.Route {
 }
 
 // sender compiles a provider of testdata/providers; nil: there is none.
-func sender(tb testing.TB, name string) *Sender {
+func sender(tb testing.TB, name string) *provider.Sender {
 	tb.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "providers", name+".yaml"))
 	if os.IsNotExist(err) {
 		return nil
 	}
-	provider := &v1alpha1.WebhookProvider{}
-	parse(tb, text, provider, yaml.UnmarshalStrict)
-	return Provider(provider)
+	object := &v1alpha1.WebhookProvider{}
+	parse(tb, text, object, yaml.UnmarshalStrict)
+	return provider.Compile(object)
 }
 
 // mustNotShowSecrets looks for every value of every Secret, and for its parts.

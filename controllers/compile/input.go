@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -21,7 +22,7 @@ type Input struct {
 	Quota Quota
 	Older int
 	// Sender is the provider that the endpoint names; nil: there is no such provider.
-	Sender *Sender
+	Sender *provider.Sender
 	// Secret is what secretRef leads to; empty if there is no secretRef.
 	Secret SecretFacts
 	// Fetched is what is known of the documents that KeySources names.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
@@ -37,9 +38,9 @@ func (p *parameters) problem(reason, format string, args ...any) {
 // resolveParameters gathers the values, the sensitive ones from the endpoint's
 // Secret. It reports what is missing, and what the provider doesn't know: a misspelt
 // parameter may be the one that restricts who can send.
-func resolveParameters(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts SecretFacts) parameters {
+func resolveParameters(endpoint *v1alpha1.WebhookEndpoint, sender *provider.Sender, facts SecretFacts) parameters {
 	var p parameters
-	if !sender.known() {
+	if !sender.Known() {
 		return p
 	}
 	for _, given := range endpoint.Spec.Parameters {
@@ -86,7 +87,7 @@ func (p *parameters) takeSensitive(endpoint *v1alpha1.WebhookEndpoint, declared 
 	if ref == nil || !facts.Found {
 		return
 	}
-	value, trimmed := trimNewline(facts.Entries[declared.Name])
+	value, trimmed := provider.TrimNewline(facts.Entries[declared.Name])
 	switch {
 	case len(bytes.TrimSpace(value)) > 0 && !bytes.Equal(verify.Unwrapped(value), value):
 		p.problem(v1alpha1.ReasonParameterInvalid, "The entry %q of the Secret %q has white space or quotation marks around it: take them away.",

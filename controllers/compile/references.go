@@ -4,19 +4,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
 // resolveSender says what is wrong with the provider that the endpoint names.
 // The Sender that it returns is never nil; it is empty if it must not be used.
-func resolveSender(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, publicURL string) (*Sender, Problems) {
+func resolveSender(endpoint *v1alpha1.WebhookEndpoint, sender *provider.Sender, publicURL string) (*provider.Sender, Problems) {
 	name := endpoint.Spec.Provider
 	switch {
 	case sender == nil:
-		return &Sender{}, problem(v1alpha1.ReasonProviderNotFound,
+		return &provider.Sender{}, problem(v1alpha1.ReasonProviderNotFound,
 			"There is no WebhookProvider and no built-in preset called %q: `kubectl get webhookproviders` lists what there is.", name)
 	case sender.Problem != "":
-		return &Sender{}, problem(v1alpha1.ReasonProviderNotVerified,
+		return &provider.Sender{}, problem(v1alpha1.ReasonProviderNotVerified,
 			"The WebhookProvider %q does not serve: %s", name, sender.Problem)
 	case sender.NeedsURL && publicURL == "":
 		return sender, problem(v1alpha1.ReasonPublicURLUnknown,

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -18,7 +19,7 @@ const (
 
 // routeKeys are the keys of the route, newest first: the secrets that are valid
 // now, and those that were until lately.
-func routeKeys(in Input, sender *Sender, s secrets) []route.Key {
+func routeKeys(in Input, sender *provider.Sender, s secrets) []route.Key {
 	var keys []route.Key
 	for _, value := range s.current {
 		keys = append(keys, route.Key{Value: value})
@@ -36,7 +37,7 @@ func routeKeys(in Input, sender *Sender, s secrets) []route.Key {
 // any more, until their grace is over. The published route is the only memory
 // of them. It also has the time when they were replaced, so that each compilation
 // comes to the same end.
-func previousKeys(in Input, sender *Sender, s secrets) []route.Key {
+func previousKeys(in Input, sender *provider.Sender, s secrets) []route.Key {
 	if !remembers(in, sender) {
 		return nil
 	}
@@ -47,7 +48,7 @@ func previousKeys(in Input, sender *Sender, s secrets) []route.Key {
 			since = key.ReplacedTime.UTC()
 		}
 		end := since.Add(grace(in.Endpoint.Spec.SecretRotation))
-		if !in.Now.Before(end) || holds(s.current, key.Value.Reveal()) || sender.CheckKey(key.Value) != nil {
+		if !in.Now.Before(end) || s.holds(key.Value) || sender.CheckKey(key.Value) != nil {
 			continue
 		}
 		previous = append(previous, route.Key{NotAfter: &end, ReplacedTime: &since, Value: key.Value})
@@ -58,12 +59,12 @@ func previousKeys(in Input, sender *Sender, s secrets) []route.Key {
 
 // remembers reports whether the published route belongs to this very endpoint and to
 // the sender that it has now: a secret of another sender is not valid for this one.
-func remembers(in Input, sender *Sender) bool {
+func remembers(in Input, sender *provider.Sender) bool {
 	before := in.Published
 	if before == nil || before.Endpoint.UID != string(in.Endpoint.UID) {
 		return false
 	}
-	return !sender.known() || before.Provider.Name == "" || before.Provider.Name == sender.Provider.Name
+	return !sender.Known() || before.Provider.Name == "" || before.Provider.Name == sender.Provider.Name
 }
 
 // grace is how long a previous secret stays valid, in whole seconds.

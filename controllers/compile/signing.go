@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 )
@@ -54,7 +55,7 @@ func resolveSigning(ref v1alpha1.SecretKeyReference, secrets map[string]SecretFa
 		return signing{}, problem(v1alpha1.ReasonSigningSecretNotFound,
 			"The Secret %q has no entry %q to sign with: events are accepted and kept until it has.", ref.Name, ref.Key)
 	}
-	value, trimmed := trimNewline(stored)
+	value, trimmed := provider.TrimNewline(stored)
 	key, err := signingKey(value)
 	if err != nil {
 		return signing{}, problem(v1alpha1.ReasonSigningSecretInvalid,
