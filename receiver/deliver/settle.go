@@ -126,7 +126,7 @@ func tooOld(j *job, r route.Route, at time.Time) bool {
 
 // mayExpire says whether any delivery of an endpoint can be too old at a time.
 func mayExpire(r route.Route, at time.Time) bool {
-	return !r.Delivery.Paused && at.Sub(r.Delivery.ResumedAt) > ageLimit(r)
+	return !r.Delivery.Paused && at.Sub(r.Delivery.ResumedTime) > ageLimit(r)
 }
 
 // ageLimit is for how long a delivery may wait for its target.
