@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/receiver/store"
-	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // ownPrefix is of the headers that Sallyport adds for targets, in lower case.
@@ -24,7 +24,7 @@ func isOwn(name string) bool {
 func (x *exchange) storedHeader() http.Header {
 	if x.stored == nil {
 		x.stored = storedHeader(x.r.Header, x.entry.CredentialHeaders)
-		withoutQuotes(x.stored, verify.QueryPairs(x.r.URL.RawQuery, x.entry.CredentialQuery))
+		withoutQuotes(x.stored, document.PairsOf(x.r.URL.RawQuery, x.entry.CredentialQuery...))
 	}
 	return x.stored
 }
@@ -60,7 +60,7 @@ func storedHeader(header http.Header, credentials []string) http.Header {
 // storedQuery is what of the query is stored and shown to every target: all but
 // the sender's secret itself.
 func (x *exchange) storedQuery() string {
-	return verify.WithoutQuery(x.r.URL.RawQuery, x.entry.CredentialQuery)
+	return document.DropPairs(x.r.URL.RawQuery, x.entry.CredentialQuery...)
 }
 
 // storedURL is the public URL, with the "?" of a query that is empty: what signs the

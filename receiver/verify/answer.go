@@ -4,9 +4,10 @@ import (
 	"crypto/hmac"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"slices"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // compiledHandshake is a Handshake, checked and made ready.
@@ -203,7 +204,7 @@ func (a *compiledAnswer) json(s *scope) ([]byte, *Rejection) {
 		if i > 0 {
 			object = append(object, ',')
 		}
-		object = append(appendQuoted(object, field.name), ':')
+		object = append(document.AppendQuoted(object, field.name), ':')
 		if field.number != "" {
 			object = append(object, field.number...)
 			continue
@@ -212,17 +213,9 @@ func (a *compiledAnswer) json(s *scope) ([]byte, *Rejection) {
 		if rejection != nil {
 			return nil, rejection
 		}
-		object = appendQuoted(object, value)
+		object = document.AppendQuoted(object, value)
 	}
 	return append(object, '}'), nil
-}
-
-func appendQuoted(document []byte, text string) []byte {
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		panic(err) // a string always marshals
-	}
-	return append(document, quoted...)
 }
 
 // whole writes t for an answer, of which no part may be missing.

@@ -78,7 +78,7 @@ func (s *compiled) present(v variable) (always, never bool) {
 	case "claim":
 		return false, s.token == nil
 	}
-	always = len(s.contents) > 0 && len(v.steps) == 0 && !v.at.pointer.wild()
+	always = len(s.contents) > 0 && len(v.steps) == 0 && !v.at.pointer.Wild()
 	for _, t := range s.contents {
 		always = always && t.reads(v.at)
 	}

@@ -21,26 +21,6 @@ func (v *Verifier) CredentialHeaders() []string { return slices.Clone(v.credenti
 // CredentialQuery are the parameters of the URL that do, by name.
 func (v *Verifier) CredentialQuery() []string { return slices.Clone(v.credentials.queries) }
 
-// WithoutQuery takes the parameters of these names out of a query. All else stays
-// as it is written, in its order.
-func WithoutQuery(query string, names []string) string {
-	for _, name := range names {
-		query = dropPairs(query, name)
-	}
-	return query
-}
-
-// QueryPairs are the parameters of these names in a query that have a value, as they are
-// written there: "token=abc".
-func QueryPairs(query string, names []string) (pairs []string) {
-	for _, pair := range pairsOf(query) {
-		if _, value, _ := strings.Cut(pair, "="); value != "" && slices.Contains(names, nameOf(pair)) {
-			pairs = append(pairs, pair)
-		}
-	}
-	return pairs
-}
-
 func (c *compiler) credentials(schemes []compiled) credentials {
 	var found credentials
 	for i := range schemes {

@@ -33,7 +33,7 @@ type compiledToken struct {
 // compiledClaim is a Claim, checked and made ready.
 type compiledClaim struct {
 	name      string
-	at        pointer
+	at        document.Pointer
 	values    []string
 	parameter string
 	urlDigest Encoding
@@ -144,7 +144,7 @@ func (t token) verify(keys []tokenKey) (index int, rejection *Rejection) {
 func (t token) claims() ([]byte, *Rejection) {
 	claims := t.jws.UnsafePayloadWithoutVerification()
 	claims = document.SkipSpace(claims)
-	if len(claims) == 0 || claims[0] != '{' || !validJSON(claims) {
+	if len(claims) == 0 || claims[0] != '{' || !document.Valid(claims) {
 		return nil, reject(MalformedSignature, "the claims of the token must be a JSON object")
 	}
 	return claims, nil
@@ -188,7 +188,7 @@ func (t *compiledToken) judgeTimes(claims []byte, now time.Time) (issued time.Ti
 // numericDate reads a NumericDate (RFC 7519 §2): a number of seconds since 1970,
 // which may have a fraction. Zero: there is none.
 func numericDate(claims []byte, name string) (time.Time, *Rejection) {
-	value := document.Value(document.Member(claims, name))
+	value := document.Value(document.Child(claims, name))
 	if len(value) == 0 || value[0] == 'n' {
 		return time.Time{}, nil
 	}
@@ -226,18 +226,16 @@ func (c *compiledClaim) holds(r *Request, p Parameters) bool {
 
 // texts are the scalars that the claim consists of.
 func (c *compiledClaim) texts(claims []byte) (texts []string) {
-	value := claims
-	for _, name := range c.at {
-		if value = document.Child(value, name); value == nil {
-			return nil
-		}
+	value := c.at.Find(claims)
+	if value == nil {
+		return nil
 	}
 	if value[0] != '[' {
-		text, _ := scalar(value)
+		text, _ := document.Scalar(value)
 		return []string{text}
 	}
 	for rest := document.First(value); rest != nil; rest = document.Next(rest) {
-		if text, ok := scalar(rest); ok {
+		if text, ok := document.Scalar(rest); ok {
 			texts = append(texts, text)
 		}
 	}

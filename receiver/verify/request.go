@@ -199,7 +199,7 @@ func (r *Request) json() []byte {
 // isJSON reports whether the body is one JSON value. It is checked once.
 func (r *Request) isJSON() bool {
 	if r.body.json == nil {
-		valid := validJSON(r.json())
+		valid := document.Valid(r.json())
 		r.body.json = &valid
 	}
 	return *r.body.json
@@ -239,7 +239,7 @@ func (r *Request) has(at place) bool {
 	case inForm:
 		return r.field(at.name).Count > 0
 	case inClaim:
-		return at.pointer.find(r.document(inClaim)) != nil
+		return at.pointer.Find(r.document(inClaim)) != nil
 	}
 	return r.mayBeJSON() && r.value(at) != nil
 }
@@ -248,7 +248,7 @@ func (r *Request) has(at place) bool {
 // body; nil if it is not JSON.
 func (r *Request) document(k kind) []byte {
 	switch {
-	case k == inClaim && validJSON(r.claims):
+	case k == inClaim && document.Valid(r.claims):
 		return r.claims
 	case k == inJSON && r.isJSON():
 		return r.json()
@@ -261,11 +261,11 @@ func (r *Request) document(k kind) []byte {
 // Before the request is verified, it is not known whether the document is JSON.
 func (r *Request) member(at place) (text string, ok bool) {
 	if at.kind == inClaim {
-		document := r.document(inClaim)
-		if document == nil {
+		claims := r.document(inClaim)
+		if claims == nil {
 			return "", false
 		}
-		return at.pointer.text(document)
+		return at.pointer.Text(claims)
 	}
 	if !r.mayBeJSON() {
 		return "", false

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // Resign signs a request anew that was verified when it came, as its sender would
@@ -295,7 +297,7 @@ func (w *draft) moveTimes() error {
 				moved += tokenLifetime
 			}
 		}
-		claims, err := pointer{name}.put(w.r.claims, strconv.FormatInt(at.Add(moved).Unix(), 10), true)
+		claims, err := document.Pointer{name}.Put(w.r.claims, strconv.FormatInt(at.Add(moved).Unix(), 10), true)
 		if err != nil {
 			return w.cannot("has a claim %s that is no time", name)
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // PutEventID puts an id where the scheme of that name, or the first, reads the
@@ -190,14 +192,14 @@ func (w *draft) assign(v variable, text string) bool {
 		return w.r.set(v.at, text, false) == nil
 	}
 	if v.name == "json" {
-		text = like(v.at.pointer.find(w.r.Body), text)
+		text = like(v.at.pointer.Find(w.r.Body), text)
 	}
 	return w.r.set(v.at, text, false) == nil
 }
 
 // like makes a number of text, if a number is there already.
 func like(old []byte, text string) string {
-	if len(old) == 0 || old[0] != '-' && (old[0] < '0' || old[0] > '9') || isNumber(text) {
+	if len(old) == 0 || old[0] != '-' && (old[0] < '0' || old[0] > '9') || document.IsNumber(text) {
 		return text
 	}
 	digest := sha256.Sum256([]byte(text))
@@ -219,20 +221,20 @@ func putThrough(steps []decoder, outer, text string) (string, bool) {
 		text, ok := putThrough(steps[1:], inner[0], text)
 		return base64.StdEncoding.EncodeToString([]byte(text)), ok
 	case jsonDecoder:
-		if !validJSON([]byte(outer)) {
+		if !document.Valid([]byte(outer)) {
 			return "", false
 		}
-		old := step.at.find([]byte(outer))
+		old := step.at.Find([]byte(outer))
 		inner := ""
 		if old != nil {
-			inner, _ = scalar(old)
+			inner, _ = document.Scalar(old)
 		}
 		text, ok := putThrough(steps[1:], inner, text)
 		if len(steps) == 1 {
 			text = like(old, text)
 		}
-		document, err := step.at.put([]byte(outer), text, false)
-		return string(document), ok && err == nil
+		changed, err := step.at.Put([]byte(outer), text, false)
+		return string(changed), ok && err == nil
 	}
 	return "", false
 }

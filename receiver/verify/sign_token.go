@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // tokenLifetime is how long a token is valid that is made here.
@@ -36,7 +38,7 @@ func (w *draft) claim() error {
 		name string
 		at   time.Time
 	}{{"iat", w.o.Now}, {"exp", w.o.Now.Add(tokenLifetime)}} {
-		claims, err := pointer{c.name}.put(w.r.claims, strconv.FormatInt(c.at.Unix(), 10), true)
+		claims, err := document.Pointer{c.name}.Put(w.r.claims, strconv.FormatInt(c.at.Unix(), 10), true)
 		if err != nil {
 			return w.cannot("has a claim %s that is no time", c.name)
 		}

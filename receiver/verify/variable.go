@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // variable is a name in braces: "{body}", "{header:X-Id}".
@@ -140,9 +141,9 @@ func (v *variable) parsePlace(argument string) error {
 func upToLastElement(argument string) string {
 	end := 0
 	for i := range argument {
-		rest, isElement := strings.CutPrefix(argument[i:], "/"+anyElement)
+		rest, isElement := strings.CutPrefix(argument[i:], "/"+document.AnyElement)
 		if isElement && (rest == "" || rest[0] == '/' || rest[0] == '|') {
-			end = i + len("/"+anyElement)
+			end = i + len("/"+document.AnyElement)
 		}
 	}
 	return argument[:end]
@@ -164,7 +165,7 @@ func (v *variable) parseMAC(steps []string) []string {
 
 // wild reports whether there may be more than one value.
 func (v *variable) wild() bool {
-	return v.at.pointer.wild() || slices.ContainsFunc(v.steps, decoder.wild)
+	return v.at.pointer.Wild() || slices.ContainsFunc(v.steps, decoder.wild)
 }
 
 // scope is what variables get their values from.
