@@ -12,7 +12,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/secret"
-	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // maxSecrets bounds how many secrets are valid at once: each is tried with each
@@ -98,7 +98,7 @@ func fitting(value []byte, sender *Sender) ([]secret.Value, error) {
 		switch {
 		case bytes.ContainsFunc(value, unseen):
 			return nil, errUnseen
-		case !bytes.Equal(verify.Unwrapped(value), value):
+		case !bytes.Equal(keymaterial.Unwrapped(value), value):
 			return nil, errWrapped
 		case bytes.ContainsAny(value, "\r\n"):
 			return nil, errLines
@@ -138,8 +138,8 @@ var joined = regexp.MustCompile(`^(v1,)?whsec_[^|\s]+(\|(v1,)?whsec_[^|\s]+)+$`)
 // textList reads a JSON list of texts, or secrets that are joined; ok is false for
 // every other value.
 func textList(value []byte) (texts []string, ok bool) {
-	if joined.Match(verify.Unwrapped(value)) {
-		return strings.Split(string(verify.Unwrapped(value)), "|"), true
+	if joined.Match(keymaterial.Unwrapped(value)) {
+		return strings.Split(string(keymaterial.Unwrapped(value)), "|"), true
 	}
 	ok = utf8.Valid(value) && json.Unmarshal(value, &texts) == nil && texts != nil
 	return texts, ok

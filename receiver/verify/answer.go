@@ -1,13 +1,11 @@
 package verify
 
 import (
-	"crypto/hmac"
-	"encoding/base64"
-	"encoding/hex"
 	"net/http"
 	"slices"
 
 	"sallyport.dev/sallyport/receiver/verify/document"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // compiledHandshake is a Handshake, checked and made ready.
@@ -66,7 +64,7 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		if !meant || verdict == nil && r.trust.missed { // what must not be in it can't be told of a compressed body
 			continue
 		}
-		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, signer: v.signer, secrets: m.Secrets})
+		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, answering: v.answering, secrets: m.Secrets})
 		if rejection != nil {
 			return nil, rejection
 		}
@@ -268,27 +266,26 @@ func (s *scope) sign(text string, encoding Encoding) (string, *Rejection) {
 	if rejection != nil {
 		return "", rejection
 	}
-	shared, ok := k.key.(macKey)
+	shared, ok := k.key.(keymaterial.SigningKey)
 	if !ok {
-		return "", s.signer.noUsableKey()
+		return "", s.answering.noUsableKey()
 	}
-	mac := hmac.New(shared.hash, shared.material)
-	_, _ = mac.Write([]byte(text))
-	if encoding == Base64 {
-		return base64.StdEncoding.EncodeToString(mac.Sum(nil)), nil
+	mac, err := shared.Sign(keymaterial.Message{Head: []byte(text)})
+	if err != nil {
+		return "", s.answering.noUsableKey()
 	}
-	return hex.EncodeToString(mac.Sum(nil)), nil
+	return encoding.encode(mac), nil
 }
 
 // newestKey is the key of the newest secret: the sender can know of an older one
 // only that it is about to end.
 func (s *scope) newestKey() (usableKey, *Rejection) {
 	if len(s.secrets) == 0 {
-		return usableKey{}, s.signer.noUsableKey()
+		return usableKey{}, s.answering.noUsableKey()
 	}
-	k, err := s.signer.prepare(s.secrets[0])
+	k, err := s.answering.prepare(s.secrets[0])
 	if err != nil {
-		return usableKey{}, s.signer.noUsableKey()
+		return usableKey{}, s.answering.noUsableKey()
 	}
 	return k, nil
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // Verifier judges requests of one provider. It is immutable and safe for
@@ -17,7 +19,7 @@ type Verifier struct {
 	ids, types  []template
 	credentials credentials
 	handshakes  []compiledHandshake
-	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
+	answering   *compiled // of {…|hmac_hex} in answers; nil: no scheme can
 	bodies      *places   // all places in bodies that the others read
 	oracle      bool      // strangers can have a text signed: see oracle.go
 }
@@ -35,9 +37,9 @@ type compiled struct {
 	candidates int // that a request may have
 	decode     func(string) ([]byte, error)
 	named      Algorithm
-	algorithm  parser
+	algorithm  keymaterial.Parser
 	credential bool
-	keySteps   []step
+	keySteps   []keymaterial.Step
 	encoded    bool // secrets are written in an encoding: see encodesKey
 	keyID      *place
 	source     *compiledSource
@@ -100,7 +102,7 @@ func Compile(p Provider) (*Verifier, error) {
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
 	c.digests(v)
 	v.credentials = c.credentials(v.schemes)
-	v.signer = signer(v.schemes, p.Schemes)
+	v.answering = answering(v.schemes, p.Schemes)
 	v.handshakes = c.handshakes(p.Handshakes, v)
 	v.oracle = slices.ContainsFunc(v.handshakes, func(h compiledHandshake) bool { return h.unsigned && h.answer.signs() })
 	if err := errors.Join(c.errs...); err != nil {

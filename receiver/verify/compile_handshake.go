@@ -140,8 +140,8 @@ func (c *compiler) members(field string, list []Field) []compiledField {
 	return members
 }
 
-// signer is the scheme that answers are signed by: the first one with an HMAC.
-func signer(schemes []compiled, sources []Scheme) *compiled {
+// answering is the scheme that answers are signed by: the first one with an HMAC.
+func answering(schemes []compiled, sources []Scheme) *compiled {
 	for i := range schemes {
 		switch sources[i].Algorithm {
 		case HMACSHA1, HMACSHA256, HMACSHA512:
@@ -154,13 +154,13 @@ func signer(schemes []compiled, sources []Scheme) *compiled {
 // signed checks that nobody can have the receiver sign what would pass for an
 // event, and that no secret is answered.
 func (c *compiler) signed(field string, h *compiledHandshake, verifier *Verifier) {
-	signer := verifier.signer
+	answering := verifier.answering
 	for _, v := range h.answer.variables() {
 		needsKey := v.mac != "" || v.name == varKeyID
-		c.check(!needsKey || signer != nil, field, "%s needs a scheme with an HMAC, whose key it is", v)
-		c.check(v.name != varKeyID || signer == nil || signer.keyed(), field, "{key_id} needs a scheme with keyID or pairs, whose secrets have ids")
-		if v.mac != "" && h.unsigned && signer != nil {
-			unproven := c.unproven(h, v, signer, verifier.schemes, verifier.ids)
+		c.check(!needsKey || answering != nil, field, "%s needs a scheme with an HMAC, whose key it is", v)
+		c.check(v.name != varKeyID || answering == nil || answering.keyed(), field, "{key_id} needs a scheme with keyID or pairs, whose secrets have ids")
+		if v.mac != "" && h.unsigned && answering != nil {
+			unproven := c.unproven(h, v, answering, verifier.schemes, verifier.ids)
 			c.check(len(unproven) == 0, field, "anybody can have %s signed, and nothing keeps that from passing for an event of the scheme %s: "+
 				"say in bodyFormat that events are JSON, and set a guard with a pattern for it that allows neither { nor [, such as [A-Za-z0-9_=.-]{1,128}",
 				v.at, strings.Join(unproven, ", "))

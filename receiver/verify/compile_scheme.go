@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // scheme compiles one scheme.
@@ -26,7 +28,7 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 		"SHA256, Ed25519, ECDSA-P256-SHA256, RSA-SHA1, RSA-SHA256, Token, Basic and JWT", s.Algorithm)
 	c.check(s.JWT == nil || s.Algorithm == JSONWebToken, field+".jwt", "is for the algorithm JWT")
 	k.encoded = encodesKey(s)
-	k.keySteps, err = parseKeySteps(s.Key)
+	k.keySteps, err = keymaterial.ParseSteps(s.Key)
 	c.fail(field+".key", err)
 	k.keyID = c.place(field+".keyID", s.KeyID)
 	k.source = c.keySource(field+".keySource", s)

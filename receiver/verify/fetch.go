@@ -14,6 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"sallyport.dev/sallyport/receiver/verify/document"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // MaxFetchBytes bounds the documents that are given to FetchSource.Keys. The
@@ -109,7 +110,7 @@ func (f FetchSource) reduce(document []byte) ([]byte, error) {
 		_, err := parse(document)
 		return document, err
 	}
-	keys, err := publicKeys(document)
+	keys, err := keymaterial.PublicKeys(document)
 	if err != nil || document[0] != '{' {
 		return document, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"sallyport.dev/sallyport/receiver/verify/document"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // clockLeeway is how far the clocks of sender and receiver may be apart when the
@@ -43,6 +44,44 @@ type compiledClaim struct {
 type token struct {
 	text string
 	jws  *jose.JSONWebSignature
+}
+
+// tokenKey is a key that tokens may be signed with.
+type tokenKey struct {
+	keymaterial.TokenKey
+	index int // of the secret that it comes from; noSecret: it was fetched
+}
+
+// tokenKeys are the keys that tokens of the scheme may be signed with.
+func (s *compiled) tokenKeys(m *Material) (keys []tokenKey, rejection *Rejection) {
+	if s.source != nil {
+		published, rejection := s.source.fetched(m)
+		if rejection != nil {
+			return nil, rejection
+		}
+		keys = ofIndex(nil, m.Keys.publishedTokens(s, published), noSecret)
+	} else {
+		for i, value := range m.Secrets {
+			keys = ofIndex(keys, m.Keys.tokensOfSecret(s, value), i)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, s.noUsableKey()
+	}
+	return keys, nil
+}
+
+// ofIndex appends keys that come from the secret with that index.
+func ofIndex(keys []tokenKey, more []keymaterial.TokenKey, index int) []tokenKey {
+	for _, k := range more {
+		keys = append(keys, tokenKey{k, index})
+	}
+	return keys
+}
+
+// keysOf reads the keys for tokens from key material.
+func (t *compiledToken) keysOf(material []byte) ([]keymaterial.TokenKey, error) {
+	return keymaterial.TokenKeys(material, t.algorithms)
 }
 
 // verifyToken judges a request whose signature is a token (RFC 7519, signed as
@@ -91,7 +130,7 @@ func (t *compiledToken) parse(f found) (token, *Rejection) {
 	}
 	jws, err := jose.ParseSignedCompact(text, t.algorithms)
 	if _, ok := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); ok {
-		return token{}, reject(WrongSignature, "the token must be signed with %s", t.describe())
+		return token{}, reject(WrongSignature, "the token must be signed with %s", keymaterial.Describe(t.algorithms))
 	}
 	if err != nil {
 		return token{}, malformedToken()
@@ -108,26 +147,17 @@ func malformedToken() *Rejection {
 	return reject(MalformedSignature, "it must be a signed JSON Web Token: three parts in base64url, separated by dots")
 }
 
-// describe names the algorithms for people.
-func (t *compiledToken) describe() string {
-	names := make([]string, len(t.algorithms))
-	for i, algorithm := range t.algorithms {
-		names[i] = string(algorithm)
-	}
-	return strings.Join(names, " or ")
-}
-
 // verify tries every key that the token may be signed with, whatever matched
 // before, and returns the index of the first that matched. A key with an id is
 // for tokens that name it.
 func (t token) verify(keys []tokenKey) (index int, rejection *Rejection) {
 	var named, matched bool
 	for _, k := range slices.Backward(keys) {
-		if k.id != "" && k.id != t.jws.Signatures[0].Protected.KeyID {
+		if k.ID != "" && k.ID != t.jws.Signatures[0].Protected.KeyID {
 			continue
 		}
 		named = true
-		if _, err := t.jws.Verify(k.key); err == nil {
+		if _, err := t.jws.Verify(k.Key); err == nil {
 			index, matched = k.index, true
 		}
 	}

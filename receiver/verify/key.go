@@ -2,78 +2,15 @@ package verify
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // Braintree's key is the SHA-1 of the secret
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
-
-// step is one step from the configured secret to the key.
-type step func([]byte) ([]byte, error)
-
-// steps are the steps without an argument. "trim:<prefix>" drops a prefix that
-// may be missing.
-var steps = map[string]step{
-	"base64": decodeBase64Key,
-	"hex":    decodeHexKey,
-	"sha1":   func(b []byte) ([]byte, error) { sum := sha1.Sum(b); return sum[:], nil }, //nolint:gosec // see above
-	"nfkd":   func(b []byte) ([]byte, error) { return norm.NFKD.Bytes(b), nil },
-}
-
-// parseKeySteps reads Scheme.Key: "trim:<prefix>", "base64", "hex", "sha1" (the
-// digest is the key) and "nfkd" (Unicode normalisation).
-func parseKeySteps(names []string) ([]step, error) {
-	if len(names) > maxKeySteps {
-		return nil, fmt.Errorf("there may be at most %d steps", maxKeySteps)
-	}
-	parsed := make([]step, len(names))
-	for i, name := range names {
-		if prefix, ok := strings.CutPrefix(name, "trim:"); ok && prefix != "" && len(prefix) <= maxName {
-			parsed[i] = func(b []byte) ([]byte, error) { return bytes.TrimPrefix(b, []byte(prefix)), nil }
-			continue
-		}
-		if parsed[i] = steps[name]; parsed[i] == nil {
-			return nil, fmt.Errorf("%q is not a step: there are trim:<prefix>, base64, hex, sha1 and nfkd", name)
-		}
-	}
-	return parsed, nil
-}
-
-// decodeBase64Key is lenient where a person pastes a key: padding, line breaks and
-// which of the two alphabets it is written in don't matter (RFC 4648 §4, §5).
-// Signatures are read strictly, see Encoding.
-func decodeBase64Key(b []byte) ([]byte, error) {
-	text, encoding := strings.TrimRight(string(b), "=\r\n"), base64.RawStdEncoding
-	if strings.ContainsAny(text, "-_") {
-		encoding = base64.RawURLEncoding
-	}
-	decoded, err := encoding.DecodeString(text)
-	if err != nil {
-		return nil, errors.New("it must be base64 (letters, digits, and either '+' and '/' or '-' and '_')")
-	}
-	return decoded, nil
-}
-
-// Unwrapped is a secret without the white space, the characters that nobody sees, a
-// byte order mark among them, and the quotation marks around it that come along when
-// somebody copies it.
-func Unwrapped(value []byte) []byte {
-	unseen := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
-	bare := bytes.TrimFunc(value, unseen)
-	if n := len(bare); n > 1 && bare[0] == bare[n-1] && bytes.IndexByte([]byte("\"'`"), bare[0]) >= 0 {
-		bare = bytes.TrimFunc(bare[1:n-1], unseen)
-	}
-	return bare
-}
 
 // TakesText reports whether a scheme takes the text of the secret for the key, to the
 // letter.
@@ -88,14 +25,6 @@ func encodesKey(s *Scheme) bool {
 		slices.Contains(publicKeyed, s.Algorithm) && !s.JWT.shared()
 }
 
-func decodeHexKey(b []byte) ([]byte, error) {
-	decoded := make([]byte, hex.DecodedLen(len(b)))
-	if _, err := hex.Decode(decoded, b); err != nil {
-		return nil, errors.New("it must be hexadecimal digits, two for each byte")
-	}
-	return decoded, nil
-}
-
 // errEmptyKey is returned for a key that is empty, or becomes so by its steps.
 var errEmptyKey = errors.New("it is empty")
 
@@ -107,7 +36,7 @@ type usableKey struct {
 	index    int    // of the secret; or noSecret
 	id       string // if the scheme's secrets have ids
 	material []byte // for {secret}
-	key      key
+	key      keymaterial.Key
 }
 
 // keys are the keys that a request may be signed with.
@@ -160,7 +89,7 @@ func (s *compiled) prepare(value secret.Value) (usableKey, error) {
 }
 
 // prepareToken is prepare for tokens, of which a secret may have several keys.
-func (s *compiled) prepareToken(value secret.Value) ([]tokenKey, error) {
+func (s *compiled) prepareToken(value secret.Value) ([]keymaterial.TokenKey, error) {
 	_, material, err := s.material(value)
 	if err != nil {
 		return nil, err
@@ -182,7 +111,7 @@ func (s *compiled) material(value secret.Value) (id string, material []byte, err
 		id, material = string(name), rest
 	}
 	if s.encoded {
-		material = Unwrapped(material)
+		material = keymaterial.Unwrapped(material)
 	}
 	for _, step := range s.keySteps {
 		if material, err = step(material); err != nil {

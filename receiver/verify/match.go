@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 	"slices"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // signatureOf is a candidate, decoded, and the id of its key if it has one.
@@ -74,7 +76,7 @@ func (s *compiled) matchAny(sc *scope, signatures []signatureOf, keys []usableKe
 // matchKey tries one key with every content that the sender may have signed.
 func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (matched int, digest [sha256.Size]byte, rejection *Rejection) {
 	if s.credential {
-		if matched = k.key.match(message{}, signatures); matched == 1 {
+		if matched = k.key.Match(keymaterial.Message{}, signatures); matched == 1 {
 			digest = sc.request.BodySHA256()
 		}
 		return matched, digest, nil
@@ -94,7 +96,7 @@ func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (match
 			if rejection != nil {
 				return 0, digest, rejection
 			}
-			hit := k.key.match(m, signatures)
+			hit := k.key.Match(m.Message, signatures)
 			if matched |= hit; hit == 1 {
 				digest = t.digest(&variant, m)
 			}

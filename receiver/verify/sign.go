@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // SignOptions say how to sign a request.
@@ -84,7 +85,7 @@ func cannot(kind error, format string, args ...any) error {
 func (v *Verifier) Sign(r *Request, m *Material, o SignOptions) (Signed, error) {
 	var errs []error
 	for _, s := range v.candidates(r, o.Scheme) {
-		w := draft{v: v, s: s, r: r.clone(), m: m, o: o}
+		w := signing{v: v, s: s, r: r.clone(), m: m, o: o}
 		w.r.tried(s)
 		signed, err := w.sign()
 		if err == nil {
@@ -124,31 +125,31 @@ func (v *Verifier) names() []string {
 	return names
 }
 
-// draft is a request on its way to be signed by one scheme.
-type draft struct {
+// signing is a request on its way to be signed by one scheme.
+type signing struct {
 	v *Verifier
 	s *compiled
 	r *Request
 	m *Material
 	o SignOptions
 
-	pen           pen
+	signer        signer
 	id, timestamp string // what {id} and {timestamp} stand for
 }
 
 // sign takes the steps in an order in which none changes what an earlier one has
 // signed: first the body, then what is made of it.
-func (w *draft) sign() (Signed, error) {
+func (w *signing) sign() (Signed, error) {
 	w.clear()
 	steps := [...]func() error{
-		w.findPen,
+		w.findSigner,
 		w.setMediaType,
-		w.fulfil,
+		w.satisfyConditions,
 		w.setKeyID,
 		w.setID,
 		w.setTimestamp,
-		w.claim,
-		w.label,
+		w.setClaims,
+		w.setIdentity,
 		w.setBodyDigest,
 		w.setURLDigests,
 		w.setSignedHeaders,
@@ -163,16 +164,16 @@ func (w *draft) sign() (Signed, error) {
 }
 
 // cannot makes an error of a sentence about the scheme.
-func (w *draft) cannot(format string, args ...any) error {
+func (w *signing) cannot(format string, args ...any) error {
 	return w.cannotFor(ErrCannotSign, format, args...)
 }
 
-func (w *draft) cannotFor(kind error, format string, args ...any) error {
+func (w *signing) cannotFor(kind error, format string, args ...any) error {
 	return cannot(kind, "the scheme %s %s", w.s.name, fmt.Sprintf(format, args...))
 }
 
 // refused makes an error of a rejection. Its detail is written for senders.
-func (w *draft) refused(rejection *Rejection) error {
+func (w *signing) refused(rejection *Rejection) error {
 	if rejection.Reason == NoPublicURL {
 		return w.cannotFor(ErrNeedsURL, "signs the URL: give the public URL, as the sender has it")
 	}
@@ -183,7 +184,7 @@ func (w *draft) refused(rejection *Rejection) error {
 // first that is there judges. Those in the body stay; see check. With the signature
 // of another scheme go its id and its time: a handler that finds them first takes
 // them for those of this event.
-func (w *draft) clear() {
+func (w *signing) clear() {
 	for i := range w.v.schemes {
 		s := &w.v.schemes[i]
 		for _, at := range s.from {
@@ -197,7 +198,7 @@ func (w *draft) clear() {
 	}
 }
 
-func (w *draft) drop(at place) {
+func (w *signing) drop(at place) {
 	if at.kind == inHeader || at.kind == inQuery {
 		w.r.drop(at)
 	}
@@ -205,7 +206,7 @@ func (w *draft) drop(at place) {
 
 // reads reports whether the scheme, or the identity of events, has a use for what is
 // in that place, or schemes are told apart by it.
-func (w *draft) reads(at place) bool {
+func (w *signing) reads(at place) bool {
 	same := func(c condition) bool { return c.at.same(at) }
 	return w.writes(at) || slices.ContainsFunc(w.s.require, same) ||
 		slices.ContainsFunc(w.v.schemes, func(s compiled) bool { return slices.ContainsFunc(s.when, same) }) ||
@@ -213,7 +214,7 @@ func (w *draft) reads(at place) bool {
 }
 
 // setMediaType declares the body as what the scheme is for.
-func (w *draft) setMediaType() error {
+func (w *signing) setMediaType() error {
 	switch wanted := w.s.mediaType; {
 	case wanted == "" || w.r.mediaType() == wanted:
 		return nil
@@ -225,23 +226,23 @@ func (w *draft) setMediaType() error {
 	}
 }
 
-// fulfil fills in what the conditions of the scheme leave no choice about. A
+// satisfyConditions fills in what the conditions of the scheme leave no choice about. A
 // request that says it is of another scheme is left alone.
-func (w *draft) fulfil() error {
+func (w *signing) satisfyConditions() error {
 	for i := range w.s.when {
-		if err := w.fulfilOne(&w.s.when[i], false); err != nil {
+		if err := w.satisfy(&w.s.when[i], false); err != nil {
 			return err
 		}
 	}
 	for i := range w.s.require {
-		if err := w.fulfilOne(&w.s.require[i], true); err != nil {
+		if err := w.satisfy(&w.s.require[i], true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *draft) fulfilOne(c *condition, overwrite bool) error {
+func (w *signing) satisfy(c *condition, overwrite bool) error {
 	if c.absent && w.r.has(c.at) {
 		return w.cannot("has a condition: %s %s: take it out", c.at, c.demand())
 	} else if c.absent {
@@ -251,7 +252,7 @@ func (w *draft) fulfilOne(c *condition, overwrite bool) error {
 	if rejection != nil {
 		return w.refused(rejection)
 	}
-	if c.fulfilledBy(value, w.m.Parameters) || w.writes(c.at) {
+	if c.satisfiedBy(value, w.m.Parameters) || w.writes(c.at) {
 		return nil
 	}
 	wanted := c.equals
@@ -269,7 +270,7 @@ func (w *draft) fulfilOne(c *condition, overwrite bool) error {
 }
 
 // writes reports whether a later step writes that place.
-func (w *draft) writes(at place) bool {
+func (w *signing) writes(at place) bool {
 	return w.s.from[0].same(at) || slices.ContainsFunc(w.s.companions(), at.same)
 }
 
@@ -294,15 +295,15 @@ func (s *compiled) companions() []place {
 }
 
 // setKeyID names the key.
-func (w *draft) setKeyID() error {
+func (w *signing) setKeyID() error {
 	if w.s.keyID == nil {
 		return nil
 	}
-	return w.set(*w.s.keyID, w.pen.id)
+	return w.set(*w.s.keyID, w.signer.id)
 }
 
 // setID sees to it that there is an {id}, if the scheme has one.
-func (w *draft) setID() error {
+func (w *signing) setID() error {
 	if w.s.id == nil {
 		return nil
 	}
@@ -326,7 +327,7 @@ func (w *draft) setID() error {
 }
 
 // setTimestamp writes the time.
-func (w *draft) setTimestamp() error {
+func (w *signing) setTimestamp() error {
 	t := w.s.timestamp
 	if t == nil {
 		return nil
@@ -340,7 +341,7 @@ func (w *draft) setTimestamp() error {
 
 // setBodyDigest writes the digest of the body. Where the sender can do without,
 // only one that is there is brought up to date.
-func (w *draft) setBodyDigest() error {
+func (w *signing) setBodyDigest() error {
 	d := w.s.bodyDigest
 	if d == nil || d.absentWhenEmpty && len(w.r.content()) == 0 {
 		return nil
@@ -353,7 +354,7 @@ func (w *draft) setBodyDigest() error {
 }
 
 // setSignedHeaders names the headers that are signed, if the request doesn't.
-func (w *draft) setSignedHeaders() error {
+func (w *signing) setSignedHeaders() error {
 	h := w.s.headers
 	if h == nil {
 		return nil
@@ -365,7 +366,7 @@ func (w *draft) setSignedHeaders() error {
 }
 
 // write signs, and writes the signature into the first of its places.
-func (w *draft) write() error {
+func (w *signing) write() error {
 	text, err := w.signature()
 	if err != nil {
 		return err
@@ -374,7 +375,7 @@ func (w *draft) write() error {
 }
 
 // signature is the value that holds the signature.
-func (w *draft) signature() (string, error) {
+func (w *signing) signature() (string, error) {
 	s := w.s
 	if s.token != nil {
 		token, err := w.token()
@@ -386,25 +387,33 @@ func (w *draft) signature() (string, error) {
 		if rejection != nil {
 			return "", w.refused(rejection)
 		}
-		sc.url, sc.secret = s.urlForms[0].spell(sc.url), w.pen.material
+		sc.url, sc.secret = s.urlForms[0].spell(sc.url), w.signer.material
 		if m, rejection = s.contents[0].message(nil, sc); rejection != nil {
 			return "", w.refused(rejection)
 		}
 	}
-	signature, err := w.pen.sign(m)
+	signature, err := w.signMessage(m.Message)
 	if err != nil {
 		return "", err
 	}
 	if s.named == Basic {
 		return "Basic " + Base64.encode(signature), nil
 	}
-	return s.signature.write(s.signature.Encoding.encode(signature), w.pen.id, w.timestamp), nil
+	return s.signature.write(s.signature.Encoding.encode(signature), w.signer.id, w.timestamp), nil
+}
+
+func (w *signing) signMessage(m keymaterial.Message) ([]byte, error) {
+	signature, err := w.signer.Sign(m)
+	if err != nil {
+		return nil, w.cannot("can't be signed with this private key: make another")
+	}
+	return signature, nil
 }
 
 // check judges the request as a receiver does. What it refuses, nobody could have
 // signed so: a signature in the place of what it signs, or one of an earlier
 // scheme in the body.
-func (w *draft) check() (Signed, error) {
+func (w *signing) check() (Signed, error) {
 	if s, _, _ := w.v.judge(w.r, w.m.Parameters); s != nil && s != w.s {
 		if s.from[0].same(w.s.from[0]) {
 			return Signed{}, w.cannot("would not judge the request, but %s, which such a body is for: give another body and its content type, or sign with that scheme", s.name)
@@ -426,12 +435,12 @@ func (w *draft) check() (Signed, error) {
 }
 
 // notAccepted says why what was signed would be refused.
-func (w *draft) notAccepted(err error) error {
+func (w *signing) notAccepted(err error) error {
 	rejection, ok := errors.AsType[*Rejection](err)
 	switch {
 	case !ok:
 		return w.cannot("would refuse the request")
-	case w.pen.private != nil && (rejection.Reason == WrongSignature || rejection.Reason == NoUsableKey):
+	case w.signer.private != nil && (rejection.Reason == WrongSignature || rejection.Reason == NoUsableKey):
 		return w.cannotFor(ErrNeedsPrivateKey, "verifies with another public key: put that of the private key into the endpoint's Secret, or sign with the private key that belongs to it")
 	}
 	return w.refused(rejection)

@@ -17,7 +17,7 @@ import (
 // number nothing, and others do so in what is signed only. r is unchanged then.
 func (v *Verifier) PutEventID(r *Request, scheme, id string) bool {
 	i := slices.IndexFunc(v.schemes, func(s compiled) bool { return s.name == scheme })
-	w := draft{v: v, s: &v.schemes[max(i, 0)], r: r.clone(), m: &Material{}}
+	w := signing{v: v, s: &v.schemes[max(i, 0)], r: r.clone(), m: &Material{}}
 	put := w.put(v.ids, id, true) || w.create(v.ids, id, true)
 	if put {
 		*r = *w.r
@@ -25,8 +25,8 @@ func (v *Verifier) PutEventID(r *Request, scheme, id string) bool {
 	return put
 }
 
-// label gives the event its id and its type.
-func (w *draft) label() error {
+// setIdentity gives the event its id and its type.
+func (w *signing) setIdentity() error {
 	id := w.o.EventID
 	if text, rejection := first(w.v.ids, w.scope()); id == "" && (rejection != nil || text == "") {
 		id = w.o.FreshID
@@ -42,36 +42,36 @@ func (w *draft) label() error {
 }
 
 // scope is what the variables of an identity get their values from.
-func (w *draft) scope() *scope {
+func (w *signing) scope() *scope {
 	return &scope{request: w.r, id: w.id, timestamp: w.timestamp}
 }
 
 // put gives text to the first template that the request could have an identity
 // by as it is. It reports whether there was one.
-func (w *draft) put(templates []template, text string, isID bool) bool {
+func (w *signing) put(templates []template, text string, isID bool) bool {
 	return slices.ContainsFunc(templates, func(t template) bool { return w.fill(t, text, isID, w.open) })
 }
 
 // create is put for requests that lack a member.
-func (w *draft) create(templates []template, text string, isID bool) bool {
+func (w *signing) create(templates []template, text string, isID bool) bool {
 	return slices.ContainsFunc(templates, func(t template) bool { return w.fill(t, text, isID, w.free) })
 }
 
 // present reports whether a variable has a value.
-func (w *draft) present(v variable) bool {
+func (w *signing) present(v variable) bool {
 	text, rejection := v.identifies(w.scope())
 	return rejection == nil && text != ""
 }
 
 // open reports whether a variable's value can be chosen in a request that
 // otherwise stays what it is.
-func (w *draft) open(v variable, alone bool) bool {
+func (w *signing) open(v variable, alone bool) bool {
 	fresh := alone && len(v.steps) == 0 && (v.name == "header" || v.name == "query" || v.name == "claim")
 	return w.free(v, alone) && (fresh || v.name == varID || w.present(v))
 }
 
 // free reports whether a variable's value can be chosen at all.
-func (w *draft) free(v variable, _ bool) bool {
+func (w *signing) free(v variable, _ bool) bool {
 	banned := func(c condition) bool { return c.absent && c.at.same(v.at) }
 	if slices.ContainsFunc(w.s.when, banned) || slices.ContainsFunc(w.s.require, banned) {
 		return false
@@ -94,7 +94,7 @@ func (w *draft) free(v variable, _ bool) bool {
 // fill gives the variables of a template such values that it becomes text. An id
 // that is not written like the template goes into the variable that looks most
 // like one, if the others have values.
-func (w *draft) fill(t template, text string, isID bool, can func(v variable, alone bool) bool) bool {
+func (w *signing) fill(t template, text string, isID bool, can func(v variable, alone bool) bool) bool {
 	var variables []variable
 	for _, part := range t {
 		if part.literal == "" {
@@ -124,7 +124,7 @@ func (w *draft) fill(t template, text string, isID bool, can func(v variable, al
 
 // idOf is the one variable that looks like an id: the last one that is named so,
 // or else the first. There is none if it can't be chosen or another has no value.
-func (w *draft) idOf(variables []variable, can func(v variable, alone bool) bool) []variable {
+func (w *signing) idOf(variables []variable, can func(v variable, alone bool) bool) []variable {
 	chosen := -1
 	for i, v := range variables {
 		named := strings.HasSuffix(strings.ToLower(v.at.name), "id")
@@ -178,7 +178,7 @@ func (t template) split(text string) (values []string, ok bool) {
 }
 
 // assign gives a variable a value. It reports whether that was possible.
-func (w *draft) assign(v variable, text string) bool {
+func (w *signing) assign(v variable, text string) bool {
 	if v.name == varID {
 		w.id = text
 		return w.r.set(*w.s.id, text, false) == nil

@@ -2,8 +2,6 @@ package verify
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"net/http"
 	"strconv"
@@ -12,20 +10,6 @@ import (
 
 	"sallyport.dev/sallyport/receiver/verify/document"
 )
-
-// encode is the inverse of decode.
-func (e Encoding) encode(b []byte) string {
-	switch e {
-	case Hex:
-		return hex.EncodeToString(b)
-	case Base64:
-		return base64.StdEncoding.EncodeToString(b)
-	case Base64URL:
-		return base64.RawURLEncoding.EncodeToString(b)
-	default:
-		return string(b)
-	}
-}
 
 // format is the inverse of parse. A timestamp that nobody understands is written
 // in seconds.
@@ -94,7 +78,7 @@ func (r *Request) setQuery(query string) {
 }
 
 // set writes text into a place, in the stead of what is there.
-func (w *draft) set(at place, text string) error {
+func (w *signing) set(at place, text string) error {
 	if err := w.r.set(at, text, w.s.timestamp != nil && w.s.timestamp.from.same(at)); err != nil {
 		return w.cannot("needs %s: %s", at, err.Error())
 	}

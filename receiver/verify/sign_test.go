@@ -204,6 +204,16 @@ func publicProvider(s Scheme) Provider {
 	return Provider{Name: "p", Schemes: []Scheme{s}, Identity: Identity{ID: []string{"{header:X-Id}"}}}
 }
 
+// publicSecret is what the endpoint's Secret holds of a private key.
+func publicSecret(t *testing.T, v *Verifier, private secret.Value) secret.Value {
+	t.Helper()
+	made, err := v.schemes[0].privateSigner(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.public
+}
+
 // TestSignWithPrivateKeys: what a private key signs, the public key verifies, and
 // the same is signed each time.
 func TestSignWithPrivateKeys(t *testing.T) {
@@ -211,10 +221,7 @@ func TestSignWithPrivateKeys(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			v := compiledProvider(t, publicProvider(test.scheme))
 			private := privatePEM(t, test.generate(t))
-			public, err := v.PublicSecret("", private)
-			if err != nil {
-				t.Fatal(err)
-			}
+			public := publicSecret(t, v, private)
 			if err := v.CheckKey(public); err != nil || bytes.Contains(public.Reveal(), []byte("PRIVATE")) {
 				t.Fatalf("the public key can't be used: %v", err)
 			}
@@ -231,11 +238,8 @@ func TestSignWithPrivateKeys(t *testing.T) {
 			if !cmp.Equal(first.Header, second.Header) {
 				t.Errorf("twice the same request is signed as %v and %v", first.Header, second.Header)
 			}
-			other, err := v.PublicSecret("s", privatePEM(t, test.generate(t)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = v.Sign(post("{}"), &Material{Secrets: []secret.Value{other}}, o)
+			other := publicSecret(t, v, privatePEM(t, test.generate(t)))
+			_, err := v.Sign(post("{}"), &Material{Secrets: []secret.Value{other}}, o)
 			if !errors.Is(err, ErrNeedsPrivateKey) || !strings.Contains(err.Error(), "verifies with another public key") {
 				t.Errorf("with the key of somebody else: %v", err)
 			}
@@ -272,33 +276,6 @@ func coordinates(t *testing.T, private crypto.Signer) (x, y string) {
 		t.Fatal(err)
 	}
 	return Base64URL.encode(point[1:33]), Base64URL.encode(point[33:])
-}
-
-// TestSignReadsPrivateKeys: as the tools write them.
-func TestSignReadsPrivateKeys(t *testing.T) {
-	p256, ok := newP256(t).(*ecdsa.PrivateKey)
-	rsaKey, alsoOK := newRSA(t).(*rsa.PrivateKey)
-	if !ok || !alsoOK {
-		t.Fatal("the keys are of another type")
-	}
-	sec1, err := x509.MarshalECPrivateKey(p256)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parameters := pem.EncodeToMemory(&pem.Block{Type: "EC PARAMETERS", Bytes: []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}})
-	for name, text := range map[string][]byte{
-		"SEC 1":   append(parameters, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1})...),
-		"PKCS #1": pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}),
-	} {
-		if _, err := parsePrivate(text); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for name, text := range map[string]string{"nothing": "", "text": "key", "a public key": string(privatePEM(t, p256).Reveal()[:40])} {
-		if _, err := parsePrivate([]byte(text)); !errors.Is(err, errNoPrivateKey) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
 }
 
 // TestSignChoosesTheScheme: the first that can be signed with, or the one whose
@@ -529,14 +506,6 @@ func TestPutEventIDSplits(t *testing.T) {
 		if put := v.PutEventID(r, "", id); !put || string(r.Body) != want {
 			t.Errorf("%s: the body is %s", id, r.Body)
 		}
-	}
-}
-
-// TestPublicSecretOfNothing: a provider without public keys has no use for one.
-func TestPublicSecretOfNothing(t *testing.T) {
-	_, err := compiledProvider(t, githubLike).PublicSecret("", privatePEM(t, newEd25519(t)))
-	if !errors.Is(err, ErrCannotSign) {
-		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,7 +46,7 @@ func TestContent(t *testing.T) {
 		if rejection != nil {
 			reason = rejection.Reason
 		}
-		if got := string(m.bytes()); reason != test.reason || test.want != got {
+		if got := string(slices.Concat(m.Head, m.Body, m.Tail)); reason != test.reason || test.want != got {
 			t.Errorf("%s is %q, %q; want %q, %q", test.content, got, reason, test.want, test.reason)
 		}
 	}

@@ -178,9 +178,9 @@ type scope struct {
 	secret        []byte
 	signedHeaders string
 	parameters    Parameters
-	// signer is the scheme that answers are signed by, with the newest of secrets.
-	signer  *compiled
-	secrets []secret.Value
+	// answering is the scheme that answers are signed by, with the newest of secrets.
+	answering *compiled
+	secrets   []secret.Value
 }
 
 // appendSigned appends the value of a variable of a content. What is signed

@@ -203,7 +203,7 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	return Verdict{Scheme: s.name, Key: index, ContentSHA256: digest, Timestamp: at, id: scope.id, timestamp: scope.timestamp}, nil
 }
 
-// demand refuses a request that doesn't fulfil what the scheme requires of it.
+// demand refuses a request that doesn't satisfy what the scheme requires of it.
 func demand(required conditions, r *Request, p Parameters) *Rejection {
 	failed, rejection := required.firstFailed(r, p)
 	if rejection != nil || failed == nil {
