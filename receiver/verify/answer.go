@@ -57,7 +57,7 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		if h.method != r.Method || h.unsigned != (verdict == nil) || h.probe && v.hasSignature(r) {
 			continue
 		}
-		meant, rejection := h.match.hold(r, m.Parameters)
+		meant, rejection := h.match.satisfiedBy(r, m.Parameters)
 		if rejection != nil {
 			return nil, rejection
 		}
@@ -82,7 +82,7 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 // hasSignature reports whether there is something in a place of a signature, of any
 // scheme.
 func (v *Verifier) hasSignature(r *Request) bool {
-	return slices.ContainsFunc(v.schemes, func(s compiled) bool {
+	return slices.ContainsFunc(v.schemes, func(s compiledScheme) bool {
 		_, present, rejection := s.find(r)
 		return present || rejection != nil
 	})
@@ -91,7 +91,7 @@ func (v *Verifier) hasSignature(r *Request) bool {
 // Delivers reports whether a request by that method may be an event, or a handshake
 // that is signed, so that it has to be verified.
 func (v *Verifier) Delivers(method string) bool {
-	return v.signsHandshakes(method) || slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.delivers(method) })
+	return v.signsHandshakes(method) || slices.ContainsFunc(v.schemes, func(s compiledScheme) bool { return s.delivers(method) })
 }
 
 // signsHandshakes reports whether the sender signs handshakes of that method.

@@ -33,7 +33,7 @@ type NamedCertificate struct {
 // Certificate returns where the certificate is that the request names, for
 // Material.Certificate. The error is a *Rejection.
 func (v *Verifier) Certificate(r *Request, parameters Parameters) (NamedCertificate, error) {
-	s, _, rejection := v.judge(r, parameters)
+	s, _, rejection := v.choose(r, parameters)
 	if rejection != nil {
 		return NamedCertificate{}, rejection
 	}
@@ -66,7 +66,7 @@ func (c *compiledCertificate) url(r *Request) (address, host string, rejection *
 
 // certified is the key of the certificate that the request names, if that is to
 // be trusted.
-func (s *compiled) certified(r *Request, m *Material, now time.Time) ([]usableKey, *Rejection) {
+func (s *compiledScheme) certified(r *Request, m *Material, now time.Time) ([]usableKey, *Rejection) {
 	c := s.source.certificate
 	_, host, rejection := c.url(r)
 	if rejection != nil {

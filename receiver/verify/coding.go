@@ -44,7 +44,7 @@ func (r *Request) decodable() bool {
 
 // explain adds to the rejection of a compressed body which of its bytes count:
 // senders differ in it.
-func (s *compiled) explain(rejection *Rejection, r *Request) *Rejection {
+func (s *compiledScheme) explain(rejection *Rejection, r *Request) *Rejection {
 	switch {
 	case rejection.Reason != WrongSignature || !r.compressed():
 	case s.encoding == Decoded:

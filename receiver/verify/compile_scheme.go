@@ -13,8 +13,8 @@ import (
 )
 
 // scheme compiles one scheme.
-func (c *compiler) scheme(field string, s *Scheme) compiled {
-	k := compiled{name: s.Name, mediaType: s.MediaType, format: s.BodyFormat, encoding: s.ContentEncoding, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
+func (c *compiler) scheme(field string, s *Scheme) compiledScheme {
+	k := compiledScheme{name: s.Name, mediaType: s.MediaType, format: s.BodyFormat, encoding: s.ContentEncoding, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
 	c.fail(field+".name", text("name", s.Name))
 	c.mediaType(field+".mediaType", s.MediaType)
 	c.body(field, s)
@@ -84,7 +84,7 @@ func (c *compiler) body(field string, s *Scheme) {
 	c.check(slices.Contains(encodings, s.ContentEncoding), field+".contentEncoding", "is %q: it must be AsSent or Decoded", s.ContentEncoding)
 }
 
-func (c *compiler) signature(field string, s *Scheme, k *compiled) {
+func (c *compiler) signature(field string, s *Scheme, k *compiledScheme) {
 	c.check(len(s.Signature.From) > 0 && len(s.Signature.From) <= maxPlaces, field+".from", "there must be from 1 to %d places", maxPlaces)
 	for i := range s.Signature.From {
 		at := c.place(fmt.Sprintf("%s.from[%d]", field, i), &s.Signature.From[i])
@@ -125,7 +125,7 @@ func (c *compiler) timestamp(field string, s *Scheme) *compiledTimestamp {
 	return t
 }
 
-func (c *compiler) contents(field string, s *Scheme, k *compiled) {
+func (c *compiler) contents(field string, s *Scheme, k *compiledScheme) {
 	c.check(len(s.AlternativeContent) <= maxAlternatives, field+".alternativeContent", "there may be at most %d", maxAlternatives)
 	c.check(s.Content != "" || len(s.AlternativeContent) == 0, field+".content", "is missing")
 	for i, text := range s.contents() {
@@ -151,7 +151,7 @@ func (c *compiler) contents(field string, s *Scheme, k *compiled) {
 	}
 }
 
-func (c *compiler) digest(field string, d *BodyDigest, k *compiled) {
+func (c *compiler) digest(field string, d *BodyDigest, k *compiledScheme) {
 	if d == nil {
 		return
 	}
@@ -191,7 +191,7 @@ func (s *Scheme) keyID() bool { return s.KeyID != nil || s.Signature.Pairs != ni
 
 // coverage checks that everything which matters is signed, or that the scheme
 // admits that it isn't.
-func (c *compiler) coverage(field string, s *Scheme, k *compiled) {
+func (c *compiler) coverage(field string, s *Scheme, k *compiledScheme) {
 	c.check(s.Content != "", field+".content", "is missing: say what is signed, for example {body}")
 	for _, t := range k.contents {
 		covered := k.coversPartOfBody(t)

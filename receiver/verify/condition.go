@@ -18,9 +18,9 @@ type condition struct {
 // conditions all hold, or don't.
 type conditions []condition
 
-// hold reports whether r satisfies all conditions. A place that holds two values is
+// satisfiedBy reports whether r satisfies all conditions. A place that holds two values is
 // refused: nobody can say which one the sender meant.
-func (c conditions) hold(r *Request, p Parameters) (bool, *Rejection) {
+func (c conditions) satisfiedBy(r *Request, p Parameters) (bool, *Rejection) {
 	failed, rejection := c.firstFailed(r, p)
 	return failed == nil && rejection == nil, rejection
 }

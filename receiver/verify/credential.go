@@ -18,7 +18,7 @@ func (v *Verifier) CredentialHeaders() []string { return slices.Clone(v.credenti
 // CredentialQuery are the parameters of the URL that do, by name.
 func (v *Verifier) CredentialQuery() []string { return slices.Clone(v.credentials.queries) }
 
-func (c *compiler) credentials(schemes []compiled) credentials {
+func (c *compiler) credentials(schemes []compiledScheme) credentials {
 	var found credentials
 	for i := range schemes {
 		s := &schemes[i]

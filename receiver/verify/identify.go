@@ -76,6 +76,10 @@ func fit(id string) string {
 	return fmt.Sprintf("sha256-%x", sha256.Sum256([]byte(id)))
 }
 
+// HeaderID is an event id as it can stand in a header. Identify returns such ids, but
+// what an earlier version stored may be another.
+func HeaderID(id string) string { return fit(id) }
+
 // first is the text of the first template whose variables are all there.
 func first(templates []template, s *scope) (string, *Rejection) {
 	for _, t := range templates {

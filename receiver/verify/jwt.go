@@ -53,7 +53,7 @@ type tokenKey struct {
 }
 
 // tokenKeys are the keys that tokens of the scheme may be signed with.
-func (s *compiled) tokenKeys(m *Material) (keys []tokenKey, rejection *Rejection) {
+func (s *compiledScheme) tokenKeys(m *Material) (keys []tokenKey, rejection *Rejection) {
 	if s.source != nil {
 		published, rejection := s.source.fetched(m)
 		if rejection != nil {
@@ -86,7 +86,7 @@ func (t *compiledToken) keysOf(material []byte) ([]keymaterial.TokenKey, error) 
 
 // verifyToken judges a request whose signature is a token (RFC 7519, signed as
 // in RFC 7515, compact). Nothing of its claims is looked at before the signature.
-func (s *compiled) verifyToken(r *Request, f found, m *Material, now time.Time) (Verdict, *Rejection) {
+func (s *compiledScheme) verifyToken(r *Request, f found, m *Material, now time.Time) (Verdict, *Rejection) {
 	t, rejection := s.token.parse(f)
 	if rejection != nil {
 		return Verdict{}, rejection

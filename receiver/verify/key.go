@@ -40,7 +40,7 @@ type usableKey struct {
 }
 
 // keys are the keys that a request may be signed with.
-func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKey, rejection *Rejection) {
+func (s *compiledScheme) keys(r *Request, m *Material, now time.Time) (keys []usableKey, rejection *Rejection) {
 	switch {
 	case s.source == nil:
 		keys = s.secretKeys(m)
@@ -61,12 +61,12 @@ func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKe
 	return keys, nil
 }
 
-func (s *compiled) noUsableKey() *Rejection {
+func (s *compiledScheme) noUsableKey() *Rejection {
 	return reject(NoUsableKey, "the receiver has no key that fits the scheme %s", s.name)
 }
 
 // secretKeys are those of the endpoint's secrets that fit.
-func (s *compiled) secretKeys(m *Material) []usableKey {
+func (s *compiledScheme) secretKeys(m *Material) []usableKey {
 	keys := make([]usableKey, 0, len(m.Secrets))
 	for i, value := range m.Secrets {
 		if k, ok := m.Keys.ofSecret(s, value); ok {
@@ -79,7 +79,7 @@ func (s *compiled) secretKeys(m *Material) []usableKey {
 
 // prepare makes a secret ready, or says what the scheme expects instead. The
 // error doesn't contain the secret.
-func (s *compiled) prepare(value secret.Value) (usableKey, error) {
+func (s *compiledScheme) prepare(value secret.Value) (usableKey, error) {
 	id, material, err := s.material(value)
 	if err != nil {
 		return usableKey{}, err
@@ -89,7 +89,7 @@ func (s *compiled) prepare(value secret.Value) (usableKey, error) {
 }
 
 // prepareToken is prepare for tokens, of which a secret may have several keys.
-func (s *compiled) prepareToken(value secret.Value) ([]keymaterial.TokenKey, error) {
+func (s *compiledScheme) prepareToken(value secret.Value) ([]keymaterial.TokenKey, error) {
 	_, material, err := s.material(value)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (s *compiled) prepareToken(value secret.Value) ([]keymaterial.TokenKey, err
 }
 
 // material goes the steps from a secret to the key.
-func (s *compiled) material(value secret.Value) (id string, material []byte, err error) {
+func (s *compiledScheme) material(value secret.Value) (id string, material []byte, err error) {
 	material = value.Reveal()
 	if len(bytes.TrimSpace(material)) == 0 {
 		return "", nil, errEmptyKey
@@ -146,7 +146,7 @@ func (v *Verifier) CheckKey(value secret.Value) error {
 	return errors.New(join(errs, "; or "))
 }
 
-func (s *compiled) checkKey(value secret.Value) error {
+func (s *compiledScheme) checkKey(value secret.Value) error {
 	if s.token != nil {
 		_, err := s.prepareToken(value)
 		return err

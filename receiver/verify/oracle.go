@@ -28,7 +28,7 @@ const (
 
 // provable reports whether no text that fits the alphabet is signed for an event
 // by s, whichever content it signs.
-func (s *compiled) provable(letters alphabet, ids []template) bool {
+func (s *compiledScheme) provable(letters alphabet, ids []template) bool {
 	if s.token != nil {
 		return letters.lacks(".") // between the parts of a token
 	}
@@ -38,7 +38,7 @@ func (s *compiled) provable(letters alphabet, ids []template) bool {
 }
 
 // needs are the needs of what t says is signed.
-func (s *compiled) needs(t template, ids []template) (all []need) {
+func (s *compiledScheme) needs(t template, ids []template) (all []need) {
 	for _, part := range t {
 		for _, c := range part.literal {
 			all = append(all, need(c))
@@ -50,7 +50,7 @@ func (s *compiled) needs(t template, ids []template) (all []need) {
 	return all
 }
 
-func (s *compiled) needsOf(v variable, ids []template) []need {
+func (s *compiledScheme) needsOf(v variable, ids []template) []need {
 	switch v.name {
 	case varBody:
 		return s.format.needs()
@@ -203,7 +203,7 @@ func folded(r rune, flags syntax.Flags) (all alphabet) {
 
 // unproven names the schemes of which nobody can say that no answer with that MAC
 // passes for their signature.
-func (c *compiler) unproven(h *compiledHandshake, v variable, signer *compiled, schemes []compiled, ids []template) (names []string) {
+func (c *compiler) unproven(h *compiledHandshake, v variable, signer *compiledScheme, schemes []compiledScheme, ids []template) (names []string) {
 	bounds := append(h.guard.alphabets(v.at), h.match.alphabets(v.at)...)
 	for i := range schemes {
 		s := &schemes[i]
@@ -217,7 +217,7 @@ func (c *compiler) unproven(h *compiledHandshake, v variable, signer *compiled, 
 
 // sharesMAC reports whether a MAC of signer could be one of s: the key may be the
 // same, whatever the steps to it.
-func (s *compiled) sharesMAC(signer *compiled) bool {
+func (s *compiledScheme) sharesMAC(signer *compiledScheme) bool {
 	if s.token != nil {
 		return !s.publicKeys() && signer.named == HMACSHA256
 	}

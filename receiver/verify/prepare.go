@@ -17,7 +17,7 @@ type Keys struct {
 
 // materialOf is what keys of a scheme are made of.
 type materialOf struct {
-	scheme *compiled
+	scheme *compiledScheme
 	text   string
 }
 
@@ -44,7 +44,7 @@ func (v *Verifier) Prepare(secrets []secret.Value, fetched map[string][]byte) *K
 	return k
 }
 
-func (k *Keys) add(s *compiled, value secret.Value) {
+func (k *Keys) add(s *compiledScheme, value secret.Value) {
 	of := materialOf{s, string(value.Reveal())}
 	if s.token != nil {
 		k.tokens[of], _ = s.prepareToken(value)
@@ -57,7 +57,7 @@ func (k *Keys) add(s *compiled, value secret.Value) {
 	k.single[of] = key
 }
 
-func (k *Keys) addPublished(s *compiled, document []byte) {
+func (k *Keys) addPublished(s *compiledScheme, document []byte) {
 	of := materialOf{s, string(document)}
 	if s.token != nil {
 		k.tokens[of], _ = s.token.keysOf(document)
@@ -71,7 +71,7 @@ func (k *Keys) addPublished(s *compiled, document []byte) {
 }
 
 // ofSecret is the key that a secret is.
-func (k *Keys) ofSecret(s *compiled, value secret.Value) (key usableKey, ok bool) {
+func (k *Keys) ofSecret(s *compiledScheme, value secret.Value) (key usableKey, ok bool) {
 	if k != nil {
 		if key, known := k.single[materialOf{s, string(value.Reveal())}]; known {
 			return key, key.key != nil
@@ -82,7 +82,7 @@ func (k *Keys) ofSecret(s *compiled, value secret.Value) (key usableKey, ok bool
 }
 
 // published is the key that a sender publishes.
-func (k *Keys) published(s *compiled, document []byte) (key keymaterial.Key, ok bool) {
+func (k *Keys) published(s *compiledScheme, document []byte) (key keymaterial.Key, ok bool) {
 	if k != nil {
 		if known, ok := k.single[materialOf{s, string(document)}]; ok {
 			return known.key, known.key != nil
@@ -93,7 +93,7 @@ func (k *Keys) published(s *compiled, document []byte) (key keymaterial.Key, ok 
 }
 
 // tokensOfSecret are the keys for tokens that a secret is.
-func (k *Keys) tokensOfSecret(s *compiled, value secret.Value) []keymaterial.TokenKey {
+func (k *Keys) tokensOfSecret(s *compiledScheme, value secret.Value) []keymaterial.TokenKey {
 	if k != nil {
 		if keys, known := k.tokens[materialOf{s, string(value.Reveal())}]; known {
 			return keys
@@ -104,7 +104,7 @@ func (k *Keys) tokensOfSecret(s *compiled, value secret.Value) []keymaterial.Tok
 }
 
 // publishedTokens are the keys for tokens that a sender publishes.
-func (k *Keys) publishedTokens(s *compiled, document []byte) []keymaterial.TokenKey {
+func (k *Keys) publishedTokens(s *compiledScheme, document []byte) []keymaterial.TokenKey {
 	if k != nil {
 		if keys, known := k.tokens[materialOf{s, string(document)}]; known {
 			return keys

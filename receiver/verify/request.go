@@ -88,7 +88,7 @@ func (r *Request) judgedBy(p *places, unverified bool) {
 }
 
 // tried is for a scheme that may be the one that judges.
-func (r *Request) tried(s *compiled) {
+func (r *Request) tried(s *compiledScheme) {
 	next := r.trust
 	next.decodes = s.encoding == Decoded
 	r.setTrust(next)

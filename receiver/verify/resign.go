@@ -29,7 +29,7 @@ func (v *Verifier) Resign(r *Request, scheme string, m *Material, now time.Time)
 	s := v.signedBy(r, scheme, m.Parameters)
 	r.judgedBy(v.bodies, false) // it was verified before it was stored
 	if s == nil {
-		if slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.bearer() }) {
+		if slices.ContainsFunc(v.schemes, func(s compiledScheme) bool { return s.bearer() }) {
 			return nil // by a token, which was taken out
 		}
 		return cannot(ErrCannotSign, "the request carries no signature of the provider's")
@@ -55,13 +55,13 @@ func (v *Verifier) Resign(r *Request, scheme string, m *Material, now time.Time)
 
 // signedBy is the scheme that a request was verified by; nil: none of those that
 // there are.
-func (v *Verifier) signedBy(r *Request, name string, p Parameters) *compiled {
+func (v *Verifier) signedBy(r *Request, name string, p Parameters) *compiledScheme {
 	for i := range v.schemes {
 		if v.schemes[i].name == name {
 			return &v.schemes[i]
 		}
 	}
-	s, _, _ := v.judge(r, p)
+	s, _, _ := v.choose(r, p)
 	return s
 }
 

@@ -101,8 +101,8 @@ func (v *Verifier) Sign(r *Request, m *Material, o SignOptions) (Signed, error) 
 }
 
 // candidates are the schemes to sign with, in the order in which they are tried.
-func (v *Verifier) candidates(r *Request, name string) []*compiled {
-	var present, others []*compiled
+func (v *Verifier) candidates(r *Request, name string) []*compiledScheme {
+	var present, others []*compiledScheme
 	for i := range v.schemes {
 		s := &v.schemes[i]
 		switch _, found, _ := s.find(r); {
@@ -128,7 +128,7 @@ func (v *Verifier) names() []string {
 // signing is a request on its way to be signed by one scheme.
 type signing struct {
 	v *Verifier
-	s *compiled
+	s *compiledScheme
 	r *Request
 	m *Material
 	o SignOptions
@@ -209,7 +209,7 @@ func (w *signing) drop(at place) {
 func (w *signing) reads(at place) bool {
 	same := func(c condition) bool { return c.at.same(at) }
 	return w.writes(at) || slices.ContainsFunc(w.s.require, same) ||
-		slices.ContainsFunc(w.v.schemes, func(s compiled) bool { return slices.ContainsFunc(s.when, same) }) ||
+		slices.ContainsFunc(w.v.schemes, func(s compiledScheme) bool { return slices.ContainsFunc(s.when, same) }) ||
 		slices.ContainsFunc(slices.Concat(w.s.contents, w.v.ids, w.v.types), func(t template) bool { return t.takesFrom(at) })
 }
 
@@ -275,7 +275,7 @@ func (w *signing) writes(at place) bool {
 }
 
 // companions are the places of what stands beside a signature.
-func (s *compiled) companions() []place {
+func (s *compiledScheme) companions() []place {
 	var places []place
 	for _, at := range []*place{s.id, s.keyID} {
 		if at != nil {
@@ -414,7 +414,7 @@ func (w *signing) signMessage(m keymaterial.Message) ([]byte, error) {
 // signed so: a signature in the place of what it signs, or one of an earlier
 // scheme in the body.
 func (w *signing) check() (Signed, error) {
-	if s, _, _ := w.v.judge(w.r, w.m.Parameters); s != nil && s != w.s {
+	if s, _, _ := w.v.choose(w.r, w.m.Parameters); s != nil && s != w.s {
 		if s.from[0].same(w.s.from[0]) {
 			return Signed{}, w.cannot("would not judge the request, but %s, which such a body is for: give another body and its content type, or sign with that scheme", s.name)
 		}

@@ -16,7 +16,7 @@ import (
 // event's, as Sign does. It reports whether there is such a place: some providers
 // number nothing, and others do so in what is signed only. r is unchanged then.
 func (v *Verifier) PutEventID(r *Request, scheme, id string) bool {
-	i := slices.IndexFunc(v.schemes, func(s compiled) bool { return s.name == scheme })
+	i := slices.IndexFunc(v.schemes, func(s compiledScheme) bool { return s.name == scheme })
 	w := signing{v: v, s: &v.schemes[max(i, 0)], r: r.clone(), m: &Material{}}
 	put := w.put(v.ids, id, true) || w.create(v.ids, id, true)
 	if put {

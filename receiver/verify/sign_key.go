@@ -3,9 +3,6 @@ package verify
 import (
 	"crypto"
 	"errors"
-	"slices"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify/keymaterial"
@@ -22,14 +19,6 @@ type signer struct {
 	material []byte        // for {secret}
 	private  crypto.Signer // nil: the secret is shared
 	public   secret.Value  // of private, as the endpoint's Secret would hold it
-}
-
-// publicKeys reports whether the scheme verifies with public keys.
-func (s *compiled) publicKeys() bool {
-	if s.token != nil {
-		return s.token.algorithms[0] != jose.HS256
-	}
-	return slices.Contains(publicKeyed, s.named)
 }
 
 // findSigner takes what the scheme signs with.
@@ -71,7 +60,7 @@ func (w *signing) findSecret() error {
 
 // sharedSigner makes a secret ready that both sides have, or says what the scheme
 // expects instead.
-func (s *compiled) sharedSigner(value secret.Value) (signer, error) {
+func (s *compiledScheme) sharedSigner(value secret.Value) (signer, error) {
 	if s.token != nil {
 		if _, err := s.prepareToken(value); err != nil {
 			return signer{}, err
@@ -95,7 +84,7 @@ func newSigner(k usableKey, err error) (signer, error) {
 }
 
 // privateSigner makes a private key ready, if its public key fits the scheme.
-func (s *compiled) privateSigner(value secret.Value) (signer, error) {
+func (s *compiledScheme) privateSigner(value secret.Value) (signer, error) {
 	private, err := keymaterial.ParsePrivate(value.Reveal())
 	if err != nil {
 		return signer{}, cannot(ErrNeedsPrivateKey, "the private key can't be used: %s", err.Error())
@@ -114,7 +103,7 @@ func (s *compiled) privateSigner(value secret.Value) (signer, error) {
 }
 
 // signingKey signs with a private key as the scheme verifies with its public one.
-func (s *compiled) signingKey(private crypto.Signer, public secret.Value) (keymaterial.SigningKey, error) {
+func (s *compiledScheme) signingKey(private crypto.Signer, public secret.Value) (keymaterial.SigningKey, error) {
 	if s.token != nil {
 		return keymaterial.PrivateToken(private)
 	}
@@ -124,7 +113,7 @@ func (s *compiled) signingKey(private crypto.Signer, public secret.Value) (keyma
 
 // publicSecret writes a public key as a secret of the scheme. Which spelling
 // that is, the scheme's own steps say.
-func (s *compiled) publicSecret(public crypto.PublicKey) (secret.Value, error) {
+func (s *compiledScheme) publicSecret(public crypto.PublicKey) (secret.Value, error) {
 	spellings, err := keymaterial.PublicSpellings(public)
 	if err != nil {
 		return secret.Value{}, err

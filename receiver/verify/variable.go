@@ -179,7 +179,7 @@ type scope struct {
 	signedHeaders string
 	parameters    Parameters
 	// answering is the scheme that answers are signed by, with the newest of secrets.
-	answering *compiled
+	answering *compiledScheme
 	secrets   []secret.Value
 }
 
