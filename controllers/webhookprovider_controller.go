@@ -13,8 +13,8 @@ import (
 	"sallyport.dev/sallyport/controllers/compile"
 )
 
-// WebhookProviderReconciler lets providers prove themselves: it runs their
-// examples and says in the status what came out.
+// WebhookProviderReconciler runs the examples of providers and writes into their status
+// what came out.
 type WebhookProviderReconciler struct {
 	// Client reads from the manager's cache and writes to the API server.
 	Client client.Client
@@ -32,7 +32,7 @@ func (r *WebhookProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	if provider == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	status := judgeProvider(provider, r.Catalog.compile(provider))
+	status := providerStatus(provider, r.Catalog.compile(provider))
 	if reflect.DeepEqual(status, provider.Status) {
 		return ctrl.Result{}, nil
 	}
@@ -45,8 +45,8 @@ func (r *WebhookProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	return ctrl.Result{}, ignoreChanged(r.Client.Status().Apply(ctx, config, FieldOwner, client.ForceOwnership))
 }
 
-// judgeProvider is the one place that sets conditions of a provider.
-func judgeProvider(provider *v1alpha1.WebhookProvider, sender *compile.Sender) v1alpha1.WebhookProviderStatus {
+// providerStatus is the status of a provider that was compiled. It is the one place that sets conditions of a provider.
+func providerStatus(provider *v1alpha1.WebhookProvider, sender *compile.Sender) v1alpha1.WebhookProviderStatus {
 	status := *provider.Status.DeepCopy()
 	status.ObservedGeneration = provider.Generation
 	status.Unauthenticated = nil

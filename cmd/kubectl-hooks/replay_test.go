@@ -9,7 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
@@ -29,7 +28,7 @@ func TestSelectorIsWhatWasAskedFor(t *testing.T) {
 		"events":     {replayOptions{}, []string{"a", "b", "a"}, &v1alpha1.ReplaySelector{EventIDs: []string{"a", "b"}}},
 		"all at once": {
 			replayOptions{since: "2h", until: "2026-11-25T11:00:00Z", types: []string{"a.*"}, limit: 5}, []string{"a"},
-			&v1alpha1.ReplaySelector{Since: at(10), Until: at(11), Types: []string{"a.*"}, EventIDs: []string{"a"}, Limit: ptr.To[int64](5)},
+			&v1alpha1.ReplaySelector{Since: at(10), Until: at(11), Types: []string{"a.*"}, EventIDs: []string{"a"}, Limit: new(int64(5))},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

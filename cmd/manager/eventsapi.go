@@ -6,8 +6,8 @@ import (
 	"sallyport.dev/sallyport/controllers/eventapi"
 )
 
-// serveEvents has the manager serve the events API, unless it is turned off or there
-// is no Redis that has events.
+// serveEvents adds the events API to the manager, unless it is turned off or there is no
+// Redis that has events.
 func serveEvents(mgr ctrl.Manager, o options, events *events) error {
 	if o.eventsAPIAddress == turnedOff || events.store == nil {
 		return nil

@@ -10,9 +10,8 @@ import (
 	"sallyport.dev/sallyport/receiver/route"
 )
 
-// What an endpoint gets that says nothing. The first six stand in the CRD too,
-// where they show in `kubectl explain`; they are needed here for a spec that
-// leaves out the whole struct.
+// The defaults. The first six stand in the CRD too, where `kubectl explain` shows them;
+// they are needed here for a spec that leaves out the whole struct.
 const (
 	defaultTimeout     = 10 * time.Second
 	defaultMaxInFlight = 32
@@ -57,10 +56,10 @@ func deduplication(spec *v1alpha1.DeduplicationSpec, sender *Sender) route.Dedup
 	}
 }
 
-// rememberContent decides whether signed content is remembered beside the event
-// id. If the signature covers the id, whoever repeats the content repeats the
-// id, and remembering the id is enough; unless the content can be taken apart in more
-// than one way. Then no two events have the same one.
+// rememberContent reports whether signed content is remembered beside the event id. If
+// the signature covers the id, a repeated content has the same id, so remembering the id is
+// enough. It is not enough if bytes can move within the content, which then reads as another
+// event; such content is the same in no two events.
 func rememberContent(setting v1alpha1.ReplayProtection, sender *Sender) bool {
 	covered := sender.Provider.IDCovered()
 	switch {
@@ -82,8 +81,8 @@ func limits(spec *v1alpha1.LimitsSpec, sender *Sender, quota Quota) route.Limits
 		result.MaxBodyBytes = min(result.MaxBodyBytes, quota.MaxBodyBytes)
 	}
 	for _, text := range spec.SourceRanges {
-		// The API server admits only CIDRs; one that isn't would have to shut
-		// everybody out, never let everybody in.
+		// The API server admits only CIDRs. If anything else came through, it must
+		// shut everybody out, never let everybody in.
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			prefix = netip.PrefixFrom(netip.IPv6Unspecified(), 128)

@@ -26,11 +26,11 @@ func KeySources(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts Secret
 func resolveKeys(in Input, sender *Sender, given parameters) (map[string]string, Problems) {
 	sources, err := sender.Provider.FetchURLs(given.values())
 	if err != nil && len(given.problems) > 0 {
-		return nil, nil // it is told there
+		return nil, nil // the problem of the parameter says so
 	}
 	if err != nil {
-		return nil, Problems{{v1alpha1.ReasonParameterInvalid, fmt.Sprintf(
-			"The provider %q can't use what is in spec.parameters: %s.", in.Endpoint.Spec.Provider, strings.ReplaceAll(err.Error(), "\n", "; "))}}
+		return nil, problem(v1alpha1.ReasonParameterInvalid,
+			"The provider %q can't use what is in spec.parameters: %s.", in.Endpoint.Spec.Provider, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	var (
 		fetched  map[string]string

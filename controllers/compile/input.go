@@ -20,7 +20,7 @@ type Input struct {
 	// precede this one.
 	Quota Quota
 	Older int
-	// Sender is the provider that the endpoint names; nil: there is none.
+	// Sender is the provider that the endpoint names; nil: there is no such provider.
 	Sender *Sender
 	// Secret is what secretRef leads to; empty if there is no secretRef.
 	Secret SecretFacts
@@ -33,7 +33,7 @@ type Input struct {
 	// Signing are the Secrets of SigningEntries, by their names.
 	Signing map[string]SecretFacts
 	// Alias is the Service that has the name of the endpoint's in-cluster
-	// alias, "<name>-webhook"; nil: there is none.
+	// alias, "<name>-webhook"; nil: there is no such Service.
 	Alias *corev1.Service
 	// Settings are the manager's.
 	Settings Settings

@@ -34,8 +34,8 @@ func routeKeys(in Input, sender *Sender, s secrets) []route.Key {
 
 // previousKeys are the keys of the published route that the Secret doesn't hold
 // any more, until their grace is over. The published route is the only memory
-// of them: it also remembers since when, so that they end at the same time
-// however often they are looked at.
+// of them. It also has the time when they were replaced, so that each compilation
+// comes to the same end.
 func previousKeys(in Input, sender *Sender, s secrets) []route.Key {
 	if !remembers(in, sender) {
 		return nil
@@ -56,9 +56,8 @@ func previousKeys(in Input, sender *Sender, s secrets) []route.Key {
 	return previous[:min(len(previous), maxPrevious)]
 }
 
-// remembers reports whether the published route is of this very endpoint, and of
-// the sender that it has now. What another sender signed with is no secret of
-// this one.
+// remembers reports whether the published route belongs to this very endpoint and to
+// the sender that it has now: a secret of another sender is not valid for this one.
 func remembers(in Input, sender *Sender) bool {
 	before := in.Published
 	if before == nil || before.Endpoint.UID != string(in.Endpoint.UID) {
@@ -75,7 +74,8 @@ func grace(spec *v1alpha1.SecretRotationSpec) time.Duration {
 	return (spec.Grace.Duration + time.Second - 1).Truncate(time.Second)
 }
 
-// rotation is the change of which the newest of the previous keys speaks.
+// rotation is the change that replaced the newest of the previous keys; nil: there is no
+// previous key.
 func rotation(keys []route.Key) *Rotation {
 	for _, key := range keys {
 		if key.NotAfter != nil {

@@ -23,8 +23,7 @@ const maxSecrets = 8
 type secrets struct {
 	// current are the secrets that are valid now.
 	current []secret.Value
-	// revoked: previous secrets are not valid any more, because there is nothing
-	// that took their place.
+	// revoked: the endpoint has no secret any more, which ends the previous ones, too.
 	revoked  bool
 	notes    []string
 	problems Problems
@@ -50,7 +49,7 @@ func SecretEntries(endpoint *v1alpha1.WebhookEndpoint, sender *Sender) []string 
 func resolveSecret(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts SecretFacts) secrets {
 	ref := endpoint.Spec.SecretRef
 	without := func(reason, format string, args ...any) secrets {
-		return secrets{revoked: true, problems: Problems{{reason, fmt.Sprintf(format, args...)}}}
+		return secrets{revoked: true, problems: problem(reason, format, args...)}
 	}
 	switch {
 	case ref == nil && sender.needsSecret():
@@ -82,8 +81,8 @@ func resolveSecret(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts Sec
 	if result.current, err = fitting(value, sender); err != nil {
 		// Whoever mistypes the new secret must not lose the old one, with which the
 		// provider still signs.
-		return secrets{problems: Problems{{v1alpha1.ReasonSecretInvalid, fmt.Sprintf(
-			"The entry %q of the Secret %q does not fit the provider %q: %v.", ref.Key, ref.Name, endpoint.Spec.Provider, err)}}}
+		return secrets{problems: problem(v1alpha1.ReasonSecretInvalid,
+			"The entry %q of the Secret %q does not fit the provider %q: %v.", ref.Key, ref.Name, endpoint.Spec.Provider, err)}
 	}
 	return result
 }

@@ -22,9 +22,9 @@ func checkWindow(spec *v1alpha1.DeduplicationSpec, sender *Sender) Problems {
 	if spec == nil || spec.Window == nil || spec.Window.Duration >= sender.MinWindow {
 		return nil
 	}
-	return Problems{{v1alpha1.ReasonInvalidDeduplication, fmt.Sprintf(
+	return problem(v1alpha1.ReasonInvalidDeduplication,
 		"deduplication.window is %s, and a request of %s can be sent again for up to %s by its time: whoever captured it could do so; set it to at least %s.",
-		spec.Window.Duration, sender.Provider.Name, sender.MinWindow, sender.MinWindow)}}
+		spec.Window.Duration, sender.Provider.Name, sender.MinWindow, sender.MinWindow)
 }
 
 // checkRetries holds what is known of the sender's retries against what is judged:

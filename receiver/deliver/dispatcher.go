@@ -26,11 +26,10 @@ type job struct {
 	lease   store.Lease
 	failure store.Failure
 	size    int64
-	claimed bool   // from the log, not offered by the handler
-	drained bool   // claimed from a backlog
-	expired bool   // too old to wait for its target any longer
-	probe   bool   // on which the circuit of its target depends
-	digest  string // see bodySHA256
+	claimed bool // from the log, not offered by the handler
+	drained bool // claimed from a backlog
+	expired bool // too old to wait for its target any longer
+	probe   bool // on which the circuit of its target depends
 }
 
 // lane names the target.

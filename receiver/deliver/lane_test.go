@@ -8,13 +8,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
 // fill enqueues jobs of one size into one lane until there is no room.
 func fill(d *Dispatcher, endpoint string, size int64) (jobs int, bytes int64) {
-	for jobs < 2*maxJobs && d.enqueue(&job{event: &store.Event{Endpoint: endpoint}, size: size}) {
+	for jobs < 2*maxJobs && d.enqueue(&job{event: &store.Event{Meta: event.Meta{Endpoint: endpoint}}, size: size}) {
 		jobs++
 	}
 	return jobs, int64(jobs) * size

@@ -95,23 +95,9 @@ func (d *Dispatcher) recordExpired(l *store.DeadLetter, now time.Time) {
 		message += ": " + l.Failure.Error
 	}
 	r, _ := d.routeTo(laneKey{l.Event.Endpoint, l.Target})
-	d.o.Audit.Record(audit.Record{
-		Time:              d.o.Store.Now(),
-		Endpoint:          l.Event.Endpoint,
-		EndpointUID:       l.Event.EndpointUID,
-		Provider:          l.Event.Provider,
-		EventID:           l.Event.ID,
-		EventType:         l.Event.Type,
-		ReceivedAt:        l.Event.ReceivedAt,
-		SignatureVerified: true,
-		RequestID:         l.Event.RequestID,
-		Status:            audit.Expired,
-		ErrorMessage:      message,
-		SourceIP:          l.Event.SourceIP,
-		BodyBytes:         l.BodyBytes,
-		Attempt:           l.Failure.Attempts,
-		Target:            targetName(r.Target),
-	})
+	record := audit.Of(l.Event.Meta, audit.Expired, d.o.Store.Now())
+	record.ErrorMessage, record.Attempt, record.Target = message, l.Failure.Attempts, targetName(r.Target)
+	d.o.Audit.Record(record)
 	d.o.Log.Warn("a dead letter is too old and was removed", "endpoint", l.Event.Endpoint, "eventId", l.Event.ID,
 		"route", l.Target, "givenUpAt", l.GivenUpAt)
 }

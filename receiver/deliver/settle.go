@@ -2,8 +2,6 @@ package deliver
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"time"
 
@@ -172,36 +170,11 @@ func (d *Dispatcher) lost(err error, doing string, j *job) {
 }
 
 func (d *Dispatcher) record(j *job, r route.Route, status audit.Status, result outcome, took time.Duration) {
-	record := audit.Record{
-		Time:              d.o.Store.Now(),
-		Endpoint:          j.event.Endpoint,
-		EndpointUID:       j.event.EndpointUID,
-		Provider:          j.event.Provider,
-		EventID:           j.event.ID,
-		EventType:         j.event.Type,
-		ReceivedAt:        j.event.ReceivedAt,
-		SignatureVerified: true,
-		RequestID:         j.event.RequestID,
-		Status:            status,
-		SourceIP:          j.event.SourceIP,
-		BodyBytes:         int64(len(j.event.Body)),
-		BodySHA256:        j.bodySHA256(),
-		Attempt:           j.failure.Attempts,
-		Target:            targetName(r.Target),
-		StatusCode:        result.status,
-		DurationMS:        float64(took.Microseconds()) / 1000,
-	}
+	record := audit.Of(j.event.Meta, status, d.o.Store.Now())
+	record.Attempt, record.Target, record.StatusCode = j.failure.Attempts, targetName(r.Target), result.status
+	record.DurationMS = float64(took.Microseconds()) / 1000
 	if result.err != nil {
 		record.ErrorMessage = result.err.Error()
 	}
 	d.o.Audit.Record(record)
-}
-
-// bodySHA256 is in hexadecimal. It is computed once.
-func (j *job) bodySHA256() string {
-	if j.digest == "" {
-		sum := sha256.Sum256(j.event.Body)
-		j.digest = hex.EncodeToString(sum[:])
-	}
-	return j.digest
 }

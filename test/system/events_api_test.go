@@ -20,7 +20,7 @@ import (
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/cluster"
-	"sallyport.dev/sallyport/test/redistest"
+	"sallyport.dev/sallyport/test/pki"
 )
 
 // pathOf is the path of a resource of the events API in a namespace.
@@ -284,7 +284,7 @@ func TestOnlyTheAPIServerIsListenedTo(t *testing.T) {
 	w := newRunningWorld(t)
 	w.serveEvents()
 	w.newEndpoint("github")
-	foreign, err := tls.LoadX509KeyPair(redistest.NewCA(t).Issue(cluster.FrontProxyName))
+	foreign, err := tls.LoadX509KeyPair(pki.NewCA(t).Issue(cluster.FrontProxyName))
 	w.must(err)
 	proxy, err := shared.FrontProxyCertificate(cluster.FrontProxyName)
 	w.must(err)

@@ -1,4 +1,5 @@
-package redistest
+// Package pki makes CAs and certificates for one test.
+package pki
 
 import (
 	"crypto/ecdsa"
@@ -13,6 +14,16 @@ import (
 	"path/filepath"
 	"time"
 )
+
+// TB is as much of a [testing.TB] as a CA needs, so that programs that are no tests can have
+// one, too.
+type TB interface {
+	Helper()
+	// Fatalf doesn't return.
+	Fatalf(format string, args ...any)
+	// TempDir makes a directory that is gone with the test or program.
+	TempDir() string
+}
 
 // CA signs certificates for one test.
 type CA struct {
@@ -30,7 +41,7 @@ func NewCA(tb TB) *CA {
 	tb.Helper()
 	c := &CA{tb: tb, dir: tb.TempDir(), key: newKey(tb)}
 	c.cert = &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "redistest"},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a test's CA"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
@@ -87,20 +98,4 @@ func newKey(tb TB) *ecdsa.PrivateKey {
 		tb.Fatalf("make a key: %v", err)
 	}
 	return key
-}
-
-// StartTLS runs a server that also listens for TLS, with a certificate of ca for
-// name. If clients is true it wants a certificate of ca from them, too. The
-// address for TLS is returned.
-func StartTLS(tb TB, ca *CA, name string, clients bool, args ...string) (*Server, string) {
-	tb.Helper()
-	cert, key := ca.Issue(name)
-	want := "no"
-	if clients {
-		want = "yes"
-	}
-	_, port, _ := net.SplitHostPort(newAddr(tb))
-	s := Start(tb, append([]string{"--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key,
-		"--tls-ca-cert-file", ca.File, "--tls-auth-clients", want}, args...)...)
-	return s, net.JoinHostPort("127.0.0.1", port)
 }
