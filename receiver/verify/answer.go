@@ -31,7 +31,7 @@ type compiledAnswer struct {
 type compiledField struct {
 	name  string
 	value template
-	// number is the value of a JSON member that is none of text; empty: it is text.
+	// number is the value of a JSON member that is a number; empty: the value is a text.
 	number string
 }
 
@@ -40,13 +40,13 @@ type compiledConfirmation struct {
 	urls *URLPattern
 }
 
-// Handshake answers r if it is a handshake. Without a verdict it looks at those
-// that the sender doesn't sign, and has to be asked before Verify; with the
-// verdict of Verify, at the signed ones. Without an error and an answer, r is
-// none of these. The error is a *Rejection.
+// Handshake answers r if it is a handshake, and returns nil if it is something else.
+// Without a verdict it looks at handshakes that the sender doesn't sign; call it so
+// before Verify. With the verdict of Verify it looks at the signed ones. The error is
+// a *Rejection.
 //
-// A handshake that it answers is no event. With a verdict, what came by a method by
-// which the scheme delivers nothing and is no handshake is a Rejection.
+// A request that it answers is not an event. With a verdict, it refuses a request that
+// is not a handshake, if the scheme delivers no events by its method.
 func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer, error) {
 	if verdict == nil && len(r.Body) > maxHandshake {
 		return nil, nil // no sender's is so large, and anybody could have it read
@@ -61,7 +61,7 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		if rejection != nil {
 			return nil, rejection
 		}
-		if !meant || verdict == nil && r.trust.missed { // what must not be in it can't be told of a compressed body
+		if !meant || verdict == nil && r.trust.missed { // nobody knows whether a compressed body has what it must not have
 			continue
 		}
 		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, answering: v.answering, secrets: m.Secrets})
@@ -164,8 +164,8 @@ func (c *compiledConfirmation) url(r *Request) (string, *Rejection) {
 	return address, nil
 }
 
-// writeHeader writes the header. What is echoed must not be taken for anything
-// but its declared type by a browser, whoever got it to come here.
+// writeHeader writes the header. A stranger may make somebody's browser come here, so
+// browsers must not take what is echoed for anything but its declared type.
 func (a *compiledAnswer) writeHeader(header http.Header, s *scope) *Rejection {
 	for _, field := range a.headers {
 		value, ok, rejection := field.value.text(s)
@@ -216,7 +216,7 @@ func (a *compiledAnswer) json(s *scope) ([]byte, *Rejection) {
 	return append(object, '}'), nil
 }
 
-// whole writes t for an answer, of which no part may be missing.
+// whole writes t for an answer. No part of it may be missing.
 func (t template) whole(s *scope) (string, *Rejection) {
 	text, ok, rejection := t.text(s)
 	if rejection == nil && !ok {

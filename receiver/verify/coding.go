@@ -16,11 +16,11 @@ type decodedBody struct {
 }
 
 // Document is the body as its Content-Encoding means it: without one, the body
-// itself. A byte order mark stays. ok is false if the encoding is none of gzip and
+// itself. A byte order mark stays. ok is false if the encoding is neither gzip nor
 // deflate, is broken, or decodes to more than DecodeLimit bytes. It is decoded once.
 //
-// It is for requests that are verified: before, anybody could have the receiver
-// decode what takes a thousand times the space.
+// It is for requests that are verified: otherwise a stranger could make the receiver
+// decode a body to a thousand times its size.
 func (r *Request) Document() (data []byte, ok bool) {
 	names := document.Codings(r.Header["Content-Encoding"])
 	if len(names) == 0 {
@@ -64,8 +64,8 @@ func (r *Request) explainClosed(rejection *Rejection) *Rejection {
 	return rejection
 }
 
-// explainCoding says of a body that is not what it must be whether that is for want of
-// a way to decompress it.
+// explainCoding adds to the rejection of a body that it could not be decompressed, if
+// that is so.
 func (r *Request) explainCoding(rejection *Rejection) *Rejection {
 	if r.compressed() && !r.decodable() {
 		rejection.Detail += "; it can't be decompressed as Content-Encoding says: gzip and deflate are known"

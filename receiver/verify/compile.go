@@ -29,7 +29,7 @@ type compiledScheme struct {
 	name       string
 	mediaType  string
 	format     BodyFormat
-	bordered   bool // by its format alone a body is told from what is signed beside it
+	bordered   bool // only the format of the body marks where it ends: see border.go
 	encoding   ContentEncoding
 	when       conditions
 	from       []place
@@ -79,7 +79,7 @@ type compiledDigest struct {
 // keyed reports whether secrets are written "<key id>:<secret>".
 func (s *compiledScheme) keyed() bool { return s.keyID != nil || s.signature.Pairs != nil }
 
-// bearer reports whether what a request carries proves as much on another body.
+// bearer reports whether the signature of a request would be good on another body, too.
 func (s *compiledScheme) bearer() bool {
 	return s.credential || s.token != nil && !s.coversBody(nil)
 }
@@ -163,7 +163,7 @@ func (c *compiler) checkParameters() {
 	}
 }
 
-// declared checks that a parameter is one of the provider's; an empty name is none.
+// declared checks that the provider declares a parameter. An empty name means none.
 func (c *compiler) declared(field, name string) {
 	known := slices.ContainsFunc(c.parameters, func(p Parameter) bool { return p.Name == name })
 	c.check(known || name == "", field, "%q is not a parameter of the provider: declare it in parameters", name)

@@ -76,7 +76,7 @@ func (c *compiler) mediaType(field, text string) {
 		"%q must be a media type in lower case without parameters, for example application/json", text)
 }
 
-// body checks what is said of the body.
+// body checks the format and the encoding of the body.
 func (c *compiler) body(field string, s *Scheme) {
 	formats := []BodyFormat{"", AnyBody, JSONBody, JSONObject, JSONArray, FormBody}
 	c.check(slices.Contains(formats, s.BodyFormat), field+".bodyFormat", "is %q: it must be Any, JSON, JSONObject, JSONArray or Form", s.BodyFormat)

@@ -63,7 +63,7 @@ func (s *compiledScheme) covers(v variable) bool {
 	return !s.credential
 }
 
-// present tells whether a variable is there in every request that s accepts
+// present reports whether a variable has a value in every request that s accepts
 // (always) or in none (never).
 func (s *compiledScheme) present(v variable) (always, never bool) {
 	switch v.name {
@@ -135,8 +135,8 @@ func (p Provider) IDCovered() bool {
 	return true
 }
 
-// Unauthenticated says, a sentence for each scheme that has gaps, what whoever
-// holds one genuine request could change without being noticed.
+// Unauthenticated lists, in a sentence for each scheme that has gaps, what an attacker
+// who holds one genuine request could change without being noticed.
 func (v *Verifier) Unauthenticated() []string {
 	var sentences []string
 	for i := range v.schemes {
@@ -201,8 +201,8 @@ func (s *compiledScheme) borderGap() string {
 	return "the border between the body and " + strings.Join(names, ", and between it and ")
 }
 
-// twins names the schemes whose signatures serve as those of s, with a body in which
-// more can stand: what one signs as a whole, another signs as a field.
+// twins names the schemes that accept signatures of s with another body: s signs the
+// body as a whole, and they sign one field of it and leave the others unsigned.
 func (v *Verifier) twins(s *compiledScheme) (names []string) {
 	whole := func(t template, name string) bool { return len(t) == 1 && t[0].variable.name == name }
 	for i := range v.schemes {
@@ -248,9 +248,9 @@ func (s *compiledScheme) bodyGap() string {
 	return fmt.Sprintf("the body, but for %s", strings.Join(members, ", "))
 }
 
-// Lifetime is for how long after it was first accepted a request may be accepted again,
-// by the times in it: it has to be remembered for so long. 0: no scheme looks at times,
-// and a request can be sent again for ever.
+// Lifetime is how long after it was first accepted a request may be accepted again,
+// judging by its times: the event has to be remembered for so long. 0: no scheme looks
+// at times, and a request can be sent again for ever.
 func (v *Verifier) Lifetime() (longest time.Duration) {
 	for i := range v.schemes {
 		s := &v.schemes[i]
@@ -264,8 +264,8 @@ func (v *Verifier) Lifetime() (longest time.Duration) {
 	return longest
 }
 
-// NeedsURL reports whether a scheme signs the URL, so that the receiver has to
-// be told its public URL.
+// NeedsURL reports whether a scheme signs the URL, so that the receiver has to know its
+// public URL.
 func (v *Verifier) NeedsURL() bool {
 	return slices.ContainsFunc(v.schemes, func(s compiledScheme) bool {
 		return s.token.signsURL() || slices.ContainsFunc(s.contents, template.hasURL)

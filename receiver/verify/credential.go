@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// credentials are the places that carry the secret itself: where schemes of the
-// kinds Token and Basic look for it, or for a token that whoever reads it can put
-// on another body, and those that a condition compares with a secret parameter.
+// credentials are the places that carry a secret: those in which schemes of the kinds
+// Token and Basic look for it, those of tokens that are good on any body, and those
+// that a condition compares with a secret parameter.
 type credentials struct{ headers, queries []string }
 
-// CredentialHeaders are the headers that carry the secret itself (Token,
-// Basic), or a token that whoever reads it can put on another body, in canonical
-// form. Whoever stores or forwards the request removes them.
+// CredentialHeaders are the headers that carry the secret itself (Token, Basic), or a
+// token that is good on any body, in canonical form. They must be removed before the
+// request is stored or forwarded.
 func (v *Verifier) CredentialHeaders() []string { return slices.Clone(v.credentials.headers) }
 
 // CredentialQuery are the parameters of the URL that do, by name.

@@ -58,7 +58,7 @@ func (r *Request) field(name string) document.Field {
 	return document.Field{}
 }
 
-// isPlainForm reports whether the body is a form that is no multipart one.
+// isPlainForm reports whether the body is a form, but not a multipart one.
 func (r *Request) isPlainForm() bool {
 	_, ok := r.Form()
 	return ok && r.mediaType() == formType

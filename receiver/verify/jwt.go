@@ -40,7 +40,7 @@ type compiledClaim struct {
 	urlDigest Encoding
 }
 
-// token is a token that is well-formed, and signed by who knows whom.
+// token is a token that is well-formed. Who signed it is not known yet.
 type token struct {
 	text string
 	jws  *jose.JSONWebSignature
@@ -229,7 +229,7 @@ func numericDate(claims []byte, name string) (time.Time, *Rejection) {
 	return time.UnixMilli(int64(seconds * 1000)), nil
 }
 
-// checkClaims refuses a token that is meant for somebody else.
+// checkClaims refuses a token that is meant for another receiver.
 func (t *compiledToken) checkClaims(r *Request, p Parameters) *Rejection {
 	for i := range t.claims {
 		c := &t.claims[i]

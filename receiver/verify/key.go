@@ -12,8 +12,8 @@ import (
 	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
-// TakesText reports whether a scheme takes the text of the secret for the key, to the
-// letter.
+// TakesText reports whether a scheme uses the text of the secret as the key, exactly as
+// it is written.
 func (p Provider) TakesText() bool {
 	return slices.ContainsFunc(p.Schemes, func(s Scheme) bool { return s.KeySource == nil && !encodesKey(&s) })
 }
@@ -28,7 +28,7 @@ func encodesKey(s *Scheme) bool {
 // errEmptyKey is returned for a key that is empty, or becomes so by its steps.
 var errEmptyKey = errors.New("it is empty")
 
-// noSecret is the index of a key that is none of the endpoint's secrets.
+// noSecret is the index of a key that does not come from the endpoint's secrets.
 const noSecret = -1
 
 // usableKey is one key, made ready for a scheme.
@@ -88,7 +88,7 @@ func (s *compiledScheme) prepare(value secret.Value) (usableKey, error) {
 	return usableKey{id: id, material: material, key: k}, err
 }
 
-// prepareToken is prepare for tokens, of which a secret may have several keys.
+// prepareToken is prepare for tokens: one secret may hold several keys for them.
 func (s *compiledScheme) prepareToken(value secret.Value) ([]keymaterial.TokenKey, error) {
 	_, material, err := s.material(value)
 	if err != nil {

@@ -150,7 +150,7 @@ func signaturesOf(signatures []signatureOf, keyID string) [][]byte {
 	return list
 }
 
-// checkBodyDigest compares the body with the digest that was signed in its stead.
+// checkBodyDigest compares the body with the digest that was signed instead of it.
 func (s *compiledScheme) checkBodyDigest(r *Request) *Rejection {
 	if s.bodyDigest == nil {
 		return nil

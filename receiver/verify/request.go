@@ -54,9 +54,9 @@ type trust struct {
 	// closed: the body is compressed, and something in it was asked for before it could
 	// be decompressed.
 	closed bool
-	// missed: what must not be in the body was not found because it was closed.
+	// missed: a place was found empty only because the body was closed.
 	missed bool
-	// relied: something was read of a body of which nobody knows yet that it is JSON.
+	// relied: something was read from the body before it was known to be JSON.
 	relied bool
 }
 
@@ -78,8 +78,8 @@ type memberText struct {
 
 type mediaType struct{ name, boundary string }
 
-// judgedBy starts anew, for a provider's places. What was found by an earlier look
-// for the same ones stays.
+// judgedBy prepares the request for a provider. What was already found at the same
+// provider's places stays.
 func (r *Request) judgedBy(p *places, unverified bool) {
 	if r.trust.places != p {
 		r.body = bodyCache{}
@@ -87,15 +87,15 @@ func (r *Request) judgedBy(p *places, unverified bool) {
 	r.setTrust(trust{places: p, unverified: unverified, decodes: r.trust.decodes && !unverified})
 }
 
-// tried is for a scheme that may be the one that judges.
+// tried prepares the request for a scheme that may be the one that judges.
 func (r *Request) tried(s *compiledScheme) {
 	next := r.trust
 	next.decodes = s.encoding == Decoded
 	r.setTrust(next)
 }
 
-// verified is for a request whose signature was found right. What was read of its
-// body has to stand the test that nobody did before.
+// verified is for a request whose signature was found right. Only now is it checked
+// that what was read of its body could be read.
 func (r *Request) verified() *Rejection {
 	next := r.trust
 	next.unverified = false
@@ -226,7 +226,7 @@ func (r *Request) lookup(at place) (string, *Rejection) {
 	}
 }
 
-// has reports whether there is anything in a place, were it empty, null or there
+// has reports whether there is anything in a place, even if it is empty, null or there
 // twice.
 func (r *Request) has(at place) bool {
 	inBody := at.kind == inForm || at.kind == inJSON

@@ -119,9 +119,9 @@ func (w *signing) takeSigner(f found) error {
 	return nil
 }
 
-// spelling is the content that the sender signed, and which of the spellings of the
-// URL, where it has a choice: those that the signature is of that came. The first
-// ones, if the secret that it was made with is gone.
+// spelling is the content that the sender signed, and the index of the spelling of the
+// URL in it, where senders have a choice: those for which the signature matches. If its
+// secret is gone, they are the first ones.
 func (w *signing) spelling(f found) (content template, address int) {
 	s := w.s
 	addresses := s.addresses(w.r.URL)
@@ -227,7 +227,7 @@ func (g Signature) replace(old, text, keyID, timestamp string) string {
 	return g.write(text, keyID, timestamp)
 }
 
-// replace writes timestamp and signature in the stead of those that are there.
+// replace writes timestamp and signature in place of those that are there.
 // Further signatures go: they are of another time, or by another secret.
 func (kv *KeyValue) replace(old, text, timestamp string) string {
 	var items []string
@@ -279,8 +279,8 @@ func (w *signing) renewToken(f found) error {
 	return w.rewrite(text + "." + Base64URL.encode(signature))
 }
 
-// moveTimes makes a token one that is issued now and valid for as long as it was.
-// Claims of times that it doesn't have it doesn't get.
+// moveTimes moves the times of a token, so that it is issued now and valid for as long
+// as it was. It adds no claims.
 func (w *signing) moveTimes() error {
 	names := [...]string{"iat", "nbf", "exp"}
 	var moved time.Duration
@@ -308,8 +308,8 @@ func (w *signing) moveTimes() error {
 	return nil
 }
 
-// Resigns says whether Resign can sign what senders of the provider send; nil: it
-// can. forwarded: the secret that some of them send is still in the request.
+// Resigns says why Resign can't sign what senders of the provider send; nil: it can.
+// forwarded: the secret that some of them send is still in the request.
 func (v *Verifier) Resigns(forwarded bool) error {
 	signs, removed := false, ""
 	for i := range v.schemes {

@@ -3,7 +3,7 @@ package verify
 // Scheme is one way to sign a request. It is the whole vocabulary: what can't
 // be said here can't be verified.
 type Scheme struct {
-	// Name tells the schemes of a provider apart, for example "v1".
+	// Name is unique among the schemes of the provider, for example "v1".
 	Name string `json:"name"`
 	// Methods are those by which the sender delivers; empty: POST.
 	Methods []string `json:"methods,omitempty"`

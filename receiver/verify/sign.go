@@ -22,9 +22,9 @@ type SignOptions struct {
 	// Now is the time that the signature names, to the precision of the scheme.
 	Now time.Time
 	// EventID is put where the provider reads the event's id, in place of what is
-	// there. Where that is a number, and EventID is none, a number is made of it; of an
-	// id with several parts, the one that looks like an id changes. Empty: the
-	// request's own.
+	// there. If a number is there and EventID is not a number, it becomes one; if the id
+	// has several parts, the part that looks like an id changes. Empty: the request's
+	// own.
 	EventID string
 	// FreshID is for requests that have no id of their own: it is put there as EventID is.
 	FreshID string
@@ -46,8 +46,7 @@ type Signed struct {
 var (
 	// ErrCannotSign is what every error of Sign is.
 	ErrCannotSign = errors.New("the request can't be signed")
-	// ErrNeedsSecret is for schemes that sign with a secret of which there is none
-	// that fits.
+	// ErrNeedsSecret is for schemes that sign with a secret, if no secret fits.
 	ErrNeedsSecret = fmt.Errorf("%w without the secret", ErrCannotSign)
 	// ErrNeedsPrivateKey is for schemes that sign with a private key that the sender
 	// keeps to itself.
@@ -80,7 +79,7 @@ func cannot(kind error, format string, args ...any) error {
 // too. On an error r is unchanged; it is an ErrCannotSign.
 //
 // It is the inverse of Verify: what it made, Verify and Identify accept with m,
-// or, where m has no secrets and o a private key, with what PublicSecret returns.
+// or, where m has no secrets, with the public key of o.PrivateKey.
 // It is deterministic: ECDSA signs as in RFC 6979.
 func (v *Verifier) Sign(r *Request, m *Material, o SignOptions) (Signed, error) {
 	var errs []error
@@ -205,7 +204,7 @@ func (w *signing) drop(at place) {
 }
 
 // reads reports whether the scheme, or the identity of events, has a use for what is
-// in that place, or schemes are told apart by it.
+// in that place, or whether the choice of a scheme depends on it.
 func (w *signing) reads(at place) bool {
 	same := func(c condition) bool { return c.at.same(at) }
 	return w.writes(at) || slices.ContainsFunc(w.s.require, same) ||
@@ -226,8 +225,8 @@ func (w *signing) setMediaType() error {
 	}
 }
 
-// satisfyConditions fills in what the conditions of the scheme leave no choice about. A
-// request that says it is of another scheme is left alone.
+// satisfyConditions fills in places for which the conditions of the scheme allow one
+// value only. It doesn't change a request that is of another scheme.
 func (w *signing) satisfyConditions() error {
 	for i := range w.s.when {
 		if err := w.satisfy(&w.s.when[i], false); err != nil {
@@ -302,7 +301,7 @@ func (w *signing) setKeyID() error {
 	return w.set(*w.s.keyID, w.signer.id)
 }
 
-// setID sees to it that there is an {id}, if the scheme has one.
+// setID gives {id} a value, if the scheme has one.
 func (w *signing) setID() error {
 	if w.s.id == nil {
 		return nil
@@ -410,9 +409,9 @@ func (w *signing) signMessage(m keymaterial.Message) ([]byte, error) {
 	return signature, nil
 }
 
-// check judges the request as a receiver does. What it refuses, nobody could have
-// signed so: a signature in the place of what it signs, or one of an earlier
-// scheme in the body.
+// check judges the request as a receiver does. It refuses what can't be signed by this
+// scheme: for example if the signature overwrites what it signs, or if an earlier
+// scheme finds its signature in the body.
 func (w *signing) check() (Signed, error) {
 	if s, _, _ := w.v.choose(w.r, w.m.Parameters); s != nil && s != w.s {
 		if s.from[0].same(w.s.from[0]) {

@@ -46,13 +46,13 @@ func (w *signing) scope() *scope {
 	return &scope{request: w.r, id: w.id, timestamp: w.timestamp}
 }
 
-// put gives text to the first template that the request could have an identity
-// by as it is. It reports whether there was one.
+// put makes the first template that the request has all parts of yield text. It reports
+// whether there was one.
 func (w *signing) put(templates []template, text string, isID bool) bool {
 	return slices.ContainsFunc(templates, func(t template) bool { return w.fill(t, text, isID, w.open) })
 }
 
-// create is put for requests that lack a member.
+// create is put, but adds parts that the request lacks.
 func (w *signing) create(templates []template, text string, isID bool) bool {
 	return slices.ContainsFunc(templates, func(t template) bool { return w.fill(t, text, isID, w.free) })
 }
@@ -122,8 +122,8 @@ func (w *signing) fill(t template, text string, isID bool, can func(v variable, 
 	return true
 }
 
-// idOf is the one variable that looks like an id: the last one that is named so,
-// or else the first. There is none if it can't be chosen or another has no value.
+// idOf is the one variable that looks like an id: the last one that is named so, or else
+// the first that can be chosen. It is empty if none can, or if another has no value.
 func (w *signing) idOf(variables []variable, can func(v variable, alone bool) bool) []variable {
 	chosen := -1
 	for i, v := range variables {

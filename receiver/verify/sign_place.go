@@ -77,7 +77,7 @@ func (r *Request) setQuery(query string) {
 	}
 }
 
-// set writes text into a place, in the stead of what is there.
+// set writes text where at says, instead of what is there.
 func (w *signing) set(at place, text string) error {
 	if err := w.r.set(at, text, w.s.timestamp != nil && w.s.timestamp.from.same(at)); err != nil {
 		return w.cannot("needs %s: %s", at, err.Error())

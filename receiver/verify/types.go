@@ -91,8 +91,8 @@ type column struct {
 }
 
 // rows writes t for each element of the array that its variables with "*" run over.
-// The other variables are the same for all. The compiler sees to it that there is
-// one array, so that the values of an element stand at one index.
+// The other variables are the same for all. The compiler allows one array only, so the
+// values of an element have the same index.
 func (t template) rows(s *scope) (column, *Rejection) {
 	columns := make([]column, len(t))
 	rows := column{whole: true}

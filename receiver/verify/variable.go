@@ -72,7 +72,7 @@ const (
 
 // allowed are the variables, by use; those with an argument end in ":x". Identities leave out what has no place in
 // an id: the body, and what a sender does not choose. A token has no content, so
-// there are no claims in one; answers tell no one what a token says.
+// there are no claims in one; answers don't repeat what a token says.
 var allowed = map[use][]string{
 	forContent: {
 		varBody, varTimestamp, varID, varMethod, varURL, varRequestURI, varSecret, varCRC32, varFormSorted, varBodySHA256, varSignedHeaders,

@@ -53,8 +53,8 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 	return verdict, nil
 }
 
-// checkAuthentic refuses a request that is authentic, if its body is not what the
-// scheme says, or if it is not allowed here: that is not for strangers to find out.
+// checkAuthentic refuses an authentic request if its body is not what the scheme says,
+// or if it is not allowed here. It comes last, so that strangers can't find that out.
 // A handshake need not have the body of an event.
 func (s *compiledScheme) checkAuthentic(r *Request, p Parameters) *Rejection {
 	if s.bodiless(r.Method) && len(r.Body) > 0 {
@@ -80,8 +80,8 @@ func (s *compiledScheme) bodiless(method string) bool {
 
 // choose returns the scheme that judges: the first one for requests of the method whose
 // conditions hold and of whose places a signature is in.
-// There is no way back to a later scheme, or a sender could pick a weaker one by
-// spoiling a stronger one.
+// If that one refuses, no later scheme is tried: a sender could otherwise pick a weaker
+// scheme by spoiling the signature of a stronger one.
 func (v *Verifier) choose(r *Request, p Parameters) (*compiledScheme, found, *Rejection) {
 	r.judgedBy(v.bodies, true)
 	for i := range v.schemes {
@@ -164,8 +164,8 @@ func (s *compiledScheme) withPrefix(at place, value string) string {
 	return value
 }
 
-// verify judges a request by s. The order matters: nothing about the time or
-// the body is told to somebody who can't sign.
+// verify judges a request by s. The order matters: somebody who can't sign learns
+// nothing about the time or the body.
 func (s *compiledScheme) verify(r *Request, f found, material *Material, now time.Time) (Verdict, *Rejection) {
 	if rejection := demand(s.requireFixed, r, material.Parameters); rejection != nil {
 		return Verdict{}, rejection
