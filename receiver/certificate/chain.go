@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // maxIssuers bounds the issuers that are fetched for a certificate. There are usually
@@ -28,12 +29,12 @@ func (c *Cache) chain(ctx context.Context, named verify.NamedCertificate) (chain
 	if err != nil {
 		return nil, false, err
 	}
-	if chain, err = verify.ParseCertificates(document); err != nil {
+	if chain, err = keymaterial.ParseCertificates(document); err != nil {
 		return nil, false, errNoCertificate
 	}
 	for range maxIssuers {
 		last := c.end(chain)
-		if last == nil || len(chain) == verify.MaxCertificates {
+		if last == nil || len(chain) == keymaterial.MaxCertificates {
 			break
 		}
 		at := slices.IndexFunc(last.IssuingCertificateURL, named.Issuers.Allows)
@@ -50,7 +51,7 @@ func (c *Cache) chain(ctx context.Context, named verify.NamedCertificate) (chain
 }
 
 func (c *Cache) verify(chain []*x509.Certificate) error {
-	return verify.CheckChain(chain, x509.VerifyOptions{Roots: c.roots, CurrentTime: c.now()})
+	return keymaterial.CheckChain(chain, x509.VerifyOptions{Roots: c.roots, CurrentTime: c.now()})
 }
 
 // end returns the last certificate of a chain that lacks an issuer; nil if the chain
@@ -86,7 +87,7 @@ func (c *Cache) issuer(ctx context.Context, subject *x509.Certificate, address s
 	}
 	issuer, err := x509.ParseCertificate(document)
 	if err != nil {
-		list, err := verify.ParseCertificates(document)
+		list, err := keymaterial.ParseCertificates(document)
 		if err != nil {
 			return nil, errNotIssuer
 		}

@@ -7,7 +7,7 @@ import (
 
 	"sallyport.dev/sallyport/receiver/deliver"
 	"sallyport.dev/sallyport/receiver/store"
-	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // storedHeader returns the headers that are stored and sent to every target. They
@@ -15,7 +15,7 @@ import (
 func (x *exchange) storedHeader() http.Header {
 	if x.stored == nil {
 		x.stored = storedHeader(x.r.Header, x.entry.CredentialHeaders)
-		withoutQuotes(x.stored, verify.QueryPairs(x.r.URL.RawQuery, x.entry.CredentialQuery))
+		withoutQuotes(x.stored, document.PairsOf(x.r.URL.RawQuery, x.entry.CredentialQuery...))
 	}
 	return x.stored
 }
@@ -50,7 +50,7 @@ func storedHeader(header http.Header, credentials []string) http.Header {
 // storedQuery is the query without the sender's secret itself: it is stored and sent
 // to every target.
 func (x *exchange) storedQuery() string {
-	return verify.WithoutQuery(x.r.URL.RawQuery, x.entry.CredentialQuery)
+	return document.DropPairs(x.r.URL.RawQuery, x.entry.CredentialQuery...)
 }
 
 // storedURL is the public URL, with the "?" of an empty query: a signature of the URL

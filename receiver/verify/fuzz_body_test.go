@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"io"
 	"testing"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // FuzzDocument: whatever a body is declared as the encoding of, what comes of it is
@@ -34,10 +36,10 @@ func FuzzDocument(f *testing.F) {
 			}
 			return
 		}
-		if len(data) > limit || reserved > maxCodings*8*(limit+1) {
+		if len(data) > limit || reserved > 2*8*(limit+1) {
 			t.Fatalf("%d bytes come of it, and %d were reserved", len(data), reserved)
 		}
-		if codings := r.codings(); ok && len(codings) == 1 && codings[0] == "gzip" {
+		if codings := document.Codings(r.Header["Content-Encoding"]); ok && len(codings) == 1 && codings[0] == "gzip" {
 			reader, err := gzip.NewReader(bytes.NewReader(body))
 			if err != nil {
 				t.Fatal("it is no gzip")
@@ -45,28 +47,6 @@ func FuzzDocument(f *testing.F) {
 			if want, err := io.ReadAll(reader); err != nil || !bytes.Equal(want, data) {
 				t.Fatalf("gzip reads something else: %v", err)
 			}
-		}
-	})
-}
-
-// FuzzMultipart: whatever a body is, its fields are bounded in number and are parts of it.
-func FuzzMultipart(f *testing.F) {
-	f.Add("b", []byte("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n"))
-	f.Add("b", []byte("--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"x\"\r\n\r\n1\r\n--b--\r\n"))
-	f.Add("", []byte("--\r\n"))
-	f.Fuzz(func(t *testing.T, boundary string, body []byte) {
-		fields, ok := multipartFields(body, boundary)
-		if !ok && fields != nil {
-			t.Fatal("there are fields of what is no form")
-		}
-		parts, size := 0, 0
-		for _, values := range fields {
-			for _, value := range values {
-				parts, size = parts+1, size+len(value)
-			}
-		}
-		if parts > maxParts || size > len(body) {
-			t.Fatalf("%d parts of %d bytes in a body of %d", parts, size, len(body))
 		}
 	})
 }

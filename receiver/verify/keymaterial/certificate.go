@@ -1,4 +1,4 @@
-package verify
+package keymaterial
 
 import (
 	"bytes"
@@ -7,8 +7,8 @@ import (
 	"errors"
 )
 
-// MaxCertificateBytes bounds Material.Certificate, and MaxCertificates the
-// certificates in it.
+// MaxCertificateBytes bounds a document of certificates, and MaxCertificates how many
+// there are in it.
 const (
 	MaxCertificateBytes = 64 << 10
 	MaxCertificates     = 8

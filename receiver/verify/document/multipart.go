@@ -1,15 +1,49 @@
-package verify
+package document
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"mime/multipart"
 	"slices"
 )
 
-// setPart returns a form of the type multipart/form-data in which a field that is
+// maxParts bounds the parts of a form of the type multipart/form-data.
+const maxParts = 1000
+
+// Multipart returns the fields of a form of the type multipart/form-data (RFC 7578).
+// Files are left out. ok is false if it is none, or has too many parts.
+func Multipart(body []byte, boundary string) (fields map[string][]string, ok bool) {
+	if boundary == "" {
+		return nil, false
+	}
+	fields = map[string][]string{}
+	reader := multipart.NewReader(bytes.NewReader(body), boundary)
+	for range maxParts + 1 {
+		part, err := reader.NextPart()
+		if errors.Is(err, io.EOF) {
+			return fields, true
+		}
+		if err != nil {
+			return nil, false
+		}
+		name := part.FormName()
+		if name == "" || part.FileName() != "" {
+			continue
+		}
+		text, err := io.ReadAll(part)
+		if err != nil {
+			return nil, false
+		}
+		fields[name] = append(fields[name], string(text))
+	}
+	return nil, false
+}
+
+// SetPart returns a form of the type multipart/form-data in which a field that is
 // there has another text. All else stays as it is written. ok is false if there is
 // no such field, or the form is not as its readers expect it.
-func setPart(body []byte, boundary, name, text string) (changed []byte, ok bool) {
+func SetPart(body []byte, boundary, name, text string) (changed []byte, ok bool) {
 	if boundary == "" {
 		return nil, false
 	}
@@ -30,7 +64,7 @@ func setPart(body []byte, boundary, name, text string) (changed []byte, ok bool)
 		}
 		end := start + len(bytes.TrimSuffix(body[start:start+length], []byte("\r")))
 		changed = slices.Concat(body[:start], []byte(text), body[end:])
-		fields, ok := multipartFields(changed, boundary)
+		fields, ok := Multipart(changed, boundary)
 		return changed, ok && slices.Equal(fields[name], []string{text})
 	}
 }

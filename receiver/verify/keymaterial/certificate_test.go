@@ -1,8 +1,7 @@
-package verify
+package keymaterial
 
 import (
 	"bytes"
-	"crypto/rsa"
 	"encoding/pem"
 	"strings"
 	"testing"
@@ -11,9 +10,8 @@ import (
 // TestParseCertificates: a document in which somebody else's text can stand is not
 // the sender's certificate.
 func TestParseCertificates(t *testing.T) {
-	p := pairs()
-	one := string(chainOf(issue(t, nil, &p.rsa.PublicKey, template509("one", true), p.rsa)))
-	two := string(chainOf(issue(t, nil, &p.otherRSA.PublicKey, template509("another", true), p.otherRSA)))
+	private, another := newP256(t), newP256(t)
+	one, two := string(selfSigned(t, private)), string(selfSigned(t, another))
 	headed := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Headers: map[string]string{"A": "b"}, Bytes: []byte("x")}))
 	broken := "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"
 	for name, test := range map[string]struct {
@@ -40,8 +38,8 @@ func TestParseCertificates(t *testing.T) {
 		"a broken one before":      {broken + one, 0},
 		"a broken one between":     {one + broken + two, 0},
 		"a broken one behind":      {one + broken, 0},
-		"a key behind":             {one + publicPEM(t, &p.rsa.PublicKey), 0},
-		"a key":                    {publicPEM(t, &p.rsa.PublicKey), 0},
+		"a key behind":             {one + publicPEM(t, private), 0},
+		"a key":                    {publicPEM(t, private), 0},
 		"headers":                  {headed, 0},
 		"no certificate in PEM":    {string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})), 0},
 		"cut":                      {one[:len(one)/2], 0},
@@ -55,7 +53,7 @@ func TestParseCertificates(t *testing.T) {
 			if len(got) != test.want || (err == nil) != (test.want > 0) {
 				t.Errorf("%d certificates, %v; want %d", len(got), err, test.want)
 			}
-			if test.want > 0 && !got[0].PublicKey.(*rsa.PublicKey).Equal(&p.rsa.PublicKey) {
+			if test.want > 0 && !private.PublicKey.Equal(got[0].PublicKey) {
 				t.Error("the first one is not the first one")
 			}
 		})
@@ -64,8 +62,7 @@ func TestParseCertificates(t *testing.T) {
 
 // FuzzParseCertificates: what is read is all that is there.
 func FuzzParseCertificates(f *testing.F) {
-	p := pairs()
-	one := chainOf(issue(f, nil, &p.rsa.PublicKey, template509("one", true), p.rsa))
+	one := selfSigned(f, newP256(f))
 	f.Add(one, []byte("\n"), one)
 	f.Add([]byte("<a>"), one, []byte("</a>"))
 	f.Add(one, []byte("-----BEGIN CERTIFICATE-----\n"), one)

@@ -1,4 +1,4 @@
-package verify
+package keymaterial
 
 import (
 	"bytes"
@@ -27,8 +27,9 @@ func parsePublic(material []byte) (any, error) {
 
 type ed25519Key ed25519.PublicKey
 
-// parseEd25519 also takes the 32 bytes themselves, as most senders print them.
-func parseEd25519(material []byte) (key, error) {
+// Ed25519 takes a public key of that kind: as the others, or its 32 bytes, as most
+// senders print them.
+func Ed25519(material []byte) (Key, error) {
 	if len(material) == ed25519.PublicKeySize {
 		return ed25519Key(material), nil
 	}
@@ -40,7 +41,8 @@ func parseEd25519(material []byte) (key, error) {
 	return nil, errors.New("it must be an Ed25519 public key")
 }
 
-func (k ed25519Key) match(m message, signatures [][]byte) int {
+// Match implements Key.
+func (k ed25519Key) Match(m Message, signatures [][]byte) int {
 	return anyVerifies(signatures, m.bytes(), func(all, signature []byte) bool {
 		return ed25519.Verify(ed25519.PublicKey(k), all, signature)
 	})
@@ -48,7 +50,9 @@ func (k ed25519Key) match(m message, signatures [][]byte) int {
 
 type p256Key struct{ *ecdsa.PublicKey }
 
-func parseP256(material []byte) (key, error) {
+// P256 takes a public key for ECDSA with SHA-256: PEM, or DER of a
+// SubjectPublicKeyInfo.
+func P256(material []byte) (Key, error) {
 	if public, err := parsePublic(material); err == nil {
 		if k, ok := public.(*ecdsa.PublicKey); ok && k.Curve == elliptic.P256() {
 			return p256Key{k}, nil
@@ -57,8 +61,9 @@ func parseP256(material []byte) (key, error) {
 	return nil, errors.New("it must be a public key on the curve P-256, as PEM or base64 of a SubjectPublicKeyInfo")
 }
 
-func (k p256Key) match(m message, signatures [][]byte) int {
-	return anyVerifies(signatures, sum(m, crypto.SHA256), func(digest, signature []byte) bool {
+// Match implements Key.
+func (k p256Key) Match(m Message, signatures [][]byte) int {
+	return anyVerifies(signatures, m.sum(crypto.SHA256), func(digest, signature []byte) bool {
 		return ecdsa.VerifyASN1(k.PublicKey, digest, signature)
 	})
 }
@@ -68,17 +73,21 @@ type rsaKey struct {
 	hash crypto.Hash
 }
 
-func parseRSA(material []byte, hash crypto.Hash) (key, error) {
-	if public, err := parsePublic(material); err == nil {
-		if k, ok := public.(*rsa.PublicKey); ok && k.N.BitLen() >= minRSABits {
-			return rsaKey{k, hash}, nil
+// RSA takes a public key for PKCS #1 v1.5: PEM, or DER of a SubjectPublicKeyInfo.
+func RSA(hash crypto.Hash) Parser {
+	return func(material []byte) (Key, error) {
+		if public, err := parsePublic(material); err == nil {
+			if k, ok := public.(*rsa.PublicKey); ok && k.N.BitLen() >= minRSABits {
+				return rsaKey{k, hash}, nil
+			}
 		}
+		return nil, errors.New("it must be an RSA public key of at least 2048 bits, as PEM or base64 of a SubjectPublicKeyInfo")
 	}
-	return nil, errors.New("it must be an RSA public key of at least 2048 bits, as PEM or base64 of a SubjectPublicKeyInfo")
 }
 
-func (k rsaKey) match(m message, signatures [][]byte) int {
-	return anyVerifies(signatures, sum(m, k.hash), func(digest, signature []byte) bool {
+// Match implements Key.
+func (k rsaKey) Match(m Message, signatures [][]byte) int {
+	return anyVerifies(signatures, m.sum(k.hash), func(digest, signature []byte) bool {
 		return rsa.VerifyPKCS1v15(k.PublicKey, k.hash, digest, signature) == nil
 	})
 }
@@ -91,10 +100,4 @@ func anyVerifies(signatures [][]byte, signed []byte, verify func(signed, signatu
 		}
 	}
 	return matched
-}
-
-func sum(m message, hash crypto.Hash) []byte {
-	h := hash.New()
-	m.writeTo(h)
-	return h.Sum(nil)
 }

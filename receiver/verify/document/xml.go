@@ -1,4 +1,4 @@
-package verify
+package document
 
 import (
 	"encoding/xml"
@@ -8,36 +8,28 @@ import (
 	"strings"
 )
 
-// xmlDecoder reads an element of a text that is XML: the first one whose names,
-// from the root on and without their namespaces, are path.
-//
-// It is not for documents of strangers: what it reads was signed. Still, it
-// bounds what they cost: no document type and so no entity but the five that XML
-// has, no encoding but UTF-8, and no deep nesting.
-type xmlDecoder struct{ path []string }
+// Bounds of XML, and of a path into it.
+const (
+	maxOpen = 64  // open elements
+	maxPath = 256 // bytes
+)
 
-// parseXMLPath reads "/notification/kind".
-func parseXMLPath(text string) (decoder, error) {
+// XMLPath leads to an element of a text that is XML: the first one whose names, from
+// the root on and without their namespaces, are these.
+type XMLPath []string
+
+// ParseXMLPath reads "/notification/kind".
+func ParseXMLPath(text string) (XMLPath, error) {
 	names := strings.Split(strings.TrimPrefix(text, "/"), "/")
-	if !strings.HasPrefix(text, "/") || len(text) > maxName || len(names) > maxPointerTokens {
-		return nil, fmt.Errorf("xml:%.40s must be a path of at most %d names, for example xml:/notification/kind", text, maxPointerTokens)
+	if !strings.HasPrefix(text, "/") || len(text) > maxPath || len(names) > MaxDepth {
+		return nil, fmt.Errorf("xml:%.40s must be a path of at most %d names, for example xml:/notification/kind", text, MaxDepth)
 	}
 	for _, name := range names {
 		if name == "" || strings.ContainsAny(name, "*@[]:") {
 			return nil, fmt.Errorf("xml:%s must consist of the names of elements, without prefixes: there are no wildcards and no attributes", text)
 		}
 	}
-	return xmlDecoder{names}, nil
-}
-
-func (xmlDecoder) wild() bool { return false }
-
-func (d xmlDecoder) decode(text string, _ int) ([]string, bool) {
-	found, err := d.find(text)
-	if err != nil || found == "" {
-		return nil, false
-	}
-	return []string{found}, true
+	return names, nil
 }
 
 var (
@@ -46,17 +38,20 @@ var (
 	errXMLDepth = errors.New("the document is nested too deep")
 )
 
-// find reads the document to its end, so that one that is cut off holds nothing.
+// Text returns the text of the element. It reads the document to its end, so that one
+// that is cut off holds nothing. It is empty if there is no such element.
 //
-// What comes before the first element, but for white space, makes a text none that
-// is XML: others must not be able to write one in an alphabet that lacks "<".
-func (d xmlDecoder) find(text string) (string, error) {
+// It bounds what a document costs: it takes no document type and so no entity but the
+// five that XML has, no encoding but UTF-8, and no deep nesting. A text in which
+// anything but white space comes before the first element is refused: others must not
+// be able to write a document in an alphabet that lacks "<".
+func (p XMLPath) Text(text string) (string, error) {
 	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "<") {
 		return "", errXMLText
 	}
 	var (
 		decoder = xml.NewDecoder(strings.NewReader(text))
-		w       = xmlWalk{path: d.path}
+		w       = xmlWalk{path: p}
 	)
 	for {
 		token, err := decoder.Token()
@@ -74,7 +69,7 @@ func (d xmlDecoder) find(text string) (string, error) {
 
 // xmlWalk is where a walk through a document stands.
 type xmlWalk struct {
-	path    []string
+	path    XMLPath
 	depth   int // of the open elements
 	matched int // how many of them, from the root on, are those of path
 	text    strings.Builder
@@ -87,7 +82,7 @@ func (w *xmlWalk) step(token xml.Token) error {
 		if w.depth == w.matched && w.matched < len(w.path) && token.Name.Local == w.path[w.matched] {
 			w.matched++
 		}
-		if w.depth++; w.depth > maxXMLDepth {
+		if w.depth++; w.depth > maxOpen {
 			return errXMLDepth
 		}
 	case xml.EndElement:

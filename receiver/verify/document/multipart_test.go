@@ -1,4 +1,4 @@
-package verify
+package document
 
 import (
 	"strings"
@@ -13,7 +13,7 @@ func TestSetPart(t *testing.T) {
 		body := strings.ReplaceAll(form, "\r\n", end)
 		want := strings.Replace(body, "17"+end+end, "18", 1)
 		want = strings.Replace(want, "18--b", "18"+end+"--b", 1)
-		got, ok := setPart([]byte(body), "b", "time", "18")
+		got, ok := SetPart([]byte(body), "b", "time", "18")
 		if !ok || string(got) != want {
 			t.Errorf("got %q, %t\nwant %q", got, ok, want)
 		}
@@ -22,11 +22,33 @@ func TestSetPart(t *testing.T) {
 		"no such field": strings.ReplaceAll(form, "\"time\"", "\"other\""), "twice": strings.Replace(form, "\"after\"", "\"time\"", 1),
 		"cut off": form[:strings.Index(form, "17")+2], "nothing": "",
 	} {
-		if got, ok := setPart([]byte(body), "b", "time", "18"); ok {
+		if got, ok := SetPart([]byte(body), "b", "time", "18"); ok {
 			t.Errorf("%s: got %q", name, got)
 		}
 	}
-	if _, ok := setPart([]byte(form), "", "time", "18"); ok {
+	if _, ok := SetPart([]byte(form), "", "time", "18"); ok {
 		t.Error("there is no boundary")
 	}
+}
+
+// FuzzMultipart: whatever a body is, its fields are bounded in number and are parts of it.
+func FuzzMultipart(f *testing.F) {
+	f.Add("b", []byte("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--\r\n"))
+	f.Add("b", []byte("--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"x\"\r\n\r\n1\r\n--b--\r\n"))
+	f.Add("", []byte("--\r\n"))
+	f.Fuzz(func(t *testing.T, boundary string, body []byte) {
+		fields, ok := Multipart(body, boundary)
+		if !ok && fields != nil {
+			t.Fatal("there are fields of what is no form")
+		}
+		parts, size := 0, 0
+		for _, values := range fields {
+			for _, value := range values {
+				parts, size = parts+1, size+len(value)
+			}
+		}
+		if parts > maxParts || size > len(body) {
+			t.Fatalf("%d parts of %d bytes in a body of %d", parts, size, len(body))
+		}
+	})
 }

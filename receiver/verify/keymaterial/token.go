@@ -1,4 +1,4 @@
-package verify
+package keymaterial
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -17,11 +18,10 @@ import (
 // maxTokenKeys bounds a JWK Set: each key costs a signature that is verified.
 const maxTokenKeys = 32
 
-// tokenKey is a key that tokens may be signed with.
-type tokenKey struct {
-	id    string // empty: for tokens of any key id
-	index int    // of the secret that it comes from; noSecret: it was fetched
-	key   any    // what the library verifies with
+// TokenKey is a key that JSON Web Tokens may be signed with.
+type TokenKey struct {
+	ID  string // empty: for tokens of any key id
+	Key any    // what go-jose verifies with
 }
 
 // sharedSecret is the key of HS256. The library's own refuses keys that are
@@ -30,72 +30,45 @@ type sharedSecret []byte
 
 // VerifyPayload implements jose.OpaqueVerifier.
 func (k sharedSecret) VerifyPayload(payload, signature []byte, algorithm jose.SignatureAlgorithm) error {
-	if algorithm != jose.HS256 || (macKey{sha256.New, k}).match(message{head: payload}, [][]byte{signature}) != 1 {
+	if algorithm != jose.HS256 || (macKey{sha256.New, k}).Match(Message{Head: payload}, [][]byte{signature}) != 1 {
 		return errors.New("the signature is wrong")
 	}
 	return nil
 }
 
-// tokenKeys are the keys that tokens of the scheme may be signed with.
-func (s *compiled) tokenKeys(m *Material) (keys []tokenKey, rejection *Rejection) {
-	if s.source != nil {
-		document, rejection := s.source.fetched(m)
-		if rejection != nil {
-			return nil, rejection
-		}
-		keys = ofIndex(nil, m.Keys.publishedTokens(s, document), noSecret)
-	} else {
-		for i, value := range m.Secrets {
-			keys = ofIndex(keys, m.Keys.tokensOfSecret(s, value), i)
-		}
-	}
-	if len(keys) == 0 {
-		return nil, s.noUsableKey()
-	}
-	return keys, nil
-}
-
-// ofIndex appends keys that come from the secret with that index.
-func ofIndex(keys, more []tokenKey, index int) []tokenKey {
-	for _, k := range more {
-		k.index = index
-		keys = append(keys, k)
-	}
-	return keys
-}
-
-// keysOf reads key material: the bytes of a shared secret, or public keys as PEM,
-// as a JWK or as a JWK Set (RFC 7517).
-func (t *compiledToken) keysOf(material []byte) ([]tokenKey, error) {
-	if t.algorithms[0] == jose.HS256 {
+// TokenKeys reads the keys for tokens that are signed by one of algorithms: the bytes
+// of a shared secret for HS256, else public keys as PEM, as a JWK or as a JWK Set
+// (RFC 7517).
+func TokenKeys(material []byte, algorithms []jose.SignatureAlgorithm) ([]TokenKey, error) {
+	if algorithms[0] == jose.HS256 {
 		if bytes.HasPrefix(bytes.TrimSpace(material), []byte("-----BEGIN ")) {
 			return nil, errors.New("it must be the secret that is shared with the sender, not a key pair's key as PEM")
 		}
-		return []tokenKey{{key: sharedSecret(material)}}, nil
+		return []TokenKey{{Key: sharedSecret(material)}}, nil
 	}
-	public, err := publicKeys(material)
+	public, err := PublicKeys(material)
 	if err != nil {
 		return nil, err
 	}
-	var keys []tokenKey
+	var keys []TokenKey
 	for _, k := range public {
-		if slices.Contains(t.algorithms, algorithmOf(k.Key)) {
-			keys = append(keys, tokenKey{id: k.KeyID, key: k.Key})
+		if slices.Contains(algorithms, AlgorithmOf(k.Key)) {
+			keys = append(keys, TokenKey{ID: k.KeyID, Key: k.Key})
 		}
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("it must have a public key for %s", t.describe())
+		return nil, fmt.Errorf("it must have a public key for %s", Describe(algorithms))
 	}
 	return keys, nil
 }
 
-// publicKeys reads the public keys that tokens can be verified with. Of a JWK
+// PublicKeys reads the public keys that tokens can be verified with. Of a JWK
 // Set, others are skipped (RFC 7517 §5).
-func publicKeys(document []byte) ([]jose.JSONWebKey, error) {
+func PublicKeys(document []byte) ([]jose.JSONWebKey, error) {
 	document = bytes.TrimSpace(document)
 	if len(document) == 0 || document[0] != '{' {
 		public, err := parsePublic(document)
-		if err != nil || algorithmOf(public) == "" {
+		if err != nil || AlgorithmOf(public) == "" {
 			return nil, errNoPublicKey
 		}
 		return []jose.JSONWebKey{{Key: public}}, nil
@@ -133,13 +106,13 @@ func publicKey(text []byte) (k jose.JSONWebKey, ok bool) {
 	if err := json.Unmarshal(text, &k); err != nil {
 		return k, false
 	}
-	algorithm := algorithmOf(k.Key)
+	algorithm := AlgorithmOf(k.Key)
 	ok = algorithm != "" && (k.Use == "" || k.Use == "sig") && (k.Algorithm == "" || k.Algorithm == string(algorithm))
 	return jose.JSONWebKey{Key: k.Key, KeyID: k.KeyID}, ok
 }
 
-// algorithmOf is the one algorithm that a public key is used with; empty: none.
-func algorithmOf(public any) jose.SignatureAlgorithm {
+// AlgorithmOf is the one algorithm that a public key is used with; empty: none.
+func AlgorithmOf(public any) jose.SignatureAlgorithm {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
 		if k.N.BitLen() >= minRSABits {
@@ -151,4 +124,13 @@ func algorithmOf(public any) jose.SignatureAlgorithm {
 		}
 	}
 	return ""
+}
+
+// Describe names algorithms of tokens for people.
+func Describe(algorithms []jose.SignatureAlgorithm) string {
+	names := make([]string, len(algorithms))
+	for i, algorithm := range algorithms {
+		names[i] = string(algorithm)
+	}
+	return strings.Join(names, " or ")
 }
