@@ -370,7 +370,7 @@ func TestWhatWasStoredBeforeSyncIsNoBusinessOfTheTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.want("evt-1", http.StatusOK, audit.Duplicate)
-	if err := g.store.Dead(t.Context(), leases[0], store.Failure{Attempts: 1}); err != nil {
+	if err := g.store.DeadLetter(t.Context(), leases[0], store.Failure{Attempts: 1}); err != nil {
 		t.Fatal(err)
 	}
 	g.want("evt-1", http.StatusOK, audit.Duplicate) // and starts it over

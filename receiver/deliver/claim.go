@@ -75,7 +75,7 @@ func (d *Dispatcher) claim(ctx context.Context) (time.Duration, error) {
 		Max: min(jobs, claimBatch), MaxBytes: bytes, Lease: d.o.Lease, Blocked: d.blocked(),
 	})
 	d.takeAll(claimed, job{claimed: true})
-	d.metrics.parked.Add(float64(claimed.Parked))
+	d.metrics.parked.Add(float64(claimed.Held))
 	if err != nil {
 		return 0, err
 	}

@@ -101,7 +101,7 @@ func (d *Dispatcher) drainBacklog(ctx context.Context, key laneKey, b store.Back
 	if most <= 0 || err != nil {
 		return expired, err
 	}
-	claimed, err := d.o.Store.Unpark(ctx, b, store.UnparkOptions{Max: most, MaxBytes: bytes, Lease: d.o.Lease})
+	claimed, err := d.o.Store.Refill(ctx, b, store.RefillOptions{Max: most, MaxBytes: bytes, Lease: d.o.Lease})
 	d.takeAll(claimed, job{claimed: true, drained: true})
 	return expired + len(claimed.Deliveries), err
 }
@@ -110,7 +110,7 @@ func (d *Dispatcher) drainBacklog(ctx context.Context, key laneKey, b store.Back
 func (d *Dispatcher) expire(ctx context.Context, key laneKey, b store.Backlog) (int, error) {
 	r, _ := d.o.Routes.Route(key.endpoint)
 	most, bytes := d.drainRoom(expireBatch)
-	claimed, err := d.o.Store.Unpark(ctx, b, store.UnparkOptions{Max: most, MaxBytes: bytes, Lease: d.o.Lease,
+	claimed, err := d.o.Store.Refill(ctx, b, store.RefillOptions{Max: most, MaxBytes: bytes, Lease: d.o.Lease,
 		Before: d.o.Store.Now().Add(-ageLimit(r) - time.Millisecond)})
 	d.takeAll(claimed, job{claimed: true, drained: true, expired: true})
 	if len(claimed.Deliveries) >= most {

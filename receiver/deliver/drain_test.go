@@ -55,7 +55,7 @@ func (w *world) wantParked(want int64) {
 	w.t.Helper()
 	w.eventually(fmt.Sprintf("%d deliveries are parked", want), func() bool {
 		stats, err := w.store.Stats(w.t.Context())
-		return err == nil && stats.Parked == want
+		return err == nil && stats.Held == want
 	})
 }
 
@@ -162,7 +162,7 @@ func TestADueBacklogDelaysNobody(t *testing.T) {
 		}
 	}
 	stats, err := w.store.Stats(t.Context())
-	if err != nil || stats.Parked != n || stats.Pending != int64(n+tripped) {
+	if err != nil || stats.Held != n || stats.Pending != int64(n+tripped) {
 		t.Errorf("stored is %+v, %v, want %d parked", stats, err, n)
 	}
 	if d.jobs != 0 {
@@ -225,7 +225,7 @@ func TestASlowTargetIsNotClaimedOverAndOver(t *testing.T) {
 		counted := int64(testutil.ToFloat64(d.metrics.parked)) // a moment after it is done
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return err == nil && stats.Parked+int64(d.jobs) >= n && d.jobs <= maxJobs/laneShare+drainJobs && counted >= stats.Parked
+		return err == nil && stats.Held+int64(d.jobs) >= n && d.jobs <= maxJobs/laneShare+drainJobs && counted >= stats.Held
 	})
 	before := testutil.ToFloat64(d.metrics.parked)
 	for range 10 { // passes of the drain loop
@@ -253,7 +253,7 @@ func TestBacklogsDrainInTurns(t *testing.T) {
 		endpoints = append(endpoints, endpoint)
 		for n := range each {
 			_, lease := w.accept(endpoint, fmt.Sprint(n))
-			if err := w.store.Park(t.Context(), lease, endpoint, w.now()); err != nil {
+			if err := w.store.Hold(t.Context(), lease, endpoint, w.now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -326,7 +326,7 @@ func TestARevivedDeadLetterIsParked(t *testing.T) {
 	w.setRoute(endpoint, slowRetries)
 	d := w.dispatcher()
 	event, lease := w.accept(endpoint, "1")
-	if err := w.store.Dead(t.Context(), lease, store.Failure{Attempts: 12}); err != nil {
+	if err := w.store.DeadLetter(t.Context(), lease, store.Failure{Attempts: 12}); err != nil {
 		t.Fatal(err)
 	}
 	w.trip(d, endpoint)

@@ -80,7 +80,7 @@ func TestDeadTargetsDelayNobody(t *testing.T) {
 	senders.Wait()
 	w.eventually("all that is for dead targets is parked", func() bool {
 		stats, err := w.store.Stats(t.Context())
-		return err == nil && stats.Parked >= int64(len(dead)*perTarget-3*tripPoints) && stats.Pending == int64(len(dead)*perTarget)
+		return err == nil && stats.Held >= int64(len(dead)*perTarget-3*tripPoints) && stats.Pending == int64(len(dead)*perTarget)
 	})
 	for name, target := range dead {
 		// What was in flight when the circuit opened, its failures, and some probes.
@@ -156,7 +156,7 @@ func TestAHungTargetKeepsMemoryBounded(t *testing.T) {
 	w.advance(Lease + time.Second) // for those that there was no room to park
 	w.eventually("what there is no room for is parked", func() bool {
 		stats, err := w.store.Stats(t.Context())
-		return err == nil && stats.Parked > n-maxJobs/laneShare-drainJobs && stats.Pending == n
+		return err == nil && stats.Held > n-maxJobs/laneShare-drainJobs && stats.Pending == n
 	})
 	if got := peak(); got > maxJobs/laneShare+drainJobs {
 		t.Errorf("%d jobs were held at a time, want at most %d", got, maxJobs/laneShare+drainJobs)

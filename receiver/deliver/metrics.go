@@ -93,7 +93,7 @@ func (m *metrics) delivered(endToEnd time.Duration) {
 
 func (m *metrics) stored(stats store.Stats, now time.Time) {
 	m.pending.Set(float64(stats.Pending))
-	m.waiting.Set(float64(stats.Parked))
+	m.waiting.Set(float64(stats.Held))
 	m.delayed.Set(float64(stats.Delayed))
 	m.dead.Set(float64(stats.Dead))
 	age := 0.0

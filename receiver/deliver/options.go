@@ -26,11 +26,11 @@ type Log interface {
 	Claim(context.Context, store.ClaimOptions) (store.Claimed, error)
 	Delivered(context.Context, store.Lease) error
 	Retry(context.Context, store.Lease, time.Time, store.Failure) error
-	Dead(context.Context, store.Lease, store.Failure) error
+	DeadLetter(context.Context, store.Lease, store.Failure) error
 	Renew(context.Context, store.Lease, time.Duration) (store.Lease, error)
-	Park(ctx context.Context, l store.Lease, endpoint string, since time.Time) error
+	Hold(ctx context.Context, l store.Lease, endpoint string, since time.Time) error
 	Backlogs(context.Context) ([]store.Backlog, error)
-	Unpark(context.Context, store.Backlog, store.UnparkOptions) (store.Claimed, error)
+	Refill(context.Context, store.Backlog, store.RefillOptions) (store.Claimed, error)
 	Skip(context.Context, []store.Backlog) error
 	Release(context.Context, store.Lease) error
 	Stats(context.Context) (store.Stats, error)

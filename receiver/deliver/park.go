@@ -54,7 +54,7 @@ func (d *Dispatcher) writeParked(ctx context.Context) {
 				d.release(context.WithoutCancel(ctx), p.lease)
 				continue
 			}
-			if err := d.o.Store.Park(ctx, p.lease, p.endpoint, time.UnixMilli(p.since)); err != nil {
+			if err := d.o.Store.Hold(ctx, p.lease, p.endpoint, time.UnixMilli(p.since)); err != nil {
 				d.metrics.lost(err)
 			}
 		}

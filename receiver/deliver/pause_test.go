@@ -16,11 +16,11 @@ func (w *world) awaitStats(wanted func(parked, pending int64) bool) {
 	deadline := time.Now().Add(patienceOfTests)
 	for {
 		got, err := w.store.Stats(w.t.Context())
-		if err == nil && wanted(got.Parked, got.Pending) {
+		if err == nil && wanted(got.Held, got.Pending) {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%d of %d deliveries are parked, %v", got.Parked, got.Pending, err)
+			w.t.Fatalf("%d of %d deliveries are parked, %v", got.Held, got.Pending, err)
 		}
 		<-time.After(5 * time.Millisecond)
 	}

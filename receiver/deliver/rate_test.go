@@ -70,7 +70,7 @@ func TestWhatWaitsForItsTurnIsBoundedAndHandedBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What was neither delivered nor parked is free for others at once.
-	w.due(int(got.Pending - got.Parked))
+	w.due(int(got.Pending - got.Held))
 	if done := events - got.Pending; done < 1 || done > 2*rateQueue {
 		t.Errorf("%d of %d were attempted by then", done, events)
 	}

@@ -89,7 +89,7 @@ func (d *Dispatcher) expireDead(ctx context.Context) (full bool, err error) {
 
 // recordExpired says that a dead letter is gone for ever, and why.
 func (d *Dispatcher) recordExpired(l *store.DeadLetter, now time.Time) {
-	age := now.Sub(l.GivenUpAt)
+	age := now.Sub(l.DeadLetteredTime)
 	message := fmt.Sprintf("given up %s ago, and dead letters are kept for %s", age.Round(time.Second), d.o.DeadLetterRetention)
 	if l.Failure.Error != "" {
 		message += ": " + l.Failure.Error
@@ -113,5 +113,5 @@ func (d *Dispatcher) recordExpired(l *store.DeadLetter, now time.Time) {
 		Target:            targetName(r.Target),
 	})
 	d.o.Log.Warn("a dead letter is too old and was removed", "endpoint", l.Event.Endpoint, "eventId", l.Event.ID,
-		"route", l.Target, "givenUpAt", l.GivenUpAt)
+		"route", l.Target, "deadLetteredTime", l.DeadLetteredTime)
 }

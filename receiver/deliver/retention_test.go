@@ -37,7 +37,7 @@ func (w *world) retains(log Log) *Dispatcher {
 func (w *world) died(endpoint, id string) {
 	w.t.Helper()
 	_, lease := w.accept(endpoint, id)
-	if err := w.store.Dead(w.t.Context(), lease, store.Failure{Attempts: 3, Error: "the target answered 500"}); err != nil {
+	if err := w.store.DeadLetter(w.t.Context(), lease, store.Failure{Attempts: 3, Error: "the target answered 500"}); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -94,7 +94,7 @@ func (d *Dispatcher) wait(retry route.Retry, attempts int, asked time.Duration) 
 
 // bury makes a dead letter of a delivery. It is kept until somebody revives it.
 func (d *Dispatcher) bury(j *job, r route.Route, result outcome, took time.Duration) {
-	if d.write(j, "keep a dead letter", func(ctx context.Context) error { return d.o.Store.Dead(ctx, j.lease, j.failure) }) {
+	if d.write(j, "keep a dead letter", func(ctx context.Context) error { return d.o.Store.DeadLetter(ctx, j.lease, j.failure) }) {
 		d.metrics.deliveries.WithLabelValues("dead_lettered").Inc()
 		d.record(j, r, audit.DeadLettered, result, took)
 	}
@@ -112,7 +112,7 @@ func (d *Dispatcher) hold(j *job, r route.Route, reason string) {
 		d.release(context.WithoutCancel(d.ctx), j.lease)
 		return
 	}
-	if d.write(j, "park a delivery", func(ctx context.Context) error { return d.o.Store.Park(ctx, j.lease, j.event.Endpoint, j.since()) }) {
+	if d.write(j, "park a delivery", func(ctx context.Context) error { return d.o.Store.Hold(ctx, j.lease, j.event.Endpoint, j.since()) }) {
 		d.metrics.deliveries.WithLabelValues("held").Inc()
 		d.metrics.parked.Inc()
 		d.o.Log.Debug("a delivery is held", "endpoint", j.event.Endpoint, "eventId", j.event.ID, "reason", reason)

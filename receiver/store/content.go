@@ -18,7 +18,7 @@ const settled = 30 * time.Second
 // that, since the Accept that set it may have failed afterwards or may have met
 // an event of the same id but other content: so the event itself is asked.
 func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o AcceptOptions) (bool, error) {
-	mark := contentMark{key: contentKey(contentRef(endpoint, o.Content)), owner: id, at: s.Now()}
+	mark := contentMark{key: contentName(contentRef(endpoint, o.Content)), owner: id, at: s.Now()}
 	return s.claimContent(ctx, mark, o.Content, o.Window)
 }
 
@@ -107,9 +107,9 @@ func (s *Store) storedContent(ctx context.Context, owner ref) (string, error) {
 // a 2xx, so enough servers must have it.
 func (s *Store) eventStart(ctx context.Context, id ref) (string, error) {
 	if s.confirmer == nil {
-		return s.client.GetRange(ctx, eventKey(id), 0, digestEnd-1).Result()
+		return s.client.GetRange(ctx, eventName(id), 0, digestEnd-1).Result()
 	}
-	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventKey(id), deadKey(id.partition())}, digestEnd-1)
+	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventName(id), deadName(id.partition())}, digestEnd-1)
 	start, _ := reply.(string)
 	return start, err
 }

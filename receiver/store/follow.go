@@ -67,7 +67,7 @@ func (s *Store) newFollower(endpoints []string, after map[string]string) *follow
 	_, cluster := s.client.(*redis.ClusterClient)
 	keys, ids := map[int][]string{}, map[int][]string{}
 	for _, endpoint := range endpoints {
-		key, slot := journalKey(endpoint), 0
+		key, slot := journalName(endpoint), 0
 		if cluster {
 			slot = endpointPartition(endpoint)
 		}

@@ -122,7 +122,7 @@ func (s *Store) Payload(ctx context.Context, name string) (*Event, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	value, err := s.client.Get(ctx, eventKey(id)).Bytes()
+	value, err := s.client.Get(ctx, eventName(id)).Bytes()
 	switch {
 	case errors.Is(err, redis.Nil), err == nil && (len(value) == 0 || value[0] != statePending):
 		return nil, fmt.Errorf("%s: %w", doing, ErrNotFound)
@@ -144,8 +144,8 @@ type deliveryQuestion struct {
 	ref    ref
 	target string
 
-	due, parked, dead *redis.FloatCmd
-	failure           *redis.StringCmd
+	due, held, dead *redis.FloatCmd
+	failure         *redis.StringCmd
 }
 
 // deliveries adds what is known of deliveries to their events.
@@ -156,10 +156,10 @@ func (s *Store) deliveries(ctx context.Context, asked []*deliveryQuestion, infos
 	err := failed(s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, q := range asked {
 			p, m := q.ref.partition(), member(q.ref, q.target)
-			q.due = pipe.ZScore(ctx, dueKey(p), m)
-			q.parked = pipe.ZScore(ctx, parkedKey(p), m)
-			q.dead = pipe.ZScore(ctx, deadKey(p), m)
-			q.failure = pipe.HGet(ctx, attemptsKey(p), m)
+			q.due = pipe.ZScore(ctx, dueName(p), m)
+			q.held = pipe.ZScore(ctx, heldName(p), m)
+			q.dead = pipe.ZScore(ctx, deadName(p), m)
+			q.failure = pipe.HGet(ctx, attemptsName(p), m)
 		}
 		return nil
 	}))
@@ -180,8 +180,8 @@ func (q *deliveryQuestion) answer() (d DeliveryInfo, ok bool) {
 	switch {
 	case q.dead.Err() == nil:
 		d.State, d.At = DeadLettered, time.UnixMilli(int64(q.dead.Val()))
-	case q.parked.Err() == nil:
-		d.State, d.At = Held, time.UnixMilli(int64(q.parked.Val()))
+	case q.held.Err() == nil:
+		d.State, d.At = Held, time.UnixMilli(int64(q.held.Val()))
 	case q.due.Err() == nil && d.Failure.Attempts > 0:
 		d.State, d.At = Retrying, time.UnixMicro(int64(q.due.Val()))
 	case q.due.Err() == nil:
@@ -197,7 +197,7 @@ type Usage struct {
 	// Endpoint is "namespace/name".
 	Endpoint string
 	// Pending counts deliveries that are neither done nor given up, Held those of
-	// them that are parked, and Dead those that were given up.
+	// them that wait in backlogs, and Dead those that were given up.
 	Pending, Held, Dead int64
 	// Bytes is what the events of all these take, headers included.
 	Bytes int64
@@ -214,7 +214,7 @@ func (s *Store) Usage(ctx context.Context, endpoints []string) ([]Usage, error) 
 	var replies [partitions]*redis.SliceCmd
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.HMGet(ctx, usageKey(p), endpoints...)
+			replies[p] = pipe.HMGet(ctx, usageName(p), endpoints...)
 		}
 		return nil
 	})
@@ -280,5 +280,5 @@ func (s *Store) Recount(ctx context.Context) (Recounted, error) {
 func (s *Store) recountPartition(ctx context.Context, p int) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return s.run(ctx, recountScript, []string{dueKey(p), parkedKey(p), deadKey(p), usageKey(p), attemptsKey(p)}, partitionKeys[p], recountMost)
+	return s.run(ctx, recountScript, []string{dueName(p), heldName(p), deadName(p), usageName(p), attemptsName(p)}, partitionPrefixes[p], recountMost)
 }

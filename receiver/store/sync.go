@@ -77,7 +77,7 @@ func (s *Store) Begin(ctx context.Context, endpoint, id string, o BeginOptions) 
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
 	m := newMark(eventRef(endpoint, id), s.Now(), o)
-	reply, err := s.run(ctx, beginScript, []string{eventKey(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1))
+	reply, err := s.run(ctx, beginScript, []string{eventName(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1))
 	if err != nil {
 		return 0, Mark{}, classify(doing, err)
 	}
@@ -118,7 +118,7 @@ func (s *Store) beginContent(ctx context.Context, endpoint string, m Mark, o Beg
 	if o.Content == nil {
 		return Begun, m, nil
 	}
-	m.content = contentMark{key: contentKey(contentRef(endpoint, o.Content)), owner: m.ref, at: s.Now()}
+	m.content = contentMark{key: contentName(contentRef(endpoint, o.Content)), owner: m.ref, at: s.Now()}
 	replayed, err := s.claimContent(ctx, m.content, o.Content, o.Window)
 	if err == nil && !replayed {
 		return Begun, m, nil
@@ -137,7 +137,7 @@ func (s *Store) Finish(ctx context.Context, m Mark) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
 	rest := max(m.facts.window.Sub(s.Now()).Milliseconds(), 1)
-	_, err := s.runConfirmed(ctx, finishScript, []string{eventKey(m.ref)}, m.facts.marker(), rest)
+	_, err := s.runConfirmed(ctx, finishScript, []string{eventName(m.ref)}, m.facts.marker(), rest)
 	return classify(doing, err)
 }
 
@@ -153,5 +153,5 @@ func (s *Store) Forget(ctx context.Context, m Mark) error {
 			return err
 		}
 	}
-	return s.runFenced(ctx, doing, forgetScript, []string{eventKey(m.ref)}, m.value)
+	return s.runFenced(ctx, doing, forgetScript, []string{eventName(m.ref)}, m.value)
 }

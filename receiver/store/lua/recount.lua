@@ -3,7 +3,7 @@
 -- deleted events by hand, and where a version of this program has written that
 -- does not count.
 --
--- KEYS  due, parked, dead, usage, attempts
+-- KEYS  due, held, dead, usage, attempts
 -- ARGV  1 prefix of the partition's keys  2 most deliveries to count
 -- Returns 0: it adds up; 1: counted anew; 2: it does not add up, and is too much to
 -- be counted.
@@ -17,11 +17,11 @@ for i = 2, #rows, 2 do
   local p, h, d = string.match(rows[i], '(%d+) (%d+) (%d+)')
   pending, held, dead = pending + (p or 0), held + (h or 0), dead + (d or 0)
 end
-local due, parked, buried = redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3])
-if pending == due + parked and held == parked and dead == buried then
+local inDue, inHeld, inDead = redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3])
+if pending == inDue + inHeld and held == inHeld and dead == inDead then
   return 0
 end
-if due + parked + buried > tonumber(ARGV[2]) then
+if inDue + inHeld + inDead > tonumber(ARGV[2]) then
   return 2
 end
 
