@@ -52,7 +52,7 @@ func newSyncGateTo(t *testing.T, address string, change func(*route.Route)) *syn
 	d, err := deliver.New(deliver.Options{
 		Store: g.store, Routes: routeFinder{g.live}, ClusterDomain: "cluster.local", Audit: g.journal,
 		ConnectTo: deliver.Connections{"billing/billing-api:8080": address},
-		Registry:  g.registry, Log: slog.New(slog.DiscardHandler),
+		Registry:  g.registry, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -144,7 +144,7 @@ func TestCallsAndDeliveriesShareACircuit(t *testing.T) {
 	for i := range tripPoints {
 		_ = w.call(d, endpoint, fmt.Sprint(i))
 	}
-	w.offer(d, endpoint, "stored") // is parked, and then the next probe
+	w.offer(d, endpoint, "stored") // is held, and then the next probe
 	target.mended.Store(true)
 	w.advance(minProbe)
 	w.want(audit.Delivered, 1)
@@ -170,7 +170,7 @@ func TestADeliveryThatCannotBeNotedIsAudited(t *testing.T) {
 	endpoint := w.target("api", answering(202))
 	d, err := New(Options{
 		Store: forgetful{w.store, w}, Routes: w, ClusterDomain: "cluster.local", ConnectTo: w.connect, Audit: w,
-		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,10 @@
 package deliver
 
-import "time"
+import (
+	"errors"
+	"net/http"
+	"time"
+)
 
 const (
 	// tripPoints open a circuit: five deliveries in a row that got no answer, or
@@ -29,7 +33,7 @@ const (
 //
 // It is memory only: after a crash the failures are counted anew, while the
 // backlog is in the log. Each receiver has its own, since one may reach a target
-// that another one can't. The zero value is closed. Dispatcher.mu guards it.
+// that another one can't. The zero value is closed. targets.mu guards it.
 type circuit struct {
 	failing map[string]bool // closed: the events that failed since the last success
 	points  int             // of those
@@ -53,6 +57,20 @@ type failure struct {
 	asked  time.Duration // by Retry-After
 	reason string
 	probe  bool
+}
+
+// pointsOf scores how much a result suggests that the target takes nothing at all. Any
+// answer other than 5xx or 429 scores 0: it shows that the target works.
+func pointsOf(result outcome) int {
+	switch {
+	case result.verdict != failed, errors.Is(result.err, errTooLong):
+		return 0
+	case result.status < 300: // none, or a 2xx that breaks off
+		return pointsNoAnswer
+	case result.status >= 500 || result.status == http.StatusTooManyRequests:
+		return pointsAnswer
+	}
+	return 0
 }
 
 // admit says whether a delivery may be attempted now, and whether it is the probe.

@@ -64,7 +64,7 @@ func newReceiver(ctx context.Context, live *route.Live, connect map[string]strin
 	var offerer receiver.Offerer = nobody{}
 	if connect != nil {
 		dispatcher, err := deliver.New(deliver.Options{
-			Store: events, Routes: finder{live}, ClusterDomain: "cluster.local", Audit: sink, Registry: registry, Log: slog.New(slog.DiscardHandler),
+			Store: events, Routes: finder{live}, ClusterDomain: "cluster.local", Audit: sink, Registry: registry, Logger: slog.New(slog.DiscardHandler),
 			ConnectTo: connect,
 		})
 		if err != nil {

@@ -2,39 +2,45 @@ package deliver
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sallyport.dev/sallyport/receiver/audit"
-	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
-// fill enqueues jobs of one size into one lane until there is no room.
-func fill(d *Dispatcher, endpoint string, size int64) (jobs int, bytes int64) {
-	for jobs < 2*maxJobs && d.enqueue(&job{event: &store.Event{Endpoint: endpoint}, size: size}) {
+// fill puts jobs of one size into one lane until there is no room, and returns how
+// many that were.
+func fill(ts *targets, endpoint string, size int64) (jobs int) {
+	for jobs < 2*maxJobs {
+		if ok, _ := ts.put(&job{event: &store.Event{Endpoint: endpoint}, size: size}, anyTime); !ok {
+			break
+		}
 		jobs++
 	}
-	return jobs, int64(jobs) * size
+	return jobs
 }
 
-// stuckDispatcher has lanes whose workers are all busy, so that what is queued
-// stays there.
-func stuckDispatcher(lanes int) *Dispatcher {
-	d := &Dispatcher{o: Options{Routes: noRoutes{}}, lanes: map[laneKey]*lane{}, circuits: map[laneKey]*circuit{}}
+// stuckTargets have lanes whose workers are all busy, so that what is queued stays
+// there.
+func stuckTargets(lanes int) *targets {
+	ts := newTargets(func(string) bounds { return bounds{inFlight: 1, depth: math.MaxInt} })
 	for i := range lanes {
-		d.lanes[laneKey{fmt.Sprint("team/", i), ""}] = &lane{workers: 1}
+		ts.lanes[targetID{fmt.Sprint("team/", i), ""}] = &lane{workers: 1}
 	}
-	return d
+	return ts
 }
 
-type noRoutes struct{}
-
-func (noRoutes) Route(string) (route.Route, bool) { return route.Route{}, false }
-
-func (noRoutes) Signer(string) Signer { return (*route.Entry)(nil) }
+// wantBounded wants no more in memory than there may be.
+func wantBounded(t *testing.T, ts *targets) {
+	t.Helper()
+	if ts.all.jobs > maxJobs+reserveJobs || ts.all.bytes > maxBytes+reserveBytes {
+		t.Errorf("%d jobs of %d bytes are in memory, that is more than the bounds", ts.all.jobs, ts.all.bytes)
+	}
+}
 
 func TestStuckLanesLeaveRoomForOthers(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -42,40 +48,36 @@ func TestStuckLanesLeaveRoomForOthers(t *testing.T) {
 		lanes int
 	}{"small events": {4096, 500}, "large events": {1 << 20, 80}} {
 		t.Run(name, func(t *testing.T) {
-			d := stuckDispatcher(test.lanes)
-			first, _ := fill(d, "team/0", test.size)
+			ts := stuckTargets(test.lanes)
+			first := fill(ts, "team/0", test.size)
 			for i := 1; i < test.lanes; i++ {
-				if n, _ := fill(d, fmt.Sprint("team/", i), test.size); n == 0 || n > first {
+				if n := fill(ts, fmt.Sprint("team/", i), test.size); n == 0 || n > first {
 					t.Fatalf("lane %d took %d jobs, the first one %d", i, n, first)
 				}
 			}
-			if d.jobs > maxJobs+reserveJobs || d.bytes > maxBytes+reserveBytes {
-				t.Errorf("%d jobs of %d bytes are held, that is more than the bounds", d.jobs, d.bytes)
-			}
+			wantBounded(t, ts)
 		})
 	}
 }
 
 func TestMemoryIsBounded(t *testing.T) {
 	const lanes = 10000
-	d := stuckDispatcher(lanes)
+	ts := stuckTargets(lanes)
 	for i := range lanes {
-		fill(d, fmt.Sprint("team/", i), 64<<10)
+		fill(ts, fmt.Sprint("team/", i), 64<<10)
 	}
-	if d.jobs > maxJobs+reserveJobs || d.bytes > maxBytes+reserveBytes {
-		t.Errorf("%d jobs of %d bytes are held, that is more than the bounds", d.jobs, d.bytes)
-	}
-	if jobs, bytes := d.room(); jobs > 0 && bytes > 64<<10 {
+	wantBounded(t, ts)
+	if jobs, bytes := ts.room(); jobs > 0 && bytes > 64<<10 {
 		t.Errorf("there is still room for %d jobs and %d bytes", jobs, bytes)
 	}
 }
 
 func TestAnEventLargerThanAllRoomGoesAlone(t *testing.T) {
-	d := stuckDispatcher(2)
-	if n, _ := fill(d, "team/0", 2*maxBytes); n != 1 {
+	ts := stuckTargets(2)
+	if n := fill(ts, "team/0", 2*maxBytes); n != 1 {
 		t.Errorf("%d jobs were taken, want 1", n)
 	}
-	if n, _ := fill(d, "team/1", 1); n != 0 {
+	if n := fill(ts, "team/1", 1); n != 0 {
 		t.Errorf("%d jobs were taken beside it, want none", n)
 	}
 }
@@ -90,9 +92,9 @@ func TestALaneIsForgottenWhenItIsIdle(t *testing.T) {
 	for range 50 {
 		w.want(audit.Delivered, 1)
 	}
-	d.running.Wait()
-	if len(d.lanes) != 0 || d.jobs != 0 || d.bytes != 0 {
-		t.Errorf("%d lanes, %d jobs, %d bytes are left, want none", len(d.lanes), d.jobs, d.bytes)
+	d.targets.workers.Wait()
+	if len(d.targets.lanes) != 0 || d.targets.all.jobs != 0 || d.targets.all.bytes != 0 {
+		t.Errorf("%d lanes, %d jobs, %d bytes are left, want none", len(d.targets.lanes), d.targets.all.jobs, d.targets.all.bytes)
 	}
 }
 
@@ -100,11 +102,11 @@ func TestABacklogHasAShareAndNoMore(t *testing.T) {
 	l := &lane{}
 	for range 8 {
 		l.live = append(l.live, &job{})
-		l.backlog = append(l.backlog, &job{claimed: true})
+		l.log = append(l.log, &job{from: claimed})
 	}
 	var order string
 	for j := l.take(8); j != nil; j = l.take(8) {
-		if j.claimed {
+		if j.fromLog() {
 			order += "b"
 		} else {
 			order += "l"
@@ -124,7 +126,7 @@ func TestWhatDoesNotFitIsDeliveredLater(t *testing.T) {
 	for i := range n {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
-	if parked := testutil.ToFloat64(d.metrics.parked); parked == 0 {
+	if held := testutil.ToFloat64(d.metrics.held); held == 0 {
 		t.Errorf("all of %d events found room: the test tests nothing", n)
 	}
 	close(hang.answer)

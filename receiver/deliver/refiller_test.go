@@ -45,15 +45,15 @@ func (w *world) trip(d *Dispatcher, endpoint string) int {
 		w.offer(d, endpoint, fmt.Sprint("trip-", i))
 		w.want(audit.RetryScheduled, 1)
 	}
-	if d.openBecause(laneKey{endpoint, ""}) == "" {
+	if d.targets.openBecause(targetID{endpoint, ""}) == "" {
 		w.t.Fatal("the circuit is still closed")
 	}
 	return tripPoints
 }
 
-func (w *world) wantParked(want int64) {
+func (w *world) wantHeld(want int64) {
 	w.t.Helper()
-	w.eventually(fmt.Sprintf("%d deliveries are parked", want), func() bool {
+	w.eventually(fmt.Sprintf("%d deliveries are held", want), func() bool {
 		stats, err := w.store.Stats(w.t.Context())
 		return err == nil && stats.Held == want
 	})
@@ -74,7 +74,7 @@ func (w *world) eventually(what string, condition func() bool) {
 	}
 }
 
-func TestAFailingTargetIsParkedAndDrainsWhenItReturns(t *testing.T) {
+func TestAFailingTargetIsHeldAndDeliveredWhenItReturns(t *testing.T) {
 	w := newWorld(t)
 	target := &switching{}
 	target.status.Store(500)
@@ -87,7 +87,7 @@ func TestAFailingTargetIsParkedAndDrainsWhenItReturns(t *testing.T) {
 	for i := range n {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
-	w.wantParked(n)
+	w.wantHeld(n)
 	if more := target.asked.Load() - asked; more > 0 {
 		t.Errorf("%d attempts were made while the circuit was open", more)
 	}
@@ -108,8 +108,8 @@ func TestAFailingTargetIsParkedAndDrainsWhenItReturns(t *testing.T) {
 	}
 }
 
-// Whoever parks a delivery need not be who delivers it: the backlog is in the log.
-func TestAnotherReceiverDrainsWhatOneParked(t *testing.T) {
+// Whoever holds a delivery need not be who delivers it: the backlog is in the log.
+func TestAnotherReceiverDeliversWhatOneHeld(t *testing.T) {
 	w := newWorld(t)
 	target := &switching{}
 	target.status.Store(500)
@@ -124,7 +124,7 @@ func TestAnotherReceiverDrainsWhatOneParked(t *testing.T) {
 	for i := range n {
 		w.offer(first, endpoint, fmt.Sprint(i))
 	}
-	w.wantParked(n)
+	w.wantHeld(n)
 	cancel() // the first one ends
 	await(t, ended, "the end of the first receiver")
 	target.status.Store(0)
@@ -134,7 +134,7 @@ func TestAnotherReceiverDrainsWhatOneParked(t *testing.T) {
 	}
 }
 
-// Retries that become due for a target whose circuit is open are parked in Redis,
+// Retries that become due for a target whose circuit is open are held in Redis,
 // and those of others are claimed as if they were not there.
 func TestADueBacklogDelaysNobody(t *testing.T) {
 	w := newWorld(t)
@@ -150,28 +150,28 @@ func TestADueBacklogDelaysNobody(t *testing.T) {
 		w.release(dead, fmt.Sprint("dead-", i))
 	}
 	w.release(healthy, "healthy")
-	if _, err := d.claim(t.Context()); err != nil {
+	if _, err := d.claimer.claim(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.want(audit.Delivered, 1); r.Endpoint != healthy {
 		t.Errorf("%s was delivered, want the healthy one", r.EventID)
 	}
-	for range n/parkedPerClaim + 1 {
-		if _, err := d.claim(t.Context()); err != nil {
+	for range n/heldPerClaim + 1 {
+		if _, err := d.claimer.claim(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	stats, err := w.store.Stats(t.Context())
 	if err != nil || stats.Held != n || stats.Pending != int64(n+tripped) {
-		t.Errorf("stored is %+v, %v, want %d parked", stats, err, n)
+		t.Errorf("stored is %+v, %v, want %d held", stats, err, n)
 	}
-	if d.jobs != 0 {
-		t.Errorf("%d jobs are held, want none", d.jobs)
+	if d.targets.all.jobs != 0 {
+		t.Errorf("%d jobs are in memory, want none", d.targets.all.jobs)
 	}
 }
 
-// parkedPerClaim is less than one claim parks in all partitions.
-const parkedPerClaim = 250
+// heldPerClaim is less than one claim holds in all partitions.
+const heldPerClaim = 250
 
 // release stores an event that is due at once.
 func (w *world) release(endpoint, id string) {
@@ -182,7 +182,7 @@ func (w *world) release(endpoint, id string) {
 	}
 }
 
-func TestWhatIsParkedTooLongIsADeadLetter(t *testing.T) {
+func TestWhatIsHeldTooLongIsADeadLetter(t *testing.T) {
 	w := newWorld(t)
 	target := &switching{}
 	target.status.Store(503)
@@ -190,11 +190,11 @@ func TestWhatIsParkedTooLongIsADeadLetter(t *testing.T) {
 	w.setRoute(endpoint, slowRetries)
 	d := w.run()
 	tripped := w.trip(d, endpoint)
-	const n = drainJobs + 50 // more than are looked at in one go
+	const n = maxRefilled + 50 // more than are looked at in one go
 	for i := range n {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
-	w.wantParked(n)
+	w.wantHeld(n)
 	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Retry.MaxAge = route.Duration(time.Hour) })
 	w.advance(2 * time.Hour)
 	dead := 0
@@ -220,21 +220,21 @@ func TestASlowTargetIsNotClaimedOverAndOver(t *testing.T) {
 	for i := range n {
 		w.release(endpoint, fmt.Sprint(i))
 	}
-	w.eventually("all that there is no room for is parked", func() bool {
+	w.eventually("all that there is no room for is held", func() bool {
 		stats, err := w.store.Stats(t.Context())
-		counted := int64(testutil.ToFloat64(d.metrics.parked)) // a moment after it is done
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return err == nil && stats.Held+int64(d.jobs) >= n && d.jobs <= maxJobs/laneShare+drainJobs && counted >= stats.Held
+		counted := int64(testutil.ToFloat64(d.metrics.held)) // a moment after it is done
+		d.targets.mu.Lock()
+		defer d.targets.mu.Unlock()
+		return err == nil && stats.Held+int64(d.targets.all.jobs) >= n && d.targets.all.jobs <= maxJobs/laneShare+maxRefilled && counted >= stats.Held
 	})
-	before := testutil.ToFloat64(d.metrics.parked)
-	for range 10 { // passes of the drain loop
-		if err := d.drainOnce(t.Context()); err != nil {
+	before := testutil.ToFloat64(d.metrics.held)
+	for range 10 { // passes of the refiller
+		if _, err := d.refiller.refill(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if more := testutil.ToFloat64(d.metrics.parked) - before; more > 2 {
-		t.Errorf("%v deliveries were parked again", more)
+	if more := testutil.ToFloat64(d.metrics.held) - before; more > 2 {
+		t.Errorf("%v deliveries were held again", more)
 	}
 	close(hang.answer)
 	for range n {
@@ -243,8 +243,8 @@ func TestASlowTargetIsNotClaimedOverAndOver(t *testing.T) {
 	w.wantStored(0, 0)
 }
 
-// What is parked of several targets drains in turns.
-func TestBacklogsDrainInTurns(t *testing.T) {
+// What is held of several targets is delivered in turns.
+func TestBacklogsHaveTurns(t *testing.T) {
 	w := newWorld(t)
 	const targets, each = 4, 60
 	var endpoints []string
@@ -288,7 +288,7 @@ func TestLiveEventsHaveRoomBesideABacklog(t *testing.T) {
 		w.release(endpoint, fmt.Sprint(i))
 	}
 	d := w.run()
-	for range backlogShare(4) {
+	for range logShare(4) {
 		await(t, hang.arrived, "an attempt of the backlog")
 	}
 	w.offer(d, endpoint, "live")
@@ -308,17 +308,17 @@ func TestAResolvedTargetIsProbedSoon(t *testing.T) {
 	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "the Service does not exist" })
 	d := w.run()
 	w.offer(d, endpoint, "1")
-	w.wantParked(1)
-	d.mu.Lock()
-	d.circuits[laneKey{endpoint, ""}].until = w.now().Add(time.Hour)
-	d.mu.Unlock()
+	w.wantHeld(1)
+	d.targets.mu.Lock()
+	d.targets.circuits[targetID{endpoint, ""}].until = w.now().Add(time.Hour)
+	d.targets.mu.Unlock()
 	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "" })
 	w.want(audit.Delivered, 1)
 }
 
 // A dead letter that a duplicate revives while its target is down waits with the
 // others.
-func TestARevivedDeadLetterIsParked(t *testing.T) {
+func TestARevivedDeadLetterIsHeld(t *testing.T) {
 	w := newWorld(t)
 	target := &switching{}
 	target.status.Store(500)
@@ -334,8 +334,8 @@ func TestARevivedDeadLetterIsParked(t *testing.T) {
 	if err != nil || outcome != store.Revived {
 		t.Fatalf("Accept = %s, %v, want it revived", outcome, err)
 	}
-	if _, err := d.claim(t.Context()); err != nil {
+	if _, err := d.claimer.claim(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.wantParked(1)
+	w.wantHeld(1)
 }

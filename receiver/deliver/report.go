@@ -1,0 +1,62 @@
+package deliver
+
+import (
+	"errors"
+
+	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/route"
+)
+
+// errNotNoted is for the audit: whoever claims the delivery next makes it again.
+var errNotNoted = errors.New("the target took it, but that could not be noted: it is delivered again")
+
+// report says in metrics and audit what became of a delivery. What could not be
+// written is reported by whoever claims the delivery next, but for what the target
+// has got.
+func (w *workers) report(j *job, r route.Route, d decision, result outcome, written bool) {
+	switch {
+	case d.action == finish && !written:
+		result.err = errNotNoted
+		w.record(j, r, audit.RetryScheduled, result)
+	case !written:
+	case d.action == finish:
+		w.metrics.delivered(result.ended.Sub(j.event.ReceivedAt))
+		w.record(j, r, audit.Delivered, result)
+	case d.action == retry:
+		w.metrics.deliveries.WithLabelValues("retry_scheduled").Inc()
+		w.record(j, r, audit.RetryScheduled, result)
+		w.due.by(d.at)
+	case d.action == deadLetter:
+		w.metrics.deliveries.WithLabelValues("dead_lettered").Inc()
+		w.record(j, r, audit.DeadLettered, result)
+	case d.action == hold:
+		w.metrics.held.Inc()
+		w.Logger.Debug("a delivery is held", "endpoint", j.event.Endpoint, "eventId", j.event.ID, "reason", result.err.Error())
+	}
+}
+
+func (w *workers) record(j *job, r route.Route, status audit.Status, result outcome) {
+	record := audit.Record{
+		Time:              w.Store.Now(),
+		Endpoint:          j.event.Endpoint,
+		EndpointUID:       j.event.EndpointUID,
+		Provider:          j.event.Provider,
+		EventID:           j.event.ID,
+		EventType:         j.event.Type,
+		ReceivedAt:        j.event.ReceivedAt,
+		SignatureVerified: true,
+		RequestID:         j.event.RequestID,
+		Status:            status,
+		SourceIP:          j.event.SourceIP,
+		BodyBytes:         int64(len(j.event.Body)),
+		BodySHA256:        j.bodySHA256(),
+		Attempt:           j.failure.Attempts,
+		Target:            targetName(r.Target),
+		StatusCode:        result.status,
+		DurationMS:        float64(result.took.Microseconds()) / 1000,
+	}
+	if result.err != nil {
+		record.ErrorMessage = result.err.Error()
+	}
+	w.Audit.Record(record)
+}
