@@ -64,10 +64,10 @@ var _ = Describe("A new secret", func() {
 		Expect(*old.NotAfter).To(BeTemporally("~", edited.Add(24*time.Hour), 2*time.Second))
 		Eventually(rotationOf(endpoint)).ShouldNot(BeNil())
 		status := rotationOf(endpoint)()
-		Expect(status.StartedAt.Time).To(BeTemporally("~", edited, 2*time.Second))
-		Expect(status.PreviousValidUntil.Time).To(BeTemporally("==", *old.NotAfter))
-		Expect(status.CurrentFirstUsed).To(BeNil())
-		Expect(status.PreviousLastUsed).To(BeNil())
+		Expect(status.StartTime.Time).To(BeTemporally("~", edited, 2*time.Second))
+		Expect(status.PreviousExpirationTime.Time).To(BeTemporally("==", *old.NotAfter))
+		Expect(status.CurrentFirstUsedTime).To(BeNil())
+		Expect(status.PreviousLastUsedTime).To(BeNil())
 
 		By("a second before the end")
 		clock.forward(24*time.Hour - 3*time.Second)
@@ -180,24 +180,24 @@ var _ = Describe("The use of secrets", func() {
 		rotate("battery staple")
 		Eventually(rotationOf(endpoint)).ShouldNot(BeNil())
 		Eventually(rotationOf(witness)).ShouldNot(BeNil())
-		ends := rotationOf(endpoint)().PreviousValidUntil.Unix()
+		ends := rotationOf(endpoint)().PreviousExpirationTime.Unix()
 		at := func(seconds int64) *metav1.Time { return new(metav1.Unix(seconds, 0)) }
 		minute := time.Now().Truncate(time.Minute).Unix()
 
 		By("one receiver")
 		receiver("a").sees(endpoint, route.KeyUse{PreviousEnds: ends, PreviousLast: minute})
-		Eventually(func() *metav1.Time { return rotationOf(endpoint)().PreviousLastUsed }).Should(Equal(at(minute)))
-		Expect(rotationOf(endpoint)().CurrentFirstUsed).To(BeNil())
+		Eventually(func() *metav1.Time { return rotationOf(endpoint)().PreviousLastUsedTime }).Should(Equal(at(minute)))
+		Expect(rotationOf(endpoint)().CurrentFirstUsedTime).To(BeNil())
 
 		By("another receiver")
 		receiver("b").sees(endpoint, route.KeyUse{PreviousEnds: ends, PreviousLast: minute + 60, CurrentFirst: minute + 70})
-		Eventually(func() *metav1.Time { return rotationOf(endpoint)().CurrentFirstUsed }).Should(Equal(at(minute + 70)))
-		Expect(rotationOf(endpoint)().PreviousLastUsed).To(Equal(at(minute + 60)))
+		Eventually(func() *metav1.Time { return rotationOf(endpoint)().CurrentFirstUsedTime }).Should(Equal(at(minute + 70)))
+		Expect(rotationOf(endpoint)().PreviousLastUsedTime).To(Equal(at(minute + 60)))
 
 		By("the first that used the new secret counts")
 		receiver("a").sees(endpoint, route.KeyUse{PreviousEnds: ends, PreviousLast: minute, CurrentFirst: minute + 65})
-		Eventually(func() *metav1.Time { return rotationOf(endpoint)().CurrentFirstUsed }).Should(Equal(at(minute + 65)))
-		Expect(rotationOf(endpoint)().PreviousLastUsed).To(Equal(at(minute + 60)))
+		Eventually(func() *metav1.Time { return rotationOf(endpoint)().CurrentFirstUsedTime }).Should(Equal(at(minute + 65)))
+		Expect(rotationOf(endpoint)().PreviousLastUsedTime).To(Equal(at(minute + 60)))
 
 		By("what was said stays when receivers go")
 		version := now(endpoint).ResourceVersion
@@ -210,8 +210,8 @@ var _ = Describe("The use of secrets", func() {
 		receiver("c").serves(everything)
 		receiver("c").sees(endpoint, route.KeyUse{PreviousEnds: ends - 1, CurrentFirst: 1})
 		touched()
-		Consistently(func() *metav1.Time { return rotationOf(endpoint)().CurrentFirstUsed }, "100ms").Should(Equal(at(minute + 65)))
+		Consistently(func() *metav1.Time { return rotationOf(endpoint)().CurrentFirstUsedTime }, "100ms").Should(Equal(at(minute + 65)))
 
-		Expect(rotationOf(witness)().CurrentFirstUsed).To(BeNil())
+		Expect(rotationOf(witness)().CurrentFirstUsedTime).To(BeNil())
 	})
 })

@@ -207,19 +207,19 @@ func secretRotation(before *v1alpha1.SecretRotationStatus, rotation *compile.Rot
 		return nil
 	}
 	after := &v1alpha1.SecretRotationStatus{
-		StartedAt:          metav1.NewTime(rotation.Started),
-		PreviousValidUntil: metav1.NewTime(rotation.PreviousEnds),
-		CurrentFirstUsed:   seen(use.CurrentFirst),
-		PreviousLastUsed:   seen(use.PreviousLast),
+		StartTime:              metav1.NewTime(rotation.Started),
+		PreviousExpirationTime: metav1.NewTime(rotation.PreviousEnds),
+		CurrentFirstUsedTime:   seen(use.CurrentFirst),
+		PreviousLastUsedTime:   seen(use.PreviousLast),
 	}
-	if before == nil || !before.StartedAt.Equal(&after.StartedAt) {
+	if before == nil || !before.StartTime.Equal(&after.StartTime) {
 		return after
 	}
-	if first := before.CurrentFirstUsed; after.CurrentFirstUsed == nil || first.Before(after.CurrentFirstUsed) {
-		after.CurrentFirstUsed = first
+	if first := before.CurrentFirstUsedTime; after.CurrentFirstUsedTime == nil || first.Before(after.CurrentFirstUsedTime) {
+		after.CurrentFirstUsedTime = first
 	}
-	if last := before.PreviousLastUsed; after.PreviousLastUsed == nil || after.PreviousLastUsed.Before(last) {
-		after.PreviousLastUsed = last
+	if last := before.PreviousLastUsedTime; after.PreviousLastUsedTime == nil || after.PreviousLastUsedTime.Before(last) {
+		after.PreviousLastUsedTime = last
 	}
 	return after
 }
@@ -236,8 +236,8 @@ func rotationConfig(status *v1alpha1.SecretRotationStatus) *apply.SecretRotation
 	if status == nil {
 		return nil
 	}
-	config := apply.SecretRotationStatus().WithStartedAt(status.StartedAt).WithPreviousValidUntil(status.PreviousValidUntil)
-	config.CurrentFirstUsed, config.PreviousLastUsed = status.CurrentFirstUsed, status.PreviousLastUsed
+	config := apply.SecretRotationStatus().WithStartTime(status.StartTime).WithPreviousExpirationTime(status.PreviousExpirationTime)
+	config.CurrentFirstUsedTime, config.PreviousLastUsedTime = status.CurrentFirstUsedTime, status.PreviousLastUsedTime
 	return config
 }
 

@@ -180,12 +180,12 @@ func TestSecretRotation(t *testing.T) {
 		return new(metav1.NewTime(started.Add(time.Duration(minutes) * time.Minute)))
 	}
 	status := func(first, last *metav1.Time) *v1alpha1.SecretRotationStatus {
-		return &v1alpha1.SecretRotationStatus{StartedAt: metav1.NewTime(started), PreviousValidUntil: metav1.NewTime(ends), CurrentFirstUsed: first, PreviousLastUsed: last}
+		return &v1alpha1.SecretRotationStatus{StartTime: metav1.NewTime(started), PreviousExpirationTime: metav1.NewTime(ends), CurrentFirstUsedTime: first, PreviousLastUsedTime: last}
 	}
 	earlier := status(at(1), at(2))
-	earlier.StartedAt = metav1.NewTime(started.Add(-time.Hour))
+	earlier.StartTime = metav1.NewTime(started.Add(-time.Hour))
 	longer := status(at(1), at(2))
-	longer.PreviousValidUntil = metav1.NewTime(ends.Add(time.Hour))
+	longer.PreviousExpirationTime = metav1.NewTime(ends.Add(time.Hour))
 	use := func(first, last int) route.KeyUse {
 		return route.KeyUse{CurrentFirst: at(first).Unix(), PreviousLast: at(last).Unix()}
 	}

@@ -92,7 +92,7 @@ func (r *WebhookReplayReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	if saveErr != nil {
 		return ctrl.Result{}, saveErr
 	}
-	if saved.CompletedAt != nil {
+	if saved.CompletionTime != nil {
 		r.announce(replay, saved)
 		return ctrl.Result{}, nil
 	}
@@ -111,7 +111,7 @@ func (r *WebhookReplayReconciler) unfinished(ctx context.Context, name types.Nam
 		if replay, err = find(ctx, reader, name, &v1alpha1.WebhookReplay{}); err != nil {
 			return nil, fmt.Errorf("read the replay: %w", err)
 		}
-		if replay == nil || replay.Status.CompletedAt != nil || isDeleted(replay) {
+		if replay == nil || replay.Status.CompletionTime != nil || isDeleted(replay) {
 			return nil, nil
 		}
 	}
@@ -126,7 +126,7 @@ func (r *WebhookReplayReconciler) advance(ctx context.Context, replay *v1alpha1.
 		return progress{reason: v1alpha1.ReasonEndpointNotFound}, nil
 	case r.Store == nil:
 		return progress{reason: v1alpha1.ReasonRedisNotConfigured}, nil
-	case replay.Status.StartedAt == nil:
+	case replay.Status.StartTime == nil:
 		return started(r.Store.Now()), nil
 	}
 	return r.handOver(ctx, replay, endpoint)
@@ -160,7 +160,7 @@ func (r *WebhookReplayReconciler) replaysOfEndpoint() handler.EventHandler {
 		}
 		var requests []reconcile.Request
 		for i := range list.Items {
-			if list.Items[i].Status.CompletedAt == nil {
+			if list.Items[i].Status.CompletionTime == nil {
 				requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&list.Items[i])})
 			}
 		}

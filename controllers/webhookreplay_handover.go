@@ -82,7 +82,7 @@ func cursorOf(status v1alpha1.WebhookReplayStatus) cursor {
 	start, next, _ := strings.Cut(status.Cursor, "/")
 	ms, err := strconv.ParseInt(start, 10, 64)
 	if err != nil {
-		return cursor{start: status.StartedAt.Time}
+		return cursor{start: status.StartTime.Time}
 	}
 	return cursor{start: time.UnixMilli(ms), next: next}
 }

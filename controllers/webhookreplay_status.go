@@ -39,7 +39,7 @@ func (r *WebhookReplayReconciler) save(ctx context.Context, replay *v1alpha1.Web
 		switch {
 		case findErr != nil:
 			return findErr
-		case current == nil || current.UID != replay.UID || current.Status.CompletedAt != nil:
+		case current == nil || current.UID != replay.UID || current.Status.CompletionTime != nil:
 			return nil // nobody is left who wants to know
 		}
 		replay = current
@@ -63,7 +63,7 @@ func (r *WebhookReplayReconciler) applyStatus(ctx context.Context, replay *v1alp
 		WithObservedGeneration(status.ObservedGeneration).
 		WithMatched(status.Matched).WithReplayed(status.Replayed).WithFailed(status.Failed).
 		WithConditions(conditionConfigs(status.Conditions)...)
-	written.StartedAt, written.CompletedAt = status.StartedAt, status.CompletedAt
+	written.StartTime, written.CompletionTime = status.StartTime, status.CompletionTime
 	if status.Cursor != "" {
 		written.WithCursor(status.Cursor)
 	}
@@ -82,12 +82,12 @@ func judgeReplay(replay *v1alpha1.WebhookReplay, done progress) v1alpha1.Webhook
 	status.Failed += done.failed
 	if done.cursor != (cursor{}) {
 		status.Cursor = done.cursor.String()
-		if status.StartedAt == nil {
-			status.StartedAt = new(metav1.NewTime(done.at))
+		if status.StartTime == nil {
+			status.StartTime = new(metav1.NewTime(done.at))
 		}
 	}
 	if done.over {
-		status.CompletedAt, status.Cursor = new(metav1.NewTime(done.at)), ""
+		status.CompletionTime, status.Cursor = new(metav1.NewTime(done.at)), ""
 	}
 
 	complete := completeCondition(status, done.reason)
@@ -114,7 +114,7 @@ func setWhile(holds bool, kind string, because metav1.Condition, conditions *[]m
 func completeCondition(status v1alpha1.WebhookReplayStatus, reason string) metav1.Condition {
 	const kind = v1alpha1.ConditionComplete
 	switch {
-	case status.CompletedAt == nil:
+	case status.CompletionTime == nil:
 		return isFalse(kind, reason, waitingFor[reason])
 	case status.Failed > 0:
 		return isTrue(kind, v1alpha1.ReasonReplayedPartially, fmt.Sprintf(

@@ -44,7 +44,7 @@ var _ = Describe("A replay", func() {
 
 		By("its status")
 		done := now(replay).Status
-		Expect(done.StartedAt.Time).To(BeTemporally("<=", done.CompletedAt.Time))
+		Expect(done.StartTime.Time).To(BeTemporally("<=", done.CompletionTime.Time))
 		Expect(done.Cursor).To(BeEmpty())
 		Expect(done.Conditions).To(HaveLen(1), "what is over is neither going on nor stuck")
 		Expect(replayedTotal() - before).To(BeEquivalentTo(12))
@@ -228,7 +228,7 @@ var _ = Describe("A replay", func() {
 		create(replay)
 		DeferCleanup(func() { manager.sent.refuse(nil) })
 		Eventually(func() int { return len(manager.sent.that(isStatus)) }).Should(BeNumerically(">=", 2), "the start, and what is refused")
-		Expect(now(replay).Status.CompletedAt).To(BeNil())
+		Expect(now(replay).Status.CompletionTime).To(BeNil())
 		manager.stop()
 
 		manager = startManager()
@@ -245,7 +245,7 @@ var _ = Describe("A replay", func() {
 			Eventually(replayStatus(replay)).Should(HavePrefix("False EndpointNotFound"))
 			later := time.Now().Add(time.Minute)
 			spoilt := now(replay)
-			spoilt.Status.StartedAt = new(metav1.NewTime(later))
+			spoilt.Status.StartTime = new(metav1.NewTime(later))
 			spoilt.Status.Cursor = strings.ReplaceAll(cursor, "LATER", fmt.Sprint(later.UnixMilli()))
 			Expect(cluster.Status().Update(ctx, spoilt)).To(Succeed())
 			create(anEndpoint("late"))

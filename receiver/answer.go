@@ -42,7 +42,7 @@ func (x *exchange) answer(err error) {
 		rejected.setHeaders(x.w.Header())
 		x.refuse(rejected.reason)
 	case x.greeting != nil:
-		x.outcome = audit.Challenge
+		x.outcome = audit.Handshake
 		maps.Copy(x.w.Header(), x.greeting.Header)
 		x.status = x.greeting.Status
 		x.write(x.greeting.Header.Get("Content-Type"), x.greeting.Body)

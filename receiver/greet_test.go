@@ -98,11 +98,11 @@ func TestHandshakesAreAnsweredAndAreNoEvents(t *testing.T) {
 				t.Error("an event is stored")
 			}
 			r := g.record()
-			if r.Status != audit.Challenge || r.SignatureVerified != test.verified || r.StatusCode != test.status || r.EventType != test.handshake ||
+			if r.Status != audit.Handshake || r.SignatureVerified != test.verified || r.StatusCode != test.status || r.EventType != test.handshake ||
 				r.EventID != "" || r.ErrorMessage != "" || r.Endpoint != "billing/stripe" || r.RequestID == "" {
 				t.Errorf("the audit record is %+v", r)
 			}
-			if n := testutil.ToFloat64(g.handler.metrics.requests.WithLabelValues("billing/stripe", "example", "challenge")); n != 1 {
+			if n := testutil.ToFloat64(g.handler.metrics.requests.WithLabelValues("billing/stripe", "example", "handshake")); n != 1 {
 				t.Errorf("%v challenges are counted", n)
 			}
 		})
@@ -236,7 +236,7 @@ func TestHandshakeIsConfirmedBeforeItIsAnswered(t *testing.T) {
 		visited bool
 		outcome audit.Status
 	}{
-		"confirmed":        {"https://example.com/confirm?Token=hunter4", false, 200, 200, "", true, audit.Challenge},
+		"confirmed":        {"https://example.com/confirm?Token=hunter4", false, 200, 200, "", true, audit.Handshake},
 		"the host refuses": {"https://example.com/confirm?Token=hunter4", false, 403, 503, "30", true, audit.Unavailable},
 		"a redirect":       {"https://example.com/confirm?Token=hunter4", false, 302, 503, "30", true, audit.Unavailable},
 		"a foreign host":   {"https://example.org/confirm?Token=hunter4", false, 200, 403, "", false, audit.Rejected},

@@ -60,16 +60,16 @@ func TestMethodsThatDeliverNothing(t *testing.T) {
 		outcome audit.Status
 		allow   string
 	}{
-		"a probe by GET":                     {nil, "GET", nil, 200, audit.Challenge, ""},
-		"a probe by HEAD":                    {nil, "HEAD", nil, 200, audit.Challenge, ""},
-		"a probe where events come by it":    {[]string{"GET"}, "GET", nil, 200, audit.Challenge, ""},
+		"a probe by GET":                     {nil, "GET", nil, 200, audit.Handshake, ""},
+		"a probe by HEAD":                    {nil, "HEAD", nil, 200, audit.Handshake, ""},
+		"a probe where events come by it":    {[]string{"GET"}, "GET", nil, 200, audit.Handshake, ""},
 		"an event by GET":                    {nil, "GET", authentic(), 400, audit.Rejected, ""},
 		"an event by HEAD":                   {nil, "HEAD", authentic(), 400, audit.Rejected, ""},
 		"a forged one where events come":     {[]string{"GET"}, "GET", http.Header{"X-Signature": {hmacHex("x")}, "X-Id": {"1"}}, 401, audit.Rejected, ""},
 		"an event by POST where none come":   {[]string{"GET"}, "POST", authentic(), 405, audit.Rejected, "GET, HEAD, OPTIONS"},
 		"an event by PUT":                    {nil, "PUT", authentic(), 405, audit.Rejected, "GET, HEAD, OPTIONS, POST"},
 		"an event by OPTIONS":                {nil, "OPTIONS", authentic(), 400, audit.Rejected, ""},
-		"a handshake by OPTIONS":             {nil, "OPTIONS", http.Header{"X-Origin": {"a"}}, 200, audit.Challenge, ""},
+		"a handshake by OPTIONS":             {nil, "OPTIONS", http.Header{"X-Origin": {"a"}}, 200, audit.Handshake, ""},
 		"PUT where it is one of the methods": {[]string{"PUT", "PATCH"}, "PUT", authentic(), 200, audit.Accepted, ""},
 		"POST where it is none of them":      {[]string{"PUT", "PATCH"}, "POST", authentic(), 405, audit.Rejected, "GET, HEAD, OPTIONS, PATCH, PUT"},
 	} {

@@ -23,8 +23,8 @@ import (
 // +kubebuilder:printcolumn:name="Target",type=string,priority=1,JSONPath=`.spec.target.service.name`
 // +kubebuilder:printcolumn:name="Last Delivered",type=date,priority=1,JSONPath=`.status.traffic.lastDeliveredTime`
 // +kubebuilder:printcolumn:name="Degraded",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Degraded")].reason`
-// +kubebuilder:printcolumn:name="New Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.currentFirstUsed`
-// +kubebuilder:printcolumn:name="Old Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.previousLastUsed`
+// +kubebuilder:printcolumn:name="New Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.currentFirstUsedTime`
+// +kubebuilder:printcolumn:name="Old Secret Used",type=date,priority=1,JSONPath=`.status.secretRotation.previousLastUsedTime`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[a-z]([-a-z0-9]{0,53}[a-z0-9])?$')",message="metadata.name must start with a letter, consist of lower case letters, digits and '-', and have at most 55 characters: a Service called <name>-webhook is made for it"
@@ -505,19 +505,19 @@ type WebhookEndpointStatus struct {
 // SecretRotationStatus says how far the change to a new secret has come. Once
 // the provider signs with the new one only, the rotation is done.
 type SecretRotationStatus struct {
-	// startedAt is when Sallyport saw the new secret.
+	// startTime is when Sallyport saw the new secret.
 	// +required
-	StartedAt metav1.Time `json:"startedAt"`
-	// previousValidUntil is when the previous secret stops being valid.
+	StartTime metav1.Time `json:"startTime"`
+	// previousExpirationTime is when the previous secret stops being valid.
 	// +required
-	PreviousValidUntil metav1.Time `json:"previousValidUntil"`
-	// currentFirstUsed is when the provider was first seen to sign with the new secret.
+	PreviousExpirationTime metav1.Time `json:"previousExpirationTime"`
+	// currentFirstUsedTime is when the provider was first seen to sign with the new secret.
 	// +optional
-	CurrentFirstUsed *metav1.Time `json:"currentFirstUsed,omitempty"`
-	// previousLastUsed is when the provider was last seen to sign with the previous
+	CurrentFirstUsedTime *metav1.Time `json:"currentFirstUsedTime,omitempty"`
+	// previousLastUsedTime is when the provider was last seen to sign with the previous
 	// secret, to the minute.
 	// +optional
-	PreviousLastUsed *metav1.Time `json:"previousLastUsed,omitempty"`
+	PreviousLastUsedTime *metav1.Time `json:"previousLastUsedTime,omitempty"`
 }
 
 // TrafficStatus is what came and went, over all receivers.

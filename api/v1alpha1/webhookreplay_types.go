@@ -108,12 +108,12 @@ type WebhookReplayStatus struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
-	// startedAt is when the first dead letters were looked for, by the clock of Redis.
+	// startTime is when the first dead letters were looked for, by the clock of Redis.
 	// +optional
-	StartedAt *metav1.Time `json:"startedAt,omitempty"`
-	// completedAt is when the replay was over. From then on it does nothing any more.
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+	// completionTime is when the replay was over. From then on it does nothing any more.
 	// +optional
-	CompletedAt *metav1.Time `json:"completedAt,omitempty"`
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 	// matched counts the dead letters that the selector meant, so far. What a manager
 	// did in its last second before a crash is missing here and in the other counts.
 	// +optional

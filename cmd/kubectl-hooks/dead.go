@@ -72,8 +72,8 @@ func (a *app) deadTable(s scope, list *eventsv1alpha1.WebhookEventList) *table {
 	for i := range list.Items {
 		e := &list.Items[i]
 		for _, d := range deadDeliveries(e) {
-			t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, orNone(e.Spec.Type), targetName(d.Route), age(a.now(), e.Spec.ReceivedAt.Time),
-				ageOf(a.now(), d.GivenUpAt), d.Attempts, size(e.Spec.BodyBytes), e.Name, orNone(d.LastError))...)
+			t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, orNone(e.Spec.Type), targetName(d.Route), age(a.now(), e.Spec.ReceivedTime.Time),
+				ageOf(a.now(), d.DeadLetteredTime), d.Attempts, size(e.Spec.BodyBytes), e.Name, orNone(d.LastError))...)
 		}
 	}
 	return t

@@ -95,7 +95,7 @@ func (a *app) eventTable(s scope, list *eventsv1alpha1.WebhookEventList) *table 
 	for i := range list.Items {
 		e := &list.Items[i]
 		attempts, lastError := summary(e.Status.Deliveries)
-		t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, orNone(e.Spec.Type), string(e.Status.State), age(a.now(), e.Spec.ReceivedAt.Time),
+		t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, orNone(e.Spec.Type), string(e.Status.State), age(a.now(), e.Spec.ReceivedTime.Time),
 			attempts, size(e.Spec.BodyBytes), orNone(e.Spec.SourceIP), e.Name, orNone(lastError))...)
 	}
 	return t

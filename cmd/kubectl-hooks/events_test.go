@@ -30,7 +30,7 @@ func rows(text string) [][]string {
 
 func someStub() *stub {
 	next := metav1.NewTime(noon.Add(30 * time.Second))
-	retrying := eventsv1alpha1.DeliveryStatus{State: eventsv1alpha1.StateRetrying, Attempts: 3, LastError: "connection refused", NextAttempt: &next}
+	retrying := eventsv1alpha1.DeliveryStatus{State: eventsv1alpha1.StateRetrying, Attempts: 3, LastError: "connection refused", NextAttemptTime: &next}
 	return &stub{
 		events: []eventsv1alpha1.WebhookEvent{
 			someEvent("evt_old", 60, eventsv1alpha1.StateDeadLettered, givenUp("", 10), givenUp("invoices", 5)),
@@ -222,7 +222,7 @@ func TestStatsAreATable(t *testing.T) {
 	}
 	s := &stub{queues: []eventsv1alpha1.WebhookQueue{{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "billing", Name: "stripe"}, Pending: 3, Held: 2, DeadLetters: 1, Bytes: 5 << 20,
-		LastReceived: at(1), LastDelivered: at(20),
+		LastReceivedTime: at(1), LastDeliveredTime: at(20),
 	}}}
 	stdout, _, err := stubbed(t, s, "stats")
 	if err != nil {

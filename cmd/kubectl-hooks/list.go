@@ -100,7 +100,7 @@ func (a *app) listEvents(ctx context.Context, s scope, selectors fields.Set, kee
 		}
 	}
 	slices.SortStableFunc(list.Items, func(x, y eventsv1alpha1.WebhookEvent) int {
-		return y.Spec.ReceivedAt.Compare(x.Spec.ReceivedAt.Time)
+		return y.Spec.ReceivedTime.Compare(x.Spec.ReceivedTime.Time)
 	})
 	return list, nil
 }

@@ -121,7 +121,7 @@ func (o *purgeOptions) selection(events []string, now time.Time) (func(*eventsv1
 // are removed together.
 func allGivenUpBefore(e *eventsv1alpha1.WebhookEvent, before time.Time) bool {
 	return !slices.ContainsFunc(deadDeliveries(e), func(d eventsv1alpha1.DeliveryStatus) bool {
-		return d.GivenUpAt == nil || d.GivenUpAt.After(before)
+		return d.DeadLetteredTime == nil || d.DeadLetteredTime.After(before)
 	})
 }
 

@@ -218,7 +218,7 @@ func (a *app) awaitReplay(ctx context.Context, replay *v1alpha1.WebhookReplay, t
 }
 
 func replayIsOver(replay *v1alpha1.WebhookReplay) bool {
-	return meta.IsStatusConditionTrue(replay.Status.Conditions, v1alpha1.ConditionComplete) || replay.Status.CompletedAt != nil
+	return meta.IsStatusConditionTrue(replay.Status.Conditions, v1alpha1.ConditionComplete) || replay.Status.CompletionTime != nil
 }
 
 // progress is how far a replay is, in a sentence; empty: there is nothing to say yet.
@@ -261,8 +261,8 @@ func outcome(status *v1alpha1.WebhookReplayStatus) string {
 		return "There was nothing to deliver again."
 	}
 	text := fmt.Sprintf("%d of %s handed over to be delivered again", status.Replayed, count(status.Matched, "dead letter"))
-	if status.StartedAt != nil && status.CompletedAt != nil {
-		text += fmt.Sprintf(", in %s", max(time.Second, status.CompletedAt.Sub(status.StartedAt.Time)))
+	if status.StartTime != nil && status.CompletionTime != nil {
+		text += fmt.Sprintf(", in %s", max(time.Second, status.CompletionTime.Sub(status.StartTime.Time)))
 	}
 	return text + "."
 }

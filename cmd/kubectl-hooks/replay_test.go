@@ -128,11 +128,11 @@ func condition(kind, status, reason, message string) []metav1.Condition {
 func TestReplayIsWaitedFor(t *testing.T) {
 	started, completed := metav1.NewTime(time.Unix(1_000, 0)), metav1.NewTime(time.Unix(1_003, 0))
 	running := v1alpha1.WebhookReplayStatus{
-		StartedAt: &started, Matched: 5, Replayed: 4, Conditions: condition(v1alpha1.ConditionComplete, "False", v1alpha1.ReasonReplaying, "running"),
+		StartTime: &started, Matched: 5, Replayed: 4, Conditions: condition(v1alpha1.ConditionComplete, "False", v1alpha1.ReasonReplaying, "running"),
 	}
 	over := func(matched, replayed, failed int64) v1alpha1.WebhookReplayStatus {
 		return v1alpha1.WebhookReplayStatus{
-			StartedAt: &started, CompletedAt: &completed, Matched: matched, Replayed: replayed, Failed: failed,
+			StartTime: &started, CompletionTime: &completed, Matched: matched, Replayed: replayed, Failed: failed,
 			Conditions: condition(v1alpha1.ConditionComplete, "True", v1alpha1.ReasonReplayed, "done"),
 		}
 	}

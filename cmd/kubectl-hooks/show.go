@@ -122,7 +122,7 @@ func (a *app) describeFacts(event *eventsv1alpha1.WebhookEvent) {
 			_, _ = fmt.Fprintf(w, "%s:\t%s\n", name, oneLine(value))
 		}
 	}
-	received := fmt.Sprintf("%s (%s)", spec.ReceivedAt.Local().Format(timeLayout), ago(a.now(), spec.ReceivedAt.Time))
+	received := fmt.Sprintf("%s (%s)", spec.ReceivedTime.Local().Format(timeLayout), ago(a.now(), spec.ReceivedTime.Time))
 	if spec.SourceIP != "" {
 		received += " from " + spec.SourceIP
 	}
@@ -152,12 +152,12 @@ func (a *app) describeDeliveries(event *eventsv1alpha1.WebhookEvent) {
 // when says when something happens, or happened, to a delivery.
 func (a *app) when(d *eventsv1alpha1.DeliveryStatus) string {
 	switch {
-	case d.GivenUpAt != nil:
-		return "given up " + ago(a.now(), d.GivenUpAt.Time)
-	case d.NextAttempt == nil:
+	case d.DeadLetteredTime != nil:
+		return "given up " + ago(a.now(), d.DeadLetteredTime.Time)
+	case d.NextAttemptTime == nil:
 		return none
-	case d.NextAttempt.After(a.now()):
-		return "next attempt in " + age(d.NextAttempt.Time, a.now())
+	case d.NextAttemptTime.After(a.now()):
+		return "next attempt in " + age(d.NextAttemptTime.Time, a.now())
 	}
 	return "due now"
 }

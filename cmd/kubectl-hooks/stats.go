@@ -97,7 +97,7 @@ func (a *app) queueTable(s scope, list *eventsv1alpha1.WebhookQueueList, endpoin
 			}
 		}
 		t.add(s.cells(q.Namespace, q.Name, ready, paused, q.Pending, q.Held, q.DeadLetters, size(q.Bytes),
-			ageOf(a.now(), q.LastReceived), ageOf(a.now(), q.LastDelivered), ageOf(a.now(), q.LastRejected), provider, url)...)
+			ageOf(a.now(), q.LastReceivedTime), ageOf(a.now(), q.LastDeliveredTime), ageOf(a.now(), q.LastRejectedTime), provider, url)...)
 	}
 	return t
 }

@@ -192,7 +192,7 @@ func someEvent(id string, minutes int, state eventsv1alpha1.EventState, deliveri
 		ObjectMeta: metav1.ObjectMeta{Namespace: "billing", Name: fmt.Sprintf("%048x", minutes), CreationTimestamp: metav1.NewTime(received)},
 		Spec: eventsv1alpha1.WebhookEventSpec{
 			Endpoint: "stripe", Provider: "stripe", EventID: id, Type: "invoice.paid", RequestID: "req-" + id, SourceIP: "192.0.2.7",
-			ReceivedAt: metav1.NewMicroTime(received), BodyBytes: 2048,
+			ReceivedTime: metav1.NewMicroTime(received), BodyBytes: 2048,
 		},
 		Status: eventsv1alpha1.WebhookEventStatus{State: state, Deliveries: deliveries},
 	}
@@ -202,7 +202,7 @@ func someEvent(id string, minutes int, state eventsv1alpha1.EventState, deliveri
 func givenUp(route string, minutes int) eventsv1alpha1.DeliveryStatus {
 	at := metav1.NewTime(noon.Add(-time.Duration(minutes) * time.Minute))
 	return eventsv1alpha1.DeliveryStatus{
-		Route: route, State: eventsv1alpha1.StateDeadLettered, Attempts: 12, LastError: "the target answered 500\n\x1b[31m", GivenUpAt: &at,
+		Route: route, State: eventsv1alpha1.StateDeadLettered, Attempts: 12, LastError: "the target answered 500\n\x1b[31m", DeadLetteredTime: &at,
 	}
 }
 

@@ -25,7 +25,7 @@ type tailOptions struct {
 
 // statusNames are the outcomes that records tell of.
 var statusNames = []string{
-	string(audit.Accepted), string(audit.Duplicate), string(audit.Rejected), string(audit.Challenge), string(audit.Ignored),
+	string(audit.Accepted), string(audit.Duplicate), string(audit.Rejected), string(audit.Handshake), string(audit.Ignored),
 	string(audit.Unavailable), string(audit.Delivered), string(audit.RetryScheduled), string(audit.DeadLettered), string(audit.Replayed),
 	string(audit.Purged), string(audit.Expired),
 }

@@ -37,7 +37,7 @@ func statusColor(status string) string {
 		return colorYellow
 	case audit.Rejected, audit.DeadLettered, audit.Purged, audit.Expired:
 		return colorRed
-	case audit.Duplicate, audit.Ignored, audit.Challenge:
+	case audit.Duplicate, audit.Ignored, audit.Handshake:
 		return colorDim
 	}
 	return colorNone

@@ -35,7 +35,7 @@ func eventOf(info *store.EventInfo) eventsv1alpha1.WebhookEvent {
 		},
 		Spec: eventsv1alpha1.WebhookEventSpec{
 			Endpoint: endpoint.name, Provider: e.Provider, EventID: e.ID, Type: e.Type, RequestID: e.RequestID,
-			SourceIP: e.SourceIP, ReceivedAt: metav1.NewMicroTime(e.ReceivedAt.UTC()), BodyBytes: info.BodyBytes,
+			SourceIP: e.SourceIP, ReceivedTime: metav1.NewMicroTime(e.ReceivedAt.UTC()), BodyBytes: info.BodyBytes,
 		},
 		Status: statusOf(info.Deliveries),
 	}
@@ -51,7 +51,7 @@ func deliveredOf(s *sighting) eventsv1alpha1.WebhookEvent {
 		},
 		Spec: eventsv1alpha1.WebhookEventSpec{
 			Endpoint: s.endpoint.name, Provider: r.Provider, EventID: r.EventID, Type: r.EventType, RequestID: r.RequestID,
-			SourceIP: r.SourceIP, ReceivedAt: metav1.NewMicroTime(r.ReceivedAt.UTC()), BodyBytes: r.BodyBytes,
+			SourceIP: r.SourceIP, ReceivedTime: metav1.NewMicroTime(r.ReceivedAt.UTC()), BodyBytes: r.BodyBytes,
 		},
 		Status: eventsv1alpha1.WebhookEventStatus{State: eventsv1alpha1.StateDelivered},
 	}
@@ -82,9 +82,9 @@ func deliveryOf(d store.DeliveryInfo) eventsv1alpha1.DeliveryStatus {
 	}
 	switch d.State {
 	case store.DeadLettered:
-		status.GivenUpAt = timeOf(d.At)
+		status.DeadLetteredTime = timeOf(d.At)
 	case store.Pending, store.Retrying:
-		status.NextAttempt = timeOf(d.At)
+		status.NextAttemptTime = timeOf(d.At)
 	}
 	return status
 }
@@ -101,7 +101,7 @@ func recordOf(e *entry) eventsv1alpha1.WebhookRecord {
 		},
 		Time: metav1.NewMicroTime(r.Time.UTC()), Endpoint: e.endpoint.name,
 		Provider: r.Provider, EventID: r.EventID, EventType: r.EventType, RequestID: r.RequestID,
-		ReceivedAt: metav1.NewMicroTime(r.ReceivedAt.UTC()), SignatureVerified: r.SignatureVerified,
+		ReceivedTime: metav1.NewMicroTime(r.ReceivedAt.UTC()), SignatureVerified: r.SignatureVerified,
 		ProcessingStatus: string(r.Status), ErrorMessage: r.ErrorMessage, SourceIP: r.SourceIP,
 		BodyBytes: r.BodyBytes, BodySHA256: r.BodySHA256, Attempt: clamp(r.Attempt), Target: r.Target,
 		StatusCode: clamp(r.StatusCode), DurationMS: int64(math.Round(r.DurationMS)), Receiver: r.Receiver,

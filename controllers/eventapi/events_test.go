@@ -86,7 +86,7 @@ func TestAnEventIsCompleteButForItsPayload(t *testing.T) {
 	w.must(w.store.Retry(t.Context(), leases[1], received.Add(time.Hour), store.Failure{Attempts: 1, Error: "no answer"}))
 	name := store.EventName("team/github", "one")
 	got := get[eventsv1alpha1.WebhookEvent](w, "/namespaces/team/webhookevents/"+name)
-	givenUp := got.Status.Deliveries[1].GivenUpAt
+	givenUp := got.Status.Deliveries[1].DeadLetteredTime
 	if givenUp == nil || time.Since(givenUp.Time) > time.Minute {
 		t.Errorf("it was given up at %v, want now", givenUp)
 	}
@@ -96,11 +96,11 @@ func TestAnEventIsCompleteButForItsPayload(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, CreationTimestamp: metav1.NewTime(received.Local())},
 		Spec: eventsv1alpha1.WebhookEventSpec{
 			Endpoint: "github", Provider: "github", EventID: "one", Type: "push", RequestID: "request-one", SourceIP: "192.0.2.1",
-			ReceivedAt: metav1.NewMicroTime(received.Local()), BodyBytes: 12,
+			ReceivedTime: metav1.NewMicroTime(received.Local()), BodyBytes: 12,
 		},
 		Status: eventsv1alpha1.WebhookEventStatus{State: eventsv1alpha1.StateDeadLettered, Deliveries: []eventsv1alpha1.DeliveryStatus{
-			{Route: "a", State: eventsv1alpha1.StateRetrying, Attempts: 1, LastError: "no answer", NextAttempt: &next},
-			{Route: "b", State: eventsv1alpha1.StateDeadLettered, Attempts: 3, LastError: "the target answered 500", GivenUpAt: givenUp},
+			{Route: "a", State: eventsv1alpha1.StateRetrying, Attempts: 1, LastError: "no answer", NextAttemptTime: &next},
+			{Route: "b", State: eventsv1alpha1.StateDeadLettered, Attempts: 3, LastError: "the target answered 500", DeadLetteredTime: givenUp},
 		}},
 	})
 

@@ -33,10 +33,10 @@ func TestQueuesCountWhatIsStored(t *testing.T) {
 		t.Fatalf("the queues are %+v", all.Items)
 	}
 	q := all.Items[0]
-	if q.Pending != 1 || q.DeadLetters != 1 || q.Held != 0 || q.Bytes == 0 || q.LastReceived == nil || !q.LastReceived.Time.Equal(at) || q.LastDelivered != nil || !q.LastRejected.Time.Equal(at.Add(time.Minute)) {
+	if q.Pending != 1 || q.DeadLetters != 1 || q.Held != 0 || q.Bytes == 0 || q.LastReceivedTime == nil || !q.LastReceivedTime.Time.Equal(at) || q.LastDeliveredTime != nil || !q.LastRejectedTime.Time.Equal(at.Add(time.Minute)) {
 		t.Errorf("the queue is %+v", q)
 	}
-	if quiet := all.Items[1]; quiet.Pending+quiet.DeadLetters+quiet.Bytes != 0 || quiet.LastReceived != nil {
+	if quiet := all.Items[1]; quiet.Pending+quiet.DeadLetters+quiet.Bytes != 0 || quiet.LastReceivedTime != nil {
 		t.Errorf("the queue of an endpoint without events is %+v", quiet)
 	}
 	expect(t, get[eventsv1alpha1.WebhookQueue](w, "/namespaces/team/webhookqueues/github"), &q)

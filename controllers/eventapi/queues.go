@@ -71,6 +71,6 @@ func queueOf(endpoint *v1alpha1.WebhookEndpoint, u store.Usage, t store.Traffic)
 		TypeMeta:   typeMeta(kindQueue),
 		ObjectMeta: metav1.ObjectMeta{Namespace: endpoint.Namespace, Name: endpoint.Name, CreationTimestamp: endpoint.CreationTimestamp},
 		Pending:    u.Pending, Held: u.Held, DeadLetters: u.Dead, Bytes: u.Bytes,
-		LastReceived: timeOf(t.LastReceived), LastDelivered: timeOf(t.LastDelivered), LastRejected: timeOf(t.LastRejected),
+		LastReceivedTime: timeOf(t.LastReceived), LastDeliveredTime: timeOf(t.LastDelivered), LastRejectedTime: timeOf(t.LastRejected),
 	}
 }

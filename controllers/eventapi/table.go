@@ -143,7 +143,7 @@ func (t *tableMaker) record(r *eventsv1alpha1.WebhookRecord) {
 
 func (t *tableMaker) queue(q *eventsv1alpha1.WebhookQueue) {
 	t.row(queueColumns, q, q.ObjectMeta, q.Name, q.Pending, q.Held, q.DeadLetters, q.Bytes,
-		t.since(q.LastReceived), t.since(q.LastDelivered), t.since(q.LastRejected))
+		t.since(q.LastReceivedTime), t.since(q.LastDeliveredTime), t.since(q.LastRejectedTime))
 }
 
 func (t *tableMaker) row(columns []metav1.TableColumnDefinition, object runtime.Object, meta metav1.ObjectMeta, cells ...any) {

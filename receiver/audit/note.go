@@ -46,7 +46,7 @@ func words(s Status) string {
 	switch s {
 	case Duplicate:
 		return "accepted before"
-	case Challenge:
+	case Handshake:
 		return "answered as a handshake"
 	case Unavailable:
 		return "put off, the sender is to retry"

@@ -10,7 +10,7 @@ const (
 	Accepted       Status = "accepted"        // verified and stored; the sender got its 2xx
 	Duplicate      Status = "duplicate"       // stored before; the sender got its 2xx
 	Rejected       Status = "rejected"        // the sender's fault: 4xx
-	Challenge      Status = "challenge"       // a provider's handshake was answered
+	Handshake      Status = "handshake"       // a provider's handshake was answered
 	Ignored        Status = "ignored"         // verified, but no route wants it
 	Unavailable    Status = "unavailable"     // our fault: 503, the sender is to retry
 	Delivered      Status = "delivered"       // the target answered 2xx

@@ -117,7 +117,7 @@ func TestNobodyCanChangeTheKey(t *testing.T) {
 	g := newGround(t, all, []specimen{asana, notion})
 	const theirs = "a-secret-of-somebody-else"
 	hello := mutant{name: "hello", wire: wire{method: http.MethodPost, header: []field{{"X-Hook-Secret", theirs}}}}
-	if status, record := g.send(t, &asana, hello); status/100 != 2 || record.Status != audit.Challenge {
+	if status, record := g.send(t, &asana, hello); status/100 != 2 || record.Status != audit.Handshake {
 		t.Errorf("the handshake is answered %d (%s)", status, record.Status)
 	}
 	token := `{"verification_token":"` + theirs + `"}`

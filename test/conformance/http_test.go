@@ -103,7 +103,7 @@ func (g *gate) try(t *testing.T, v *vector, sender *compile.Sender) {
 		return
 	}
 	g.accepted++
-	if answer.outcome == audit.Challenge {
+	if answer.outcome == audit.Handshake {
 		return // signed like an event, and no event
 	}
 	if second := v.send(t, handler, r.Path); second.status != answer.status || second.outcome != audit.Duplicate {
@@ -155,7 +155,7 @@ func (g *gate) shakeHands(t *testing.T, v *vector, sender *compile.Sender) {
 	if v.Expect.JSON != nil && !sameJSON(t, answer.body, string(v.Expect.JSON)) {
 		t.Errorf("the body is %s, want %s", answer.body, v.Expect.JSON)
 	}
-	if v.Valid && answer.outcome != audit.Challenge {
+	if v.Valid && answer.outcome != audit.Handshake {
 		t.Errorf("the audit says %q", answer.outcome)
 	}
 }

@@ -22,7 +22,7 @@ func TestHandshakeIsAnsweredAndIsNoEvent(t *testing.T) {
 	if answer := w.post(e, cluster.Slack("another", time.Now(), []byte(body)), body); answer.Status != http.StatusUnauthorized {
 		t.Errorf("a forged handshake is answered %d %q, want 401", answer.Status, answer.Body)
 	}
-	record, err := w.receiver.Audit.Await(w.ctx, func(r audit.Record) bool { return r.Status == audit.Challenge })
+	record, err := w.receiver.Audit.Await(w.ctx, func(r audit.Record) bool { return r.Status == audit.Handshake })
 	w.must(err)
 	if !record.SignatureVerified || record.Endpoint != e.String() || record.EventType != "url_verification" {
 		t.Errorf("the audit record is %+v", record)

@@ -91,7 +91,7 @@ spec: {endpointRef: {name: %s}, selector: {types: [push]}}
 	}
 	var replay v1alpha1.WebhookReplay
 	w.must(json.Unmarshal([]byte(w.kubectl("get", "whr", "mended", "-o", "json")), &replay))
-	if s := replay.Status; s.Matched != 2 || s.Replayed != 2 || s.Failed != 0 || s.CompletedAt == nil {
+	if s := replay.Status; s.Matched != 2 || s.Replayed != 2 || s.Failed != 0 || s.CompletionTime == nil {
 		t.Errorf("the status is %+v, want 2 matched and replayed", s)
 	}
 

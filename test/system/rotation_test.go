@@ -39,20 +39,20 @@ func TestBothSecretsAreValidDuringTheGrace(t *testing.T) {
 
 	found, err := shared.AwaitEndpoint(w.ctx, e.NamespacedName, func(e *v1alpha1.WebhookEndpoint) bool {
 		r := e.Status.SecretRotation
-		return r != nil && r.CurrentFirstUsed != nil && r.PreviousLastUsed != nil
+		return r != nil && r.CurrentFirstUsedTime != nil && r.PreviousLastUsedTime != nil
 	})
 	w.must(err)
 	if was := before.Status.URL; found.Status.URL != was {
 		t.Errorf("the URL was %q, and is %q with another secret", was, found.Status.URL)
 	}
 	r := found.Status.SecretRotation
-	if grace := r.PreviousValidUntil.Sub(r.StartedAt.Time); grace != 24*time.Hour {
+	if grace := r.PreviousExpirationTime.Sub(r.StartTime.Time); grace != 24*time.Hour {
 		t.Errorf("the old secret stays valid for %v", grace)
 	}
-	if since := time.Since(r.CurrentFirstUsed.Time); since < 0 || since > testTimeout {
+	if since := time.Since(r.CurrentFirstUsedTime.Time); since < 0 || since > testTimeout {
 		t.Errorf("the new secret was first used %v ago", since)
 	}
-	if since := time.Since(r.PreviousLastUsed.Time); since < 0 || since > testTimeout+time.Minute {
+	if since := time.Since(r.PreviousLastUsedTime.Time); since < 0 || since > testTimeout+time.Minute {
 		t.Errorf("the old secret was last used %v ago", since)
 	}
 }

@@ -54,8 +54,8 @@ type WebhookEventSpec struct {
 	RequestID string `json:"requestID,omitempty"`
 	// sourceIP is the address of the sender.
 	SourceIP string `json:"sourceIP,omitempty"`
-	// receivedAt is to the microsecond.
-	ReceivedAt metav1.MicroTime `json:"receivedAt"`
+	// receivedTime is to the microsecond.
+	ReceivedTime metav1.MicroTime `json:"receivedTime"`
 	// bodyBytes is the size of the body.
 	BodyBytes int64 `json:"bodyBytes"`
 }
@@ -79,11 +79,11 @@ type DeliveryStatus struct {
 	Attempts int32 `json:"attempts,omitempty"`
 	// lastError says why the last attempt failed.
 	LastError string `json:"lastError,omitempty"`
-	// nextAttempt is when it is due, or when the receiver that works on it has to be
+	// nextAttemptTime is when it is due, or when the receiver that works on it has to be
 	// done, in the states Pending and Retrying.
-	NextAttempt *metav1.Time `json:"nextAttempt,omitempty"`
-	// givenUpAt is when it became a dead letter.
-	GivenUpAt *metav1.Time `json:"givenUpAt,omitempty"`
+	NextAttemptTime *metav1.Time `json:"nextAttemptTime,omitempty"`
+	// deadLetteredTime is when it became a dead letter.
+	DeadLetteredTime *metav1.Time `json:"deadLetteredTime,omitempty"`
 }
 
 // WebhookEventList is a list of WebhookEvent.
@@ -140,8 +140,8 @@ type WebhookRecord struct {
 	EventID   string `json:"eventID,omitempty"`
 	EventType string `json:"eventType,omitempty"`
 	RequestID string `json:"requestID,omitempty"`
-	// receivedAt is when the request came.
-	ReceivedAt metav1.MicroTime `json:"receivedAt"`
+	// receivedTime is when the request came.
+	ReceivedTime metav1.MicroTime `json:"receivedTime"`
 	// signatureVerified: the request is authentic.
 	SignatureVerified bool `json:"signatureVerified"`
 	// processingStatus is the outcome: accepted, duplicate, rejected, delivered, ...
@@ -191,12 +191,12 @@ type WebhookQueue struct {
 	DeadLetters int64 `json:"deadLetters"`
 	// bytes is what the events of all these take in Redis.
 	Bytes int64 `json:"bytes"`
-	// lastReceived is when an event was last accepted, lastDelivered when a target
-	// last took one, lastRejected when a request was last refused as not authentic.
+	// lastReceivedTime is when an event was last accepted, lastDeliveredTime when a target
+	// last took one, lastRejectedTime when a request was last refused as not authentic.
 	// They are missing if that is too long ago to be remembered.
-	LastReceived  *metav1.Time `json:"lastReceived,omitempty"`
-	LastDelivered *metav1.Time `json:"lastDelivered,omitempty"`
-	LastRejected  *metav1.Time `json:"lastRejected,omitempty"`
+	LastReceivedTime  *metav1.Time `json:"lastReceivedTime,omitempty"`
+	LastDeliveredTime *metav1.Time `json:"lastDeliveredTime,omitempty"`
+	LastRejectedTime  *metav1.Time `json:"lastRejectedTime,omitempty"`
 }
 
 // WebhookQueueList is a list of WebhookQueue.

@@ -729,16 +729,16 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.SecretRotationStatus
   map:
     fields:
-    - name: currentFirstUsed
+    - name: currentFirstUsedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
-    - name: previousLastUsed
+    - name: previousExpirationTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
-    - name: previousValidUntil
+    - name: previousLastUsedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
-    - name: startedAt
+    - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: dev.sallyport.sallyport.api.v1alpha1.ServiceTarget
@@ -1220,7 +1220,7 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.sallyport.sallyport.api.v1alpha1.WebhookReplayStatus
   map:
     fields:
-    - name: completedAt
+    - name: completionTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: conditions
@@ -1246,7 +1246,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: replayed
       type:
         scalar: numeric
-    - name: startedAt
+    - name: startTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity

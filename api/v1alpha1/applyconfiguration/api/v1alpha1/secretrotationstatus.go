@@ -12,15 +12,15 @@ import (
 // SecretRotationStatus says how far the change to a new secret has come. Once
 // the provider signs with the new one only, the rotation is done.
 type SecretRotationStatusApplyConfiguration struct {
-	// startedAt is when Sallyport saw the new secret.
-	StartedAt *v1.Time `json:"startedAt,omitempty"`
-	// previousValidUntil is when the previous secret stops being valid.
-	PreviousValidUntil *v1.Time `json:"previousValidUntil,omitempty"`
-	// currentFirstUsed is when the provider was first seen to sign with the new secret.
-	CurrentFirstUsed *v1.Time `json:"currentFirstUsed,omitempty"`
-	// previousLastUsed is when the provider was last seen to sign with the previous
+	// startTime is when Sallyport saw the new secret.
+	StartTime *v1.Time `json:"startTime,omitempty"`
+	// previousExpirationTime is when the previous secret stops being valid.
+	PreviousExpirationTime *v1.Time `json:"previousExpirationTime,omitempty"`
+	// currentFirstUsedTime is when the provider was first seen to sign with the new secret.
+	CurrentFirstUsedTime *v1.Time `json:"currentFirstUsedTime,omitempty"`
+	// previousLastUsedTime is when the provider was last seen to sign with the previous
 	// secret, to the minute.
-	PreviousLastUsed *v1.Time `json:"previousLastUsed,omitempty"`
+	PreviousLastUsedTime *v1.Time `json:"previousLastUsedTime,omitempty"`
 }
 
 // SecretRotationStatusApplyConfiguration constructs a declarative configuration of the SecretRotationStatus type for use with
@@ -29,34 +29,34 @@ func SecretRotationStatus() *SecretRotationStatusApplyConfiguration {
 	return &SecretRotationStatusApplyConfiguration{}
 }
 
-// WithStartedAt sets the StartedAt field in the declarative configuration to the given value
+// WithStartTime sets the StartTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the StartedAt field is set to the value of the last call.
-func (b *SecretRotationStatusApplyConfiguration) WithStartedAt(value v1.Time) *SecretRotationStatusApplyConfiguration {
-	b.StartedAt = &value
+// If called multiple times, the StartTime field is set to the value of the last call.
+func (b *SecretRotationStatusApplyConfiguration) WithStartTime(value v1.Time) *SecretRotationStatusApplyConfiguration {
+	b.StartTime = &value
 	return b
 }
 
-// WithPreviousValidUntil sets the PreviousValidUntil field in the declarative configuration to the given value
+// WithPreviousExpirationTime sets the PreviousExpirationTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the PreviousValidUntil field is set to the value of the last call.
-func (b *SecretRotationStatusApplyConfiguration) WithPreviousValidUntil(value v1.Time) *SecretRotationStatusApplyConfiguration {
-	b.PreviousValidUntil = &value
+// If called multiple times, the PreviousExpirationTime field is set to the value of the last call.
+func (b *SecretRotationStatusApplyConfiguration) WithPreviousExpirationTime(value v1.Time) *SecretRotationStatusApplyConfiguration {
+	b.PreviousExpirationTime = &value
 	return b
 }
 
-// WithCurrentFirstUsed sets the CurrentFirstUsed field in the declarative configuration to the given value
+// WithCurrentFirstUsedTime sets the CurrentFirstUsedTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the CurrentFirstUsed field is set to the value of the last call.
-func (b *SecretRotationStatusApplyConfiguration) WithCurrentFirstUsed(value v1.Time) *SecretRotationStatusApplyConfiguration {
-	b.CurrentFirstUsed = &value
+// If called multiple times, the CurrentFirstUsedTime field is set to the value of the last call.
+func (b *SecretRotationStatusApplyConfiguration) WithCurrentFirstUsedTime(value v1.Time) *SecretRotationStatusApplyConfiguration {
+	b.CurrentFirstUsedTime = &value
 	return b
 }
 
-// WithPreviousLastUsed sets the PreviousLastUsed field in the declarative configuration to the given value
+// WithPreviousLastUsedTime sets the PreviousLastUsedTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the PreviousLastUsed field is set to the value of the last call.
-func (b *SecretRotationStatusApplyConfiguration) WithPreviousLastUsed(value v1.Time) *SecretRotationStatusApplyConfiguration {
-	b.PreviousLastUsed = &value
+// If called multiple times, the PreviousLastUsedTime field is set to the value of the last call.
+func (b *SecretRotationStatusApplyConfiguration) WithPreviousLastUsedTime(value v1.Time) *SecretRotationStatusApplyConfiguration {
+	b.PreviousLastUsedTime = &value
 	return b
 }

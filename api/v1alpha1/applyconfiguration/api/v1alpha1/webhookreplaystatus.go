@@ -14,10 +14,10 @@ import (
 type WebhookReplayStatusApplyConfiguration struct {
 	// observedGeneration is the generation of the spec that the status speaks of.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
-	// startedAt is when the first dead letters were looked for, by the clock of Redis.
-	StartedAt *v1.Time `json:"startedAt,omitempty"`
-	// completedAt is when the replay was over. From then on it does nothing any more.
-	CompletedAt *v1.Time `json:"completedAt,omitempty"`
+	// startTime is when the first dead letters were looked for, by the clock of Redis.
+	StartTime *v1.Time `json:"startTime,omitempty"`
+	// completionTime is when the replay was over. From then on it does nothing any more.
+	CompletionTime *v1.Time `json:"completionTime,omitempty"`
 	// matched counts the dead letters that the selector meant, so far. What a manager
 	// did in its last second before a crash is missing here and in the other counts.
 	Matched *int64 `json:"matched,omitempty"`
@@ -48,19 +48,19 @@ func (b *WebhookReplayStatusApplyConfiguration) WithObservedGeneration(value int
 	return b
 }
 
-// WithStartedAt sets the StartedAt field in the declarative configuration to the given value
+// WithStartTime sets the StartTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the StartedAt field is set to the value of the last call.
-func (b *WebhookReplayStatusApplyConfiguration) WithStartedAt(value v1.Time) *WebhookReplayStatusApplyConfiguration {
-	b.StartedAt = &value
+// If called multiple times, the StartTime field is set to the value of the last call.
+func (b *WebhookReplayStatusApplyConfiguration) WithStartTime(value v1.Time) *WebhookReplayStatusApplyConfiguration {
+	b.StartTime = &value
 	return b
 }
 
-// WithCompletedAt sets the CompletedAt field in the declarative configuration to the given value
+// WithCompletionTime sets the CompletionTime field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the CompletedAt field is set to the value of the last call.
-func (b *WebhookReplayStatusApplyConfiguration) WithCompletedAt(value v1.Time) *WebhookReplayStatusApplyConfiguration {
-	b.CompletedAt = &value
+// If called multiple times, the CompletionTime field is set to the value of the last call.
+func (b *WebhookReplayStatusApplyConfiguration) WithCompletionTime(value v1.Time) *WebhookReplayStatusApplyConfiguration {
+	b.CompletionTime = &value
 	return b
 }
 
