@@ -199,22 +199,11 @@ func (r *WebhookReplayReconciler) reviveAll(ctx context.Context, letters []store
 
 // recordOf tells of a letter that was revived.
 func recordOf(l store.DeadLetter, replay *v1alpha1.WebhookReplay, endpoint *v1alpha1.WebhookEndpoint, now time.Time) audit.Record {
-	return audit.Record{
-		Time:              now,
-		Endpoint:          l.Event.Endpoint,
-		EndpointUID:       string(endpoint.UID),
-		Provider:          l.Event.Provider,
-		EventID:           l.Event.ID,
-		EventType:         l.Event.Type,
-		ReceivedAt:        l.Event.ReceivedAt,
-		SignatureVerified: true, // nothing else is stored
-		RequestID:         l.Event.RequestID,
-		Status:            audit.Replayed,
-		ErrorMessage:      "replayed by WebhookReplay " + client.ObjectKeyFromObject(replay).String(),
-		SourceIP:          l.Event.SourceIP,
-		BodyBytes:         l.BodyBytes,
-		Target:            targetName(endpoint, l.Target),
-	}
+	r := audit.Of(l.Event.Meta, audit.Replayed, now)
+	r.EndpointUID = string(endpoint.UID) // it may have been made anew since
+	r.ErrorMessage = "replayed by WebhookReplay " + client.ObjectKeyFromObject(replay).String()
+	r.Target = targetName(endpoint, l.Target)
+	return r
 }
 
 // targetName is the target of a delivery as audit records have it: "" for a route

@@ -15,6 +15,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/redistest"
 )
@@ -146,7 +147,7 @@ func (g *graveyard) dead(endpoint string) func(Gomega) []string {
 
 // anEvent is one of a type.
 func anEvent(id string, details ...func(*store.Event)) *store.Event {
-	event := &store.Event{ID: id, Type: "order.paid"}
+	event := &store.Event{Meta: event.Meta{ID: id, Type: "order.paid"}}
 	for _, detail := range details {
 		detail(event)
 	}

@@ -61,17 +61,10 @@ func (h *Handler) acceptOptions(x *exchange) store.AcceptOptions {
 }
 
 func (x *exchange) storedEvent() *store.Event {
-	endpoint := x.entry.Route.Endpoint
+	x.hash()
 	return &store.Event{
-		Endpoint:    x.entry.Name,
-		EndpointUID: endpoint.UID,
-		Provider:    x.entry.Route.Provider.Name,
-		ID:          x.event.ID,
-		Type:        x.event.Type,
-		RequestID:   x.requestID,
-		SourceIP:    addrText(x.source),
+		Meta:        x.meta,
 		TraceParent: x.traceParent,
-		ReceivedAt:  x.received,
 		Scheme:      x.verdict.Scheme,
 		Method:      x.r.Method,
 		URL:         x.storedURL(),

@@ -29,7 +29,7 @@ func (h *Handler) admit(x *exchange) error {
 		return &reject{status: cmp.Or(x.entry.Route.Responses.Forbidden, http.StatusForbidden), refused: true,
 			reason: "requests from this address are not taken here",
 			cause:  fmt.Errorf("%s is in none of the endpoint's sourceRanges", addrText(x.source))}
-	case x.entry.Rate != nil && !x.entry.Rate.AllowN(x.received, 1):
+	case x.entry.Rate != nil && !x.entry.Rate.AllowN(x.meta.ReceivedAt, 1):
 		return x.overloaded(x.entry.Rate)
 	case headerLines(x.r.Header) > maxHeaderLines:
 		return &reject{status: http.StatusRequestHeaderFieldsTooLarge, reason: fmt.Sprintf("the request has more than %d header lines", maxHeaderLines)}

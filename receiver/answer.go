@@ -54,7 +54,7 @@ func (x *exchange) answer(err error) {
 		x.write(success.ContentType, []byte(success.Body))
 	default:
 		x.status = http.StatusOK
-		x.writeJSON(ack{Status: x.outcome, Reason: x.reason, EventID: x.event.ID, RequestID: x.requestID})
+		x.writeJSON(ack{Status: x.outcome, Reason: x.reason, EventID: x.meta.ID, RequestID: x.meta.RequestID})
 	}
 }
 
@@ -64,7 +64,7 @@ func (x *exchange) refuse(reason string) {
 		x.write("", nil)
 		return
 	}
-	x.writeJSON(refusal{Error: reason, RequestID: x.requestID})
+	x.writeJSON(refusal{Error: reason, RequestID: x.meta.RequestID})
 }
 
 // writeJSON sends body as JSON.
@@ -90,7 +90,7 @@ func (x *exchange) write(contentType string, body []byte) {
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set(headerRequestID, x.requestID)
+	header.Set(headerRequestID, x.meta.RequestID)
 	x.w.WriteHeader(x.status)
 	_, _ = x.w.Write(body) // net/http drops the body where the method is HEAD
 }

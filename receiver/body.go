@@ -43,7 +43,7 @@ func (h *Handler) read(x *exchange) error {
 		return rejectBody(x, err)
 	}
 	_ = control.SetReadDeadline(time.Time{})
-	x.body = body
+	x.body, x.meta.BodyBytes = body, int64(len(body))
 	x.signed = verify.Request{
 		Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: body,
 		DecodeLimit: max(x.entry.Route.Limits.MaxBodyBytes, verify.DefaultDecodeLimit), Reserve: x.reserve,

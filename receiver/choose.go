@@ -15,11 +15,11 @@ import (
 // the sender sends it again.
 func (h *Handler) choose(x *exchange) error {
 	event := &match.Event{
-		ID:        x.event.ID,
-		Type:      x.event.Type,
+		ID:        x.meta.ID,
+		Type:      x.meta.Type,
 		Types:     x.event.Types,
 		MoreTypes: x.event.TypesOverflow,
-		Provider:  x.entry.Route.Provider.Name,
+		Provider:  x.meta.Provider,
 	}
 	if len(x.entry.Route.Routes) > 0 {
 		event.Header, event.Query, event.Body = x.storedHeader(), x.storedQuery(), x.readable

@@ -35,6 +35,6 @@ func newDispatcher(o Options, live *route.Live, events *store.Store, sink audit.
 		DeadLetterRetention: o.DeadLetterRetention,
 		Audit:               sink,
 		Registry:            registry,
-		Logger:                 o.Log,
+		Logger:              o.Log,
 	})
 }

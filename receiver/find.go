@@ -18,6 +18,7 @@ func (h *Handler) find(x *exchange) error {
 	case x.entry == nil:
 		return &reject{status: http.StatusNotFound, reason: "no endpoint has this path; see the URL in the status of the WebhookEndpoint"}
 	}
+	x.meta.Endpoint, x.meta.EndpointUID, x.meta.Provider = x.entry.Name, x.entry.Route.Endpoint.UID, x.entry.Route.Provider.Name
 	x.memory = reservation{endpoint: x.entry.BytesInFlight, receiver: &h.bytesInFlight}
 	if why := x.entry.Unavailable(); why != "" {
 		return unavailable("the endpoint can't serve now, please send again later", retryRoute, errors.New(why))

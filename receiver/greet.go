@@ -9,7 +9,7 @@ import (
 // greetUnsigned answers handshakes that the provider does not sign. What is none
 // and comes by a method by which the provider sends nothing else is refused.
 func (h *Handler) greetUnsigned(x *exchange) error {
-	x.material = x.entry.Material(x.received)
+	x.material = x.entry.Material(x.meta.ReceivedAt)
 	if err := h.greet(x, nil); err != nil || x.greeting != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (h *Handler) greet(x *exchange, verdict *verify.Verdict) error {
 	if err == nil && answer == nil {
 		return nil
 	}
-	if verdict == nil && !x.entry.Handshakes.AllowN(x.received, 1) {
+	if verdict == nil && !x.entry.Handshakes.AllowN(x.meta.ReceivedAt, 1) {
 		return x.overloaded(x.entry.Handshakes)
 	}
 	if err != nil {
@@ -41,7 +41,7 @@ func (h *Handler) greet(x *exchange, verdict *verify.Verdict) error {
 		return err
 	}
 	x.greeting = answer
-	x.event.Type = answer.Handshake // for the audit; there is no event
+	x.meta.Type = answer.Handshake // for the audit; there is no event
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"sallyport.dev/sallyport/receiver/certificate"
 	"sallyport.dev/sallyport/receiver/deliver"
 	"sallyport.dev/sallyport/receiver/egress"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -87,9 +88,8 @@ type exchange struct {
 	w http.ResponseWriter
 	r *http.Request
 
-	requestID   string
+	meta        event.Meta // each step adds what it finds out; ReceivedAt is when the headers were there
 	traceParent string
-	received    time.Time // when the headers were there
 	complete    time.Time // when the body was there
 	source      netip.Addr
 
@@ -144,7 +144,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) handle(x *exchange) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			h.log.Error("a request panicked", "panic", fmt.Sprint(p), "requestId", x.requestID, "stack", string(debug.Stack()))
+			h.log.Error("a request panicked", "panic", fmt.Sprint(p), "requestId", x.meta.RequestID, "stack", string(debug.Stack()))
 			h.metrics.panics.Inc()
 			err = errors.New("panic")
 		}
@@ -158,12 +158,12 @@ func (h *Handler) handle(x *exchange) (err error) {
 }
 
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *exchange {
+	source := h.proxies.clientOf(r.RemoteAddr, r.Header)
 	return &exchange{
 		w: w, r: r,
-		requestID:   requestID(r.Header),
+		meta:        event.Meta{RequestID: requestID(r.Header), SourceIP: addrText(source), ReceivedAt: h.now()},
 		traceParent: traceParent(r.Header),
-		received:    h.now(),
-		source:      h.proxies.clientOf(r.RemoteAddr, r.Header),
+		source:      source,
 	}
 }
 
@@ -177,34 +177,25 @@ func (h *Handler) end(x *exchange) {
 
 // record tells the audit what became of x.
 func (x *exchange) record(ended time.Time) audit.Record {
-	r := audit.Record{
-		Time:              ended,
-		EventID:           x.event.ID,
-		EventType:         x.event.Type,
-		ReceivedAt:        x.received,
-		SignatureVerified: x.verified,
-		RequestID:         x.requestID,
-		Status:            x.outcome,
-		ErrorMessage:      cmp.Or(x.reason, x.note),
-		SourceIP:          addrText(x.source),
-		BodyBytes:         int64(len(x.body)),
-		StatusCode:        x.status,
-		DurationMS:        float64(ended.Sub(x.received).Microseconds()) / 1000,
-	}
-	if x.entry != nil {
-		r.Endpoint, r.EndpointUID = x.entry.Name, x.entry.Route.Endpoint.UID
-		r.Provider = x.entry.Route.Provider.Name
-	}
+	x.hash()
+	r := audit.Of(x.meta, x.outcome, ended)
+	r.SignatureVerified, r.BodyRead = x.verified, x.body != nil
+	r.ErrorMessage, r.StatusCode = cmp.Or(x.reason, x.note), x.status
+	r.DurationMS = float64(ended.Sub(x.meta.ReceivedAt).Microseconds()) / 1000
 	if x.err != nil {
 		r.ErrorMessage = x.err.Error()
 	}
 	if x.called != nil {
 		r.Relayed, r.Attempt, r.Target, r.StatusCode = true, 1, x.called.Target, cmp.Or(x.called.Status, x.status)
 	}
-	r.BodyRead = x.body != nil
-	if r.BodyRead && (x.verified || x.signed.HasBodySHA256()) { // what a stranger sends is not hashed for the record alone
-		digest := x.signed.BodySHA256()
-		r.BodySHA256 = hex.EncodeToString(digest[:])
-	}
 	return r
+}
+
+// hash notes the digest of the body, once. What a stranger sends is not hashed for the
+// record alone.
+func (x *exchange) hash() {
+	if x.meta.BodySHA256 == "" && x.body != nil && (x.verified || x.signed.HasBodySHA256()) {
+		digest := x.signed.BodySHA256()
+		x.meta.BodySHA256 = hex.EncodeToString(digest[:])
+	}
 }

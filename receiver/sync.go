@@ -44,7 +44,7 @@ func (h *Handler) relay(x *exchange) error {
 	// a test's ResponseWriter has no connection.
 	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(timeout + answerTimeout - bodyTimeout))
 
-	found, mark, err := h.marks.Begin(ctx, x.entry.Name, x.event.ID, h.beginOptions(x, timeout))
+	found, mark, err := h.marks.Begin(ctx, x.entry.Name, x.meta.ID, h.beginOptions(x, timeout))
 	if err != nil {
 		return rejectStore(err)
 	}
@@ -76,7 +76,7 @@ func (h *Handler) call(ctx context.Context, x *exchange, mark store.Mark) error 
 	if err != nil {
 		if err := h.marks.Forget(ctx, mark); err != nil && !errors.Is(err, store.ErrFenced) {
 			h.log.Warn("an event could not be forgotten; copies of it are put off until its mark ends",
-				"endpoint", x.entry.Name, "eventId", x.event.ID, "error", err)
+				"endpoint", x.entry.Name, "eventId", x.meta.ID, "error", err)
 		}
 		return rejectCall(err)
 	}

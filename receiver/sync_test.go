@@ -15,6 +15,7 @@ import (
 
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/deliver"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/redistest"
@@ -364,7 +365,7 @@ func TestWhatCannotBeNotedIsSentAgain(t *testing.T) {
 
 func TestWhatWasStoredBeforeSyncIsNoBusinessOfTheTarget(t *testing.T) {
 	g := newSyncGate(t, http.NotFoundHandler(), nil)
-	event := &store.Event{Endpoint: "billing/stripe", ID: "evt-1", ReceivedAt: time.Now()}
+	event := &store.Event{Meta: event.Meta{Endpoint: "billing/stripe", ID: "evt-1", ReceivedAt: time.Now()}}
 	_, leases, err := g.store.Accept(t.Context(), event, store.AcceptOptions{Window: time.Hour, Lease: time.Minute})
 	if err != nil {
 		t.Fatal(err)

@@ -35,12 +35,12 @@ func (h *Handler) certify(x *exchange) error {
 // verify asks whether the request is authentic, by the keys that are valid when
 // it came in.
 func (h *Handler) verify(x *exchange) error {
-	verdict, err := x.entry.Verifier.Verify(&x.signed, x.material, x.received)
+	verdict, err := x.entry.Verifier.Verify(&x.signed, x.material, x.meta.ReceivedAt)
 	if err != nil {
 		return h.unverified(x, err)
 	}
 	x.verdict, x.verified = verdict, true
-	x.entry.Used(verdict, x.received)
+	x.entry.Used(verdict, x.meta.ReceivedAt)
 	return nil
 }
 
@@ -63,7 +63,7 @@ func (h *Handler) identify(x *exchange) error {
 	if err != nil {
 		return x.rejectVerify(err)
 	}
-	x.event = event
+	x.event, x.meta.ID, x.meta.Type = event, event.ID, event.Type
 	return nil
 }
 

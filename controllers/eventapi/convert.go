@@ -35,7 +35,7 @@ func eventOf(info *store.EventInfo) eventsv1alpha1.WebhookEvent {
 		},
 		Spec: eventsv1alpha1.WebhookEventSpec{
 			Endpoint: endpoint.name, Provider: e.Provider, EventID: e.ID, Type: e.Type, RequestID: e.RequestID,
-			SourceIP: e.SourceIP, ReceivedTime: metav1.NewMicroTime(e.ReceivedAt.UTC()), BodyBytes: info.BodyBytes,
+			SourceIP: e.SourceIP, ReceivedTime: metav1.NewMicroTime(e.ReceivedAt.UTC()), BodyBytes: e.BodyBytes,
 		},
 		Status: statusOf(info.Deliveries),
 	}

@@ -184,13 +184,9 @@ func (p *purge) one(ctx context.Context, l store.DeadLetter) error {
 
 // record tells who purged a dead letter.
 func (p *purge) record(l store.DeadLetter) audit.Record {
-	return audit.Record{
-		Time: p.Store.Now(), Endpoint: l.Event.Endpoint, EndpointUID: l.Event.EndpointUID, Provider: l.Event.Provider,
-		EventID: l.Event.ID, EventType: l.Event.Type, ReceivedAt: l.Event.ReceivedAt,
-		SignatureVerified: true, // nothing else is stored
-		RequestID:         l.Event.RequestID, SourceIP: l.Event.SourceIP, BodyBytes: l.BodyBytes,
-		Status: audit.Purged, ErrorMessage: fmt.Sprintf("purged by %q: it was not delivered to %s", p.q.user.GetName(), targetOf(l.Target)),
-	}
+	r := audit.Of(l.Event.Meta, audit.Purged, p.Store.Now())
+	r.ErrorMessage = fmt.Sprintf("purged by %q: it was not delivered to %s", p.q.user.GetName(), targetOf(l.Target))
+	return r
 }
 
 // status says what came of it. Of a collection, the token to continue says that there

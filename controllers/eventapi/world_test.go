@@ -22,6 +22,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/redistest"
 )
@@ -114,9 +115,12 @@ var received = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 func (w *world) accept(endpoint, id string, targets ...string) []store.Lease {
 	w.t.Helper()
 	e := &store.Event{
-		Endpoint: endpoint, EndpointUID: "uid-of-" + endpoint, Provider: "github", ID: id, Type: "push", RequestID: "request-" + id,
-		SourceIP: "192.0.2.1", ReceivedAt: received.Add(time.Duration(len(w.all(endpoint))) * time.Second), Method: "POST",
-		URL: "https://hooks.example.com/" + endpoint, Query: "order=42&odd=\xff", Credentials: &store.Credentials{Query: "token=x&order=42&odd=\xff"},
+		Meta: event.Meta{
+			Endpoint: endpoint, EndpointUID: "uid-of-" + endpoint, Provider: "github", ID: id, Type: "push", RequestID: "request-" + id,
+			SourceIP: "192.0.2.1", ReceivedAt: received.Add(time.Duration(len(w.all(endpoint))) * time.Second),
+		},
+		Method: "POST",
+		URL:    "https://hooks.example.com/" + endpoint, Query: "order=42&odd=\xff", Credentials: &store.Credentials{Query: "token=x&order=42&odd=\xff"},
 		Header: http.Header{"Content-Type": {"application/json"}, "X-Odd": {"a\xffb"}}, Body: []byte(`{"id":"` + id + `"}`),
 	}
 	outcome, leases, err := w.store.Accept(w.t.Context(), e, store.AcceptOptions{Window: time.Hour, Lease: time.Hour, Targets: targets})

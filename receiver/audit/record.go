@@ -1,6 +1,10 @@
 package audit
 
-import "time"
+import (
+	"time"
+
+	"sallyport.dev/sallyport/receiver/event"
+)
 
 // Status is the outcome that a Record reports: processing_status.
 type Status string
@@ -21,8 +25,9 @@ const (
 	Expired        Status = "expired"         // a dead letter was removed because of its age
 )
 
-// Record is one line of the audit log: one outcome of one request or delivery.
-// It never holds bodies, signatures or secrets.
+// Record is one line of the audit log: one outcome of one request or delivery. The
+// order of its fields is that of the line, which is why it repeats those of
+// event.Meta. It never holds bodies, signatures or secrets.
 type Record struct {
 	Time              time.Time `json:"time"`
 	Endpoint          string    `json:"endpoint"` // namespace/name; empty when no route matched the path
@@ -49,6 +54,16 @@ type Record struct {
 	Relayed bool `json:"-"`
 	// BodyRead: the request was read to its end.
 	BodyRead bool `json:"-"`
+}
+
+// Of returns the record of an outcome of an event that is or was stored, and so was
+// verified.
+func Of(e event.Meta, status Status, at time.Time) Record {
+	return Record{
+		Time: at, Endpoint: e.Endpoint, EndpointUID: e.EndpointUID, Provider: e.Provider, EventID: e.ID, EventType: e.Type,
+		ReceivedAt: e.ReceivedAt, SignatureVerified: true, RequestID: e.RequestID, Status: status, SourceIP: e.SourceIP,
+		BodyBytes: e.BodyBytes, BodySHA256: e.BodySHA256,
+	}
 }
 
 // Sink takes records. Record never blocks and never fails: what can't be

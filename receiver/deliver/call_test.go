@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -21,7 +22,7 @@ import (
 // call has d hand an event to its target, as the handler does for a sender that waits.
 func (w *world) call(d *Dispatcher, endpoint, id string) error {
 	w.t.Helper()
-	_, err := d.Call(w.t.Context(), &store.Event{Endpoint: endpoint, ID: id, Method: http.MethodPost, ReceivedAt: w.now()})
+	_, err := d.Call(w.t.Context(), &store.Event{Meta: event.Meta{Endpoint: endpoint, ID: id, ReceivedAt: w.now()}, Method: http.MethodPost})
 	return err
 }
 

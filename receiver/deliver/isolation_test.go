@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -142,7 +143,7 @@ func TestAHungTargetKeepsMemoryBounded(t *testing.T) {
 	for s := range 64 {
 		senders.Go(func() {
 			for i := s; i < n; i += 64 {
-				e := &store.Event{Endpoint: endpoint, ID: fmt.Sprint(i), ReceivedAt: w.now(), Method: http.MethodPost, Body: make([]byte, 100)}
+				e := &store.Event{Meta: event.Meta{Endpoint: endpoint, ID: fmt.Sprint(i), ReceivedAt: w.now()}, Method: http.MethodPost, Body: make([]byte, 100)}
 				outcome, leases, err := w.store.Accept(t.Context(), e, store.AcceptOptions{Window: time.Hour, Lease: Lease})
 				if err != nil || outcome != store.Accepted {
 					t.Errorf("Accept = %s, %v", outcome, err)

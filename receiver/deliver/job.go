@@ -1,8 +1,6 @@
 package deliver
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/store"
@@ -31,8 +29,7 @@ type job struct {
 	failure store.Failure
 	size    int64
 	from    origin
-	probe   bool   // the circuit of its target depends on it
-	digest  string // see bodySHA256
+	probe   bool // the circuit of its target depends on it
 }
 
 func newJob(event *store.Event, lease store.Lease, from origin) *job {
@@ -58,13 +55,4 @@ func (j *job) since() time.Time {
 		return j.failure.Since
 	}
 	return j.event.ReceivedAt
-}
-
-// bodySHA256 is in hexadecimal. It is computed once.
-func (j *job) bodySHA256() string {
-	if j.digest == "" {
-		sum := sha256.Sum256(j.event.Body)
-		j.digest = hex.EncodeToString(sum[:])
-	}
-	return j.digest
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -96,7 +97,7 @@ func TestTooOld(t *testing.T) {
 		"revived, and again late": {revived: 100 * time.Hour, after: 102 * time.Hour, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := &job{event: &store.Event{ReceivedAt: received}}
+			j := &job{event: &store.Event{Meta: event.Meta{ReceivedAt: received}}}
 			rules := route.Delivery{Paused: c.paused, Retry: route.Retry{MaxAge: route.Duration(90 * time.Minute)}}
 			if c.revived != 0 {
 				j.failure.Since = received.Add(c.revived)

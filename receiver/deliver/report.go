@@ -36,25 +36,9 @@ func (w *workers) report(j *job, r route.Route, d decision, result outcome, writ
 }
 
 func (w *workers) record(j *job, r route.Route, status audit.Status, result outcome) {
-	record := audit.Record{
-		Time:              w.Store.Now(),
-		Endpoint:          j.event.Endpoint,
-		EndpointUID:       j.event.EndpointUID,
-		Provider:          j.event.Provider,
-		EventID:           j.event.ID,
-		EventType:         j.event.Type,
-		ReceivedAt:        j.event.ReceivedAt,
-		SignatureVerified: true,
-		RequestID:         j.event.RequestID,
-		Status:            status,
-		SourceIP:          j.event.SourceIP,
-		BodyBytes:         int64(len(j.event.Body)),
-		BodySHA256:        j.bodySHA256(),
-		Attempt:           j.failure.Attempts,
-		Target:            targetName(r.Target),
-		StatusCode:        result.status,
-		DurationMS:        float64(result.took.Microseconds()) / 1000,
-	}
+	record := audit.Of(j.event.Meta, status, w.Store.Now())
+	record.Attempt, record.Target, record.StatusCode = j.failure.Attempts, targetName(r.Target), result.status
+	record.DurationMS = float64(result.took.Microseconds()) / 1000
 	if result.err != nil {
 		record.ErrorMessage = result.err.Error()
 	}

@@ -81,23 +81,9 @@ func (r retainer) record(l *store.DeadLetter, now time.Time) {
 		message += ": " + l.Failure.Error
 	}
 	to, _ := r.routeTo(targetID{l.Event.Endpoint, l.Target}, now)
-	r.Audit.Record(audit.Record{
-		Time:              r.Store.Now(),
-		Endpoint:          l.Event.Endpoint,
-		EndpointUID:       l.Event.EndpointUID,
-		Provider:          l.Event.Provider,
-		EventID:           l.Event.ID,
-		EventType:         l.Event.Type,
-		ReceivedAt:        l.Event.ReceivedAt,
-		SignatureVerified: true,
-		RequestID:         l.Event.RequestID,
-		Status:            audit.Expired,
-		ErrorMessage:      message,
-		SourceIP:          l.Event.SourceIP,
-		BodyBytes:         l.BodyBytes,
-		Attempt:           l.Failure.Attempts,
-		Target:            targetName(to.Target),
-	})
+	record := audit.Of(l.Event.Meta, audit.Expired, r.Store.Now())
+	record.ErrorMessage, record.Attempt, record.Target = message, l.Failure.Attempts, targetName(to.Target)
+	r.Audit.Record(record)
 	r.Logger.Warn("a dead letter is too old and was removed", "endpoint", l.Event.Endpoint, "eventId", l.Event.ID,
 		"route", l.Target, "deadLetteredTime", l.DeadLetteredTime)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
@@ -16,7 +17,7 @@ import (
 // many that were.
 func fill(ts *targets, endpoint string, size int64) (jobs int) {
 	for jobs < 2*maxJobs {
-		if ok, _ := ts.put(&job{event: &store.Event{Endpoint: endpoint}, size: size}, anyTime); !ok {
+		if ok, _ := ts.put(&job{event: &store.Event{Meta: event.Meta{Endpoint: endpoint}}, size: size}, anyTime); !ok {
 			break
 		}
 		jobs++

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
@@ -208,10 +209,12 @@ func inParallel(b *testing.B, do func(i int64) error) {
 // sampleEvent looks like a webhook of GitHub: a dozen headers and 2 KiB.
 func sampleEvent(endpoint, id string) *Event {
 	return &Event{
-		Endpoint: endpoint, EndpointUID: "6f1c1d0e", Provider: "github", ID: id, Type: "push",
-		RequestID: "01J9Z3", SourceIP: "192.0.2.7", Method: http.MethodPost,
+		Meta: event.Meta{
+			Endpoint: endpoint, EndpointUID: "6f1c1d0e", Provider: "github", ID: id, Type: "push",
+			RequestID: "01J9Z3", SourceIP: "192.0.2.7", ReceivedAt: time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC), BodyBytes: 2048,
+		},
+		Method:      http.MethodPost,
 		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-		ReceivedAt:  time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC),
 		Header: http.Header{
 			"Content-Type": {"application/json"}, "User-Agent": {"GitHub-Hookshot/044aadd"},
 			"X-Github-Event": {"push"}, "X-Github-Delivery": {id}, "Accept": {"*/*"},

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -193,6 +195,8 @@ func (s *Store) load(ctx context.Context, c *Claimed, leases []Lease) error {
 			c.Unreadable++
 			continue
 		}
+		digest := sha256.Sum256(r.event.Body) // it would cost 32 bytes in each record, for few that are read back
+		r.event.BodySHA256 = hex.EncodeToString(digest[:])
 		f := r.facts
 		l.facts = &f
 		c.Deliveries = append(c.Deliveries, Delivery{Event: r.event, Lease: l, Failure: decodeFailure(failures[i].Val())})

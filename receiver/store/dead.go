@@ -15,7 +15,7 @@ import (
 
 // DeadLetter is a delivery that was given up, as it was found.
 type DeadLetter struct {
-	// Event has neither Header nor Body.
+	// Event has neither Header, Credentials, Body nor BodySHA256.
 	Event *Event
 	// Name is as of EventName.
 	Name string
@@ -25,8 +25,6 @@ type DeadLetter struct {
 	Failure Failure
 	// DeadLetteredTime is to the millisecond.
 	DeadLetteredTime time.Time
-	// BodyBytes is the size of the body.
-	BodyBytes int64
 
 	ref     ref
 	score   int64    // in the index of dead letters, ms: what Revive and Purge are fenced by
@@ -162,7 +160,7 @@ func (s *Store) letters(ctx context.Context, endpoint string, entries []deadEntr
 		l := &letters[i]
 		switch {
 		case h.record != nil:
-			l.Event, l.Name, l.BodyBytes, l.targets = h.record.event, h.ref.name(), h.bodyBytes, h.record.targets
+			l.Event, l.Name, l.targets = h.record.event, h.ref.name(), h.record.targets
 			found.letters = append(found.letters, *l)
 		case h.state == statePending:
 			found.unreadable++

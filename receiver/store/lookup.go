@@ -66,10 +66,8 @@ type DeliveryInfo struct {
 type EventInfo struct {
 	// Name is as of EventName.
 	Name string
-	// Event has neither Header, Credentials nor Body; nil if it is delivered.
+	// Event has neither Header, Credentials, Body nor BodySHA256; nil if it is delivered.
 	Event *Event
-	// BodyBytes is the size of the body; 0 if it is delivered.
-	BodyBytes int64
 	// Delivered says that only the marker is left.
 	Delivered bool
 	// Deliveries are those that are not done. There is none for a moment while the
@@ -106,7 +104,7 @@ func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error)
 			for _, target := range h.record.targets {
 				asked = append(asked, &deliveryQuestion{info: len(infos), ref: h.ref, target: target})
 			}
-			infos = append(infos, EventInfo{Name: h.ref.name(), Event: h.record.event, BodyBytes: h.bodyBytes})
+			infos = append(infos, EventInfo{Name: h.ref.name(), Event: h.record.event})
 		}
 	}
 	return infos, classify(doing, s.deliveries(ctx, asked, infos))

@@ -149,7 +149,7 @@ func decodeRecord(b []byte) (*record, error) {
 	if d.failed {
 		return nil, fmt.Errorf("%w: a field is longer than what is left", errUnreadable)
 	}
-	r.event.Body = d.rest
+	r.event.Body, r.event.BodyBytes = d.rest, int64(len(d.rest))
 	return r, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/cluster"
 	"sallyport.dev/sallyport/test/redistest"
@@ -151,8 +152,11 @@ func weighedEvent(n int64, size int) *store.Event {
 		header.Set(name, value)
 	}
 	return &store.Event{
-		Endpoint: "bench/github", EndpointUID: "5b3bd29e-2a7c-4b13-9d0f-6d0e7b9f0a11", Provider: "github", ID: id, Type: "push",
-		RequestID: "XCU6YR2NGCTGDPCO52S6ZUPZDX", SourceIP: "192.30.252.41", ReceivedAt: time.Now(), Method: http.MethodPost, Header: header, Body: body,
+		Meta: event.Meta{
+			Endpoint: "bench/github", EndpointUID: "5b3bd29e-2a7c-4b13-9d0f-6d0e7b9f0a11", Provider: "github", ID: id, Type: "push",
+			RequestID: "XCU6YR2NGCTGDPCO52S6ZUPZDX", SourceIP: "192.30.252.41", ReceivedAt: time.Now(),
+		},
+		Method: http.MethodPost, Header: header, Body: body,
 	}
 }
 
