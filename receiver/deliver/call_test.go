@@ -67,7 +67,7 @@ func TestCallsOpenTheCircuitAndCloseIt(t *testing.T) {
 				fail(fmt.Sprint(i))
 			}
 			w.wantRefused(d, endpoint, target)
-			if got := testutil.ToFloat64(d.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
+			if got := testutil.ToFloat64(d.core.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
 				t.Errorf("the metric of the circuit is %v", got)
 			}
 			w.advance(minProbe)

@@ -21,7 +21,7 @@ type core struct {
 
 // Dispatcher delivers. It is safe for concurrent use.
 type Dispatcher struct {
-	*core
+	core     *core
 	holder   *holder
 	workers  *workers
 	claimer  claimer
@@ -73,7 +73,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		running.Go(func() { d.holder.run(ctx) })
 	}
 	running.Wait()
-	d.releaseAll(context.WithoutCancel(ctx), d.holder.rest())
+	d.core.releaseAll(context.WithoutCancel(ctx), d.holder.rest())
 }
 
 // Shutdown lets the attempts in flight end, at most until ctx does, and releases all
@@ -81,13 +81,13 @@ func (d *Dispatcher) Run(ctx context.Context) {
 func (d *Dispatcher) Shutdown(ctx context.Context) error {
 	d.end()
 	left := d.holder.rest()
-	for _, j := range d.targets.close() {
+	for _, j := range d.core.targets.close() {
 		left = append(left, j.lease)
 	}
-	d.releaseAll(ctx, left)
+	d.core.releaseAll(ctx, left)
 	done := make(chan struct{})
 	go func() {
-		d.targets.workers.Wait()
+		d.core.targets.workers.Wait()
 		close(done)
 	}()
 	// What is cut off has to be released within the time that is left.

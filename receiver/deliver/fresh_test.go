@@ -208,7 +208,7 @@ func TestAnEventThatCantBeSignedHoldsUpNoOthers(t *testing.T) {
 			t.Fatalf("%s: %s", r.Status, r.ErrorMessage)
 		}
 	}
-	if reason := d.targets.openBecause(targetID{endpoint, ""}); reason != "" {
+	if reason := d.core.targets.openBecause(targetID{endpoint, ""}); reason != "" {
 		t.Fatalf("the circuit is open: %s", reason)
 	}
 	w.acceptPaddle(d, endpoint, "evt_1", "key")

@@ -122,9 +122,9 @@ func (w *world) watchMemory(d *Dispatcher) (most func() int) {
 				result <- peak
 				return
 			case <-ticker.C:
-				d.targets.mu.Lock()
-				peak = max(peak, d.targets.all.jobs)
-				d.targets.mu.Unlock()
+				d.core.targets.mu.Lock()
+				peak = max(peak, d.core.targets.all.jobs)
+				d.core.targets.mu.Unlock()
 			}
 		}
 	}()

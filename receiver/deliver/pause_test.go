@@ -64,7 +64,7 @@ func TestAPauseHoldsEverythingAndSpendsNothing(t *testing.T) {
 	}
 	w.awaitHeld(events)
 	w.resume(endpoint)
-	d.room.now()
+	d.core.room.now()
 	w.want(audit.RetryScheduled, 1) // and is no dead letter, for it has become no older
 	for range events {
 		w.await(audit.Delivered)

@@ -30,8 +30,8 @@ func (b buckets) of(id targetID, limit route.RateLimit) *rate.Limiter {
 	return bucket
 }
 
-// tidy drops the buckets that are full, for they are like new ones.
-func (b buckets) tidy() {
+// prune drops the buckets that are full, for they are like new ones.
+func (b buckets) prune() {
 	for id, bucket := range b {
 		if bucket.Tokens() >= float64(bucket.Burst()) {
 			delete(b, id)

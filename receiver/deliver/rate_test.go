@@ -83,7 +83,7 @@ func TestABucketIsKeptUntilItIsFull(t *testing.T) {
 	if !one.Allow() {
 		t.Fatal("a new bucket is empty")
 	}
-	r.tidy()
+	r.prune()
 	if r.of(key, route.RateLimit{PerSecond: 1, Burst: 3}) != one {
 		t.Error("a bucket that is not full was forgotten, so its target would get more than its rate")
 	}
@@ -92,7 +92,7 @@ func TestABucketIsKeptUntilItIsFull(t *testing.T) {
 		t.Errorf("a changed limit makes a bucket of %v with %d", changed.Limit(), changed.Burst())
 	}
 	full := r.of(targetID{"team/api", "route"}, route.RateLimit{PerSecond: 1, Burst: 1})
-	r.tidy()
+	r.prune()
 	if r.of(targetID{"team/api", "route"}, route.RateLimit{PerSecond: 1, Burst: 1}) == full {
 		t.Error("a full bucket was kept")
 	}

@@ -45,7 +45,7 @@ func (f refiller) refill(ctx context.Context) (time.Duration, error) {
 			skipped = append(skipped, b)
 		}
 	}
-	f.tidy(present)
+	f.prune(present)
 	if len(skipped) > 0 {
 		err = f.Store.Skip(ctx, skipped)
 	}
@@ -88,11 +88,11 @@ func (f refiller) expire(ctx context.Context, id targetID, b store.Backlog) (int
 	return len(got.Deliveries), err
 }
 
-// tidy forgets what is worth nothing any more. present are the targets with a
+// prune forgets what is worth nothing any more. present are the targets with a
 // backlog.
-func (f refiller) tidy(present map[targetID]bool) {
+func (f refiller) prune(present map[targetID]bool) {
 	now := f.Store.Now()
-	dropped := f.targets.tidy(present, now, func(id targetID) bool {
+	dropped := f.targets.prune(present, now, func(id targetID) bool {
 		_, reason := f.routeTo(id, now)
 		return reason == ""
 	})

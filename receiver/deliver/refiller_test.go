@@ -45,7 +45,7 @@ func (w *world) trip(d *Dispatcher, endpoint string) int {
 		w.offer(d, endpoint, fmt.Sprint("trip-", i))
 		w.want(audit.RetryScheduled, 1)
 	}
-	if d.targets.openBecause(targetID{endpoint, ""}) == "" {
+	if d.core.targets.openBecause(targetID{endpoint, ""}) == "" {
 		w.t.Fatal("the circuit is still closed")
 	}
 	return tripPoints
@@ -91,7 +91,7 @@ func TestAFailingTargetIsHeldAndDeliveredWhenItReturns(t *testing.T) {
 	if more := target.asked.Load() - asked; more > 0 {
 		t.Errorf("%d attempts were made while the circuit was open", more)
 	}
-	if got := testutil.ToFloat64(d.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
+	if got := testutil.ToFloat64(d.core.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
 		t.Errorf("the metric of the open circuit is %v, want 1", got)
 	}
 	target.status.Store(0)
@@ -103,7 +103,7 @@ func TestAFailingTargetIsHeldAndDeliveredWhenItReturns(t *testing.T) {
 		}
 	}
 	w.wantStored(int64(tripped), 0) // those wait for their retry
-	if got := testutil.CollectAndCount(d.metrics.circuitOpen); got != 0 {
+	if got := testutil.CollectAndCount(d.core.metrics.circuitOpen); got != 0 {
 		t.Errorf("the metric of open circuits has %d series, want none", got)
 	}
 }
@@ -165,8 +165,8 @@ func TestADueBacklogDelaysNobody(t *testing.T) {
 	if err != nil || stats.Held != n || stats.Pending != int64(n+tripped) {
 		t.Errorf("stored is %+v, %v, want %d held", stats, err, n)
 	}
-	if d.targets.all.jobs != 0 {
-		t.Errorf("%d jobs are in memory, want none", d.targets.all.jobs)
+	if d.core.targets.all.jobs != 0 {
+		t.Errorf("%d jobs are in memory, want none", d.core.targets.all.jobs)
 	}
 }
 
@@ -222,18 +222,18 @@ func TestASlowTargetIsNotClaimedOverAndOver(t *testing.T) {
 	}
 	w.eventually("all that there is no room for is held", func() bool {
 		stats, err := w.store.Stats(t.Context())
-		counted := int64(testutil.ToFloat64(d.metrics.held)) // a moment after it is done
-		d.targets.mu.Lock()
-		defer d.targets.mu.Unlock()
-		return err == nil && stats.Held+int64(d.targets.all.jobs) >= n && d.targets.all.jobs <= maxJobs/laneShare+maxRefilled && counted >= stats.Held
+		counted := int64(testutil.ToFloat64(d.core.metrics.held)) // a moment after it is done
+		d.core.targets.mu.Lock()
+		defer d.core.targets.mu.Unlock()
+		return err == nil && stats.Held+int64(d.core.targets.all.jobs) >= n && d.core.targets.all.jobs <= maxJobs/laneShare+maxRefilled && counted >= stats.Held
 	})
-	before := testutil.ToFloat64(d.metrics.held)
+	before := testutil.ToFloat64(d.core.metrics.held)
 	for range 10 { // passes of the refiller
 		if _, err := d.refiller.refill(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if more := testutil.ToFloat64(d.metrics.held) - before; more > 2 {
+	if more := testutil.ToFloat64(d.core.metrics.held) - before; more > 2 {
 		t.Errorf("%v deliveries were held again", more)
 	}
 	close(hang.answer)
@@ -309,9 +309,9 @@ func TestAResolvedTargetIsProbedSoon(t *testing.T) {
 	d := w.run()
 	w.offer(d, endpoint, "1")
 	w.wantHeld(1)
-	d.targets.mu.Lock()
-	d.targets.circuits[targetID{endpoint, ""}].until = w.now().Add(time.Hour)
-	d.targets.mu.Unlock()
+	d.core.targets.mu.Lock()
+	d.core.targets.circuits[targetID{endpoint, ""}].until = w.now().Add(time.Hour)
+	d.core.targets.mu.Unlock()
 	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "" })
 	w.want(audit.Delivered, 1)
 }

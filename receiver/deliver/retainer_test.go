@@ -57,7 +57,7 @@ func TestOldDeadLettersAreRemovedAndRecorded(t *testing.T) {
 		!strings.Contains(r.ErrorMessage, "given up 24h0m1s ago, and dead letters are kept for 24h0m0s") || !strings.Contains(r.ErrorMessage, "answered 500") {
 		t.Errorf("the record is %+v", r)
 	}
-	if got := testutil.ToFloat64(d.metrics.expired); got != 1 {
+	if got := testutil.ToFloat64(d.core.metrics.expired); got != 1 {
 		t.Errorf("%v are counted, want 1", got)
 	}
 	w.wantStored(0, 1)
@@ -69,7 +69,7 @@ func TestDeadLettersAreKeptForEver(t *testing.T) {
 	w.died("team/orders", "1")
 	w.advance(100 * 365 * 24 * time.Hour)
 	d := w.retains(w.store)
-	d.DeadLetterRetention = 0
+	d.core.DeadLetterRetention = 0
 	if _, err := d.retainer.retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestRetentionOutlivesErrorsAndEndsWithItsContext(t *testing.T) {
 		close(ended)
 	}()
 	w.want(audit.Expired, 3)
-	if got := testutil.ToFloat64(d.metrics.redisErrors); got != 3 {
+	if got := testutil.ToFloat64(d.core.metrics.redisErrors); got != 3 {
 		t.Errorf("%v errors are counted, want 3", got)
 	}
 	cancel()

@@ -380,10 +380,10 @@ func (t *targets) expireAgain(id targetID) {
 	}
 }
 
-// tidy drops circuits and buckets that say nothing, and lets a target be probed at
+// prune drops circuits and buckets that say nothing, and lets a target be probed at
 // once whose route is good again. present are the targets with a backlog. It returns
 // the targets whose circuits it dropped.
-func (t *targets) tidy(present map[targetID]bool, now time.Time, routed func(targetID) bool) (dropped []targetID) {
+func (t *targets) prune(present map[targetID]bool, now time.Time, routed func(targetID) bool) (dropped []targetID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for id, c := range t.circuits {
@@ -396,7 +396,7 @@ func (t *targets) tidy(present map[targetID]bool, now time.Time, routed func(tar
 			c.until = now
 		}
 	}
-	t.buckets.tidy()
+	t.buckets.prune()
 	return dropped
 }
 

@@ -93,9 +93,9 @@ func TestALaneIsForgottenWhenItIsIdle(t *testing.T) {
 	for range 50 {
 		w.want(audit.Delivered, 1)
 	}
-	d.targets.workers.Wait()
-	if len(d.targets.lanes) != 0 || d.targets.all.jobs != 0 || d.targets.all.bytes != 0 {
-		t.Errorf("%d lanes, %d jobs, %d bytes are left, want none", len(d.targets.lanes), d.targets.all.jobs, d.targets.all.bytes)
+	d.core.targets.workers.Wait()
+	if len(d.core.targets.lanes) != 0 || d.core.targets.all.jobs != 0 || d.core.targets.all.bytes != 0 {
+		t.Errorf("%d lanes, %d jobs, %d bytes are left, want none", len(d.core.targets.lanes), d.core.targets.all.jobs, d.core.targets.all.bytes)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestWhatDoesNotFitIsDeliveredLater(t *testing.T) {
 	for i := range n {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
-	if held := testutil.ToFloat64(d.metrics.held); held == 0 {
+	if held := testutil.ToFloat64(d.core.metrics.held); held == 0 {
 		t.Errorf("all of %d events found room: the test tests nothing", n)
 	}
 	close(hang.answer)

@@ -20,7 +20,7 @@ type Target struct {
 	Name string
 }
 
-// name is the part of the backlog's key after the prefix. It can be read back,
+// name is the part of the backlog's name in Redis after the prefix. It can be read back,
 // since neither part of an endpoint has a slash in it.
 func (t Target) name() string { return t.Endpoint + "/" + t.Name }
 

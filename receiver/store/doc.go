@@ -127,8 +127,8 @@
 //
 // # While the sender waits
 //
-// Of an event whose sender gets the target's answer nothing is stored. Its key
-// holds a mark (state S), which Begin sets if there is nothing, and which ends by
+// Of an event whose sender gets the target's answer nothing is stored. Under its name is
+// a mark (state S), which Begin sets if there is nothing, and which ends by
 // itself. Finish makes a marker (state D) of it, Forget removes it:
 //
 //	(nothing) ──Begin──▶ mark ──Finish──▶ marker ──window──▶ (nothing)

@@ -103,7 +103,7 @@ func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traff
 }
 
 // write moves times forward only: several receivers write.
-func (d TrafficDelta) write(ctx context.Context, pipe redis.Pipeliner, key string) {
+func (d TrafficDelta) write(ctx context.Context, pipe redis.Pipeliner, name string) {
 	var times []redis.Z
 	for member, at := range map[string]time.Time{trafficReceived: d.Received, trafficDelivered: d.Delivered, trafficRejected: d.Rejected} {
 		if !at.IsZero() {
@@ -111,15 +111,15 @@ func (d TrafficDelta) write(ctx context.Context, pipe redis.Pipeliner, key strin
 		}
 	}
 	if len(times) > 0 {
-		pipe.ZAddGT(ctx, key, times...)
+		pipe.ZAddGT(ctx, name, times...)
 	}
 	switch {
 	case d.Authentic:
-		pipe.ZAdd(ctx, key, redis.Z{Member: trafficRow, Score: float64(d.RejectedInRow)})
+		pipe.ZAdd(ctx, name, redis.Z{Member: trafficRow, Score: float64(d.RejectedInRow)})
 	case d.RejectedInRow > 0:
-		pipe.ZIncrBy(ctx, key, float64(d.RejectedInRow), trafficRow)
+		pipe.ZIncrBy(ctx, name, float64(d.RejectedInRow), trafficRow)
 	}
-	pipe.Expire(ctx, key, trafficLife)
+	pipe.Expire(ctx, name, trafficLife)
 }
 
 // Traffic tells when something last came and went, of each endpoint.

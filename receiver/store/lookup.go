@@ -251,7 +251,7 @@ type Recounted struct {
 	// Mended counts the partitions in which Usage was wrong and is right now.
 	Mended int
 	// Crowded counts those in which it is wrong, and which hold too much to be
-	// counted. They are right again when they are drained.
+	// counted. They are right again when enough of that is delivered.
 	Crowded int
 }
 

@@ -67,7 +67,7 @@ func TestRandomSteps(t *testing.T) {
 	if got, err := m.s.Recount(t.Context()); err != nil || got != (Recounted{}) {
 		t.Errorf("Recount = %+v, %v, want that all is counted right", got, err)
 	}
-	m.drain()
+	m.deliverAll()
 }
 
 func (m *model) step() {
@@ -345,8 +345,8 @@ func (m *model) check() {
 	}
 }
 
-// drain delivers everything: nothing that was accepted may be missing.
-func (m *model) drain() {
+// deliverAll delivers everything: nothing that was accepted may be missing.
+func (m *model) deliverAll() {
 	for id, d := range m.events {
 		if d != nil && d.dead {
 			m.accept(id)

@@ -11,7 +11,7 @@
 --   'duplicate'  stored before: pending or delivered
 --   'revived'    stored before; its dead deliveries are due again
 --   'busy'       a copy is with the target, see begin.lua
---   'foreign'    the key holds nothing that this version knows: neither stored nor
+--   'foreign'    the event's value is nothing that this version knows: neither stored nor
 --                a duplicate
 --   'full'       not stored: with it, the endpoint would have too many bytes here
 

@@ -3,11 +3,11 @@
 --
 -- KEYS  due, attempts, delayed, held, backlogs, usage
 -- ARGV  1 now (us)  2 fence: end of the new lease (us)  3 most deliveries
---       4 most bytes  5 most entries to look at  6 prefix of the partition's keys
+--       4 most bytes  5 most entries to look at  6 prefix of the partition's names
 --       7... names of the backlogs of the targets that take none
 -- Returns { earliest score left or '', bytes, held, member, member, ... }
 --
--- Event and backlog keys are built from the prefix; they share the hash tag of
+-- Names of events and backlogs are built from the prefix; they share the hash tag of
 -- KEYS. The first delivery is leased even if it is larger than the limit, so
 -- that a large one can't block its partition for ever. ZREM comes before ZADD
 -- because a full Redis refuses a script whose first write could take memory, and

@@ -4,11 +4,11 @@
 -- does not count.
 --
 -- KEYS  due, held, dead, usage, attempts
--- ARGV  1 prefix of the partition's keys  2 most deliveries to count
+-- ARGV  1 prefix of the partition's names  2 most deliveries to count
 -- Returns 0: it adds up; 1: counted anew; 2: it does not add up, and is too much to
 -- be counted.
 --
--- Keys of events and endpoints are built from the prefix; they share the hash tag of
+-- Names of events and endpoints are built from the prefix; they share the hash tag of
 -- KEYS.
 
 local rows = redis.call('HGETALL', KEYS[4])

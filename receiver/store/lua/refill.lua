@@ -3,7 +3,7 @@
 --
 -- KEYS  backlog of the target, held, due, backlogs, attempts, delayed, usage
 -- ARGV  1 name of the backlog  2 now (us)  3 fence: end of the new lease (us)
---       4 most deliveries  5 most bytes  6 prefix of the event keys
+--       4 most deliveries  5 most bytes  6 prefix of the events' names
 --       7 only those whose age began by then (ms), or +inf  8 endpoint
 -- Returns { bytes, member, member, ... }
 --
