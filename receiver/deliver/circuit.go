@@ -73,7 +73,7 @@ func pointsOf(result outcome) int {
 	return 0
 }
 
-// admit says whether a delivery may be attempted now, and whether it is the probe.
+// admit reports whether a delivery may be attempted now, and whether it is the probe.
 func (c *circuit) admit(now time.Time) (ok, probe bool) {
 	switch {
 	case !c.open:
@@ -85,8 +85,10 @@ func (c *circuit) admit(now time.Time) (ok, probe bool) {
 	return true, true
 }
 
-// blocks says whether admit would refuse.
-func (c *circuit) blocks(now time.Time) bool { return c.open && (c.probing || now.Before(c.until)) }
+// blocks reports whether admit would refuse. No circuit refuses nothing.
+func (c *circuit) blocks(now time.Time) bool {
+	return c != nil && c.open && (c.probing || now.Before(c.until))
+}
 
 // fail notes a failure and reports whether it opened the circuit.
 func (c *circuit) fail(now time.Time, f failure, random func(int64) int64) (opened bool) {
@@ -159,7 +161,7 @@ func (c *circuit) succeed() (closed bool) {
 // abandon ends a probe that said nothing about the target.
 func (c *circuit) abandon() { c.probing = false }
 
-// idle says that nothing is worth remembering.
+// idle reports whether nothing is worth remembering.
 func (c *circuit) idle(now time.Time) bool {
 	return !c.open && c.points == 0 || now.Sub(c.used) > circuitMemory
 }

@@ -6,7 +6,7 @@
 //	claimer.go     or takes from the log what is due: retries, and what others left
 //	refiller.go    or takes held deliveries from the backlogs, in a limited share
 //	job.go         a delivery in memory
-//	targets.go     what is in memory of all targets, and known of them, within one budget
+//	targets.go     what is in memory of all targets, within one budget
 //	lane.go        a queue for each target, so that none waits for another
 //	worker.go      the way of a delivery from its lane to the log
 //	attempt.go     one HTTP request, and what its answer means
@@ -14,7 +14,7 @@
 //	sign.go        the signature of ours, where a target shares a secret
 //	tls.go         https targets, each trusting the authorities of its route
 //	dial.go        reaches Services, and nothing but Services
-//	learn.go       tells the circuit of the target what came of the attempt
+//	learn.go       tells the circuit of the target what came of the attempt (circuits.go)
 //	decide.go      what becomes of the delivery: a function of values
 //	commit.go      writes that to the log, in one call
 //	report.go      says it in metrics and audit
@@ -39,6 +39,7 @@
 // end no loop. Failures of our own side (the log, the cluster's DNS, shutdown) spend
 // no attempt.
 //
-// Only targets.go shares memory between goroutines, under one lock: it neither waits
-// nor calls anything, and the files it uses (lane, circuit, rate) are plain values.
+// What goroutines share is in one object under one lock, which neither waits nor logs
+// (targets.go, circuits.go); what that consists of are plain values (lane.go, circuit.go,
+// rate.go).
 package deliver

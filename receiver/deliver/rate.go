@@ -38,3 +38,10 @@ func (b buckets) prune() {
 		}
 	}
 }
+
+// bucket is that of a target with a rate limit.
+func (t *targets) bucket(id targetID, limit route.RateLimit) *rate.Limiter {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.buckets.of(id, limit)
+}
