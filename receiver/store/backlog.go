@@ -41,7 +41,7 @@ func parseTarget(name string) (t Target, ok bool) {
 func (s *Store) Hold(ctx context.Context, l Lease, endpoint string, since time.Time) error {
 	p, t := l.ref.partition(), Target{endpoint, l.Target}
 	return s.runFenced(ctx, "hold a delivery", holdScript,
-		[]string{dueName(p), heldName(p), backlogName(p, t), backlogsName(p), usageName(p)},
+		[]string{dueName[p], heldName[p], backlogName(p, t), backlogsName[p], usageName[p]},
 		l.member(), l.fence, since.UnixMilli(), t.name(), s.Now().UnixMicro(), endpoint)
 }
 
@@ -68,7 +68,7 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	var replies [partitions]*redis.ZSliceCmd
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.ZRangeWithScores(ctx, backlogsName(p), 0, maxBacklogs)
+			replies[p] = pipe.ZRangeWithScores(ctx, backlogsName[p], 0, maxBacklogs)
 		}
 		return nil
 	})
@@ -96,7 +96,7 @@ func (s *Store) Skip(ctx context.Context, backlogs []Backlog) error {
 	now := float64(s.Now().UnixMicro())
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, b := range backlogs {
-			pipe.ZAddXX(ctx, backlogsName(b.partition), redis.Z{Score: now, Member: b.Target.name()})
+			pipe.ZAddXX(ctx, backlogsName[b.partition], redis.Z{Score: now, Member: b.Target.name()})
 		}
 		return nil
 	})
@@ -130,8 +130,8 @@ func (s *Store) Refill(ctx context.Context, b Backlog, o RefillOptions) (Claimed
 	p, now := b.partition, s.Now()
 	end := s.leaseEnd(now, o.Lease)
 	reply, err := s.run(ctx, refillScript,
-		[]string{backlogName(p, b.Target), heldName(p), dueName(p), backlogsName(p), attemptsName(p), delayedName(p), usageName(p)},
-		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix(p), before, b.Target.Endpoint)
+		[]string{backlogName(p, b.Target), heldName[p], dueName[p], backlogsName[p], attemptsName[p], delayedName[p], usageName[p]},
+		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix[p], before, b.Target.Endpoint)
 	if err != nil {
 		return c, classify(doing, err)
 	}

@@ -40,14 +40,14 @@ func BenchmarkAccept(b *testing.B) {
 		}},
 		{"native", func(id ref, r *record, end int64) error {
 			_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-				pipe.ZAddNX(ctx, dueName(id.partition()), redis.Z{Score: float64(end), Member: member(id, "")})
+				pipe.ZAddNX(ctx, dueName[id.partition()], redis.Z{Score: float64(end), Member: member(id, "")})
 				pipe.SetNX(ctx, eventName(id), r.encode(), 0)
 				return nil
 			})
 			return err
 		}},
 		{"nativeGrouped", func(id ref, r *record, end int64) error {
-			due := s.pipeline.ZAddNX(ctx, dueName(id.partition()), redis.Z{Score: float64(end), Member: member(id, "")})
+			due := s.pipeline.ZAddNX(ctx, dueName[id.partition()], redis.Z{Score: float64(end), Member: member(id, "")})
 			set := s.pipeline.SetNX(ctx, eventName(id), r.encode(), 0)
 			if err := set.Err(); err != nil {
 				return err

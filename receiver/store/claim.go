@@ -101,7 +101,7 @@ func (s *Store) earliest(ctx context.Context) (scores [partitions]int64, err err
 	var replies [partitions]*redis.ZSliceCmd
 	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.ZRangeWithScores(ctx, dueName(p), 0, 0)
+			replies[p] = pipe.ZRangeWithScores(ctx, dueName[p], 0, 0)
 		}
 		return nil
 	})
@@ -127,14 +127,14 @@ type taken struct {
 // lowers o.MaxBytes by what it took.
 func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end int64, o *ClaimOptions, owned int) (taken, error) {
 	most := o.Max - owned
-	args := []any{now.UnixMicro(), end, most, max(o.MaxBytes, 0), most, partitionPrefixes[p]}
+	args := []any{now.UnixMicro(), end, most, max(o.MaxBytes, 0), most, partitionPrefix[p]}
 	if len(o.Blocked) > 0 {
 		args[4] = max(most, holdBatch)
 		for _, t := range o.Blocked {
 			args = append(args, t.name())
 		}
 	}
-	reply, err := s.run(ctx, claimScript, []string{dueName(p), attemptsName(p), delayedName(p), heldName(p), backlogsName(p), usageName(p)}, args...)
+	reply, err := s.run(ctx, claimScript, []string{dueName[p], attemptsName[p], delayedName[p], heldName[p], backlogsName[p], usageName[p]}, args...)
 	if err != nil {
 		return taken{}, err
 	}
@@ -178,7 +178,7 @@ func (s *Store) load(ctx context.Context, c *Claimed, leases []Lease) error {
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, l := range leases {
 			events[i] = pipe.Get(ctx, eventName(l.ref))
-			failures[i] = pipe.HGet(ctx, attemptsName(l.ref.partition()), l.member())
+			failures[i] = pipe.HGet(ctx, attemptsName[l.ref.partition()], l.member())
 		}
 		return nil
 	})

@@ -109,7 +109,7 @@ func (s *Store) eventStart(ctx context.Context, id ref) (string, error) {
 	if s.confirmer == nil {
 		return s.client.GetRange(ctx, eventName(id), 0, digestEnd-1).Result()
 	}
-	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventName(id), deadName(id.partition())}, digestEnd-1)
+	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventName(id), deadName[id.partition()]}, digestEnd-1)
 	start, _ := reply.(string)
 	return start, err
 }

@@ -39,7 +39,7 @@ func (l DeadLetter) member() string { return member(l.ref, l.Target) }
 func (s *Store) Revive(ctx context.Context, l DeadLetter) error {
 	p, now, t := l.ref.partition(), s.Now(), Target{l.Event.Endpoint, l.Target}
 	return s.runFenced(ctx, "revive a dead letter", reviveScript,
-		[]string{eventName(l.ref), deadName(p), deadOfName(p, t.Endpoint), attemptsName(p), heldName(p), backlogName(p, t), backlogsName(p), usageName(p)},
+		[]string{eventName(l.ref), deadName[p], deadOfName(p, t.Endpoint), attemptsName[p], heldName[p], backlogName(p, t), backlogsName[p], usageName[p]},
 		l.member(), l.score, now.UnixMilli(), revival(now), t.name(), now.UnixMicro(), t.Endpoint)
 }
 
@@ -102,7 +102,7 @@ func (s *Store) oldestDead(ctx context.Context, before time.Time, most int) ([]d
 	upTo := &redis.ZRangeBy{Min: "-inf", Max: fmt.Sprint(before.UnixMilli()), Count: int64(most)}
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.ZRangeByScoreWithScores(ctx, deadName(p), upTo)
+			replies[p] = pipe.ZRangeByScoreWithScores(ctx, deadName[p], upTo)
 		}
 		return nil
 	})
@@ -181,7 +181,7 @@ func (s *Store) readFailures(ctx context.Context, letters []DeadLetter) error {
 	failures := make([]*redis.StringCmd, len(letters))
 	err := failed(s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, l := range letters {
-			failures[i] = pipe.HGet(ctx, attemptsName(l.ref.partition()), l.member())
+			failures[i] = pipe.HGet(ctx, attemptsName[l.ref.partition()], l.member())
 		}
 		return nil
 	}))

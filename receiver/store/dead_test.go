@@ -361,7 +361,7 @@ func TestAFullRedisLetsDeadLettersGo(t *testing.T) {
 	died(t, s, hooks.Endpoint, "1", nil)
 	died(t, s, hooks.Endpoint, "2", nil)
 	letters := deadLetters(t, s, DeadQuery{}, 2)
-	must(t, s.client.HDel(t.Context(), usageName(letters[0].ref.partition()), hooks.Endpoint).Err())
+	must(t, s.client.HDel(t.Context(), usageName[letters[0].ref.partition()], hooks.Endpoint).Err())
 	must(t, s.client.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	if _, _, err := s.Accept(t.Context(), sampleEvent("a/b", "1"), testOptions); !errors.Is(err, ErrFull) {
 		t.Fatalf("got %v, want ErrFull", err)

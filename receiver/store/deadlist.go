@@ -169,7 +169,7 @@ func (q *deadSearch) entriesOf(ctx context.Context, ids []ref) ([]deadEntry, err
 	scores := make([]*redis.FloatCmd, len(entries))
 	err = failed(q.s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, e := range entries {
-			scores[i] = pipe.ZScore(ctx, deadName(e.partition), e.member)
+			scores[i] = pipe.ZScore(ctx, deadName[e.partition], e.member)
 		}
 		return nil
 	}))

@@ -60,7 +60,7 @@ func afterlife(t *testing.T, s *Store) {
 	if err != nil || u[0].Pending != 0 || u[0].Dead != 19 {
 		t.Errorf("stored are %+v, %v", u, err)
 	}
-	must(t, s.client.HSet(t.Context(), usageName(5), hooks.Endpoint, "9 0 0 0").Err())
+	must(t, s.client.HSet(t.Context(), usageName[5], hooks.Endpoint, "9 0 0 0").Err())
 	mended(t, s, 1)
 }
 

@@ -108,7 +108,7 @@ func (s *Store) Delivered(ctx context.Context, l Lease) error {
 func (s *Store) Retry(ctx context.Context, l Lease, at time.Time, f Failure) error {
 	p := l.ref.partition()
 	return s.runFenced(ctx, "schedule a retry", retryScript,
-		[]string{dueName(p), attemptsName(p), delayedName(p)},
+		[]string{dueName[p], attemptsName[p], delayedName[p]},
 		l.member(), l.fence, at.UnixMicro(), f.encode(), l.facts.received.UnixMilli())
 }
 
@@ -117,7 +117,7 @@ func (s *Store) Retry(ctx context.Context, l Lease, at time.Time, f Failure) err
 func (s *Store) DeadLetter(ctx context.Context, l Lease, f Failure) error {
 	p := l.ref.partition()
 	return s.runFenced(ctx, "dead-letter a delivery", deadLetterScript,
-		[]string{dueName(p), attemptsName(p), delayedName(p), deadName(p), deadOfName(p, l.facts.endpoint), usageName(p)},
+		[]string{dueName[p], attemptsName[p], delayedName[p], deadName[p], deadOfName(p, l.facts.endpoint), usageName[p]},
 		l.member(), l.fence, s.Now().UnixMilli(), f.encode(), l.facts.endpoint)
 }
 
@@ -139,7 +139,7 @@ func (s *Store) Release(ctx context.Context, l Lease) error {
 }
 
 func (s *Store) move(ctx context.Context, doing string, l Lease, score int64) error {
-	return s.runFenced(ctx, doing, moveScript, []string{dueName(l.ref.partition())}, l.member(), l.fence, score)
+	return s.runFenced(ctx, doing, moveScript, []string{dueName[l.ref.partition()]}, l.member(), l.fence, score)
 }
 
 // parseScore reads a score of the due index as Redis prints it: 1.7e+15 is one.

@@ -154,10 +154,10 @@ func (s *Store) deliveries(ctx context.Context, asked []*deliveryQuestion, infos
 	err := failed(s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, q := range asked {
 			p, m := q.ref.partition(), member(q.ref, q.target)
-			q.due = pipe.ZScore(ctx, dueName(p), m)
-			q.held = pipe.ZScore(ctx, heldName(p), m)
-			q.dead = pipe.ZScore(ctx, deadName(p), m)
-			q.failure = pipe.HGet(ctx, attemptsName(p), m)
+			q.due = pipe.ZScore(ctx, dueName[p], m)
+			q.held = pipe.ZScore(ctx, heldName[p], m)
+			q.dead = pipe.ZScore(ctx, deadName[p], m)
+			q.failure = pipe.HGet(ctx, attemptsName[p], m)
 		}
 		return nil
 	}))
@@ -212,7 +212,7 @@ func (s *Store) Usage(ctx context.Context, endpoints []string) ([]Usage, error) 
 	var replies [partitions]*redis.SliceCmd
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.HMGet(ctx, usageName(p), endpoints...)
+			replies[p] = pipe.HMGet(ctx, usageName[p], endpoints...)
 		}
 		return nil
 	})
@@ -278,5 +278,5 @@ func (s *Store) Recount(ctx context.Context) (Recounted, error) {
 func (s *Store) recountPartition(ctx context.Context, p int) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return s.run(ctx, recountScript, []string{dueName(p), heldName(p), deadName(p), usageName(p), attemptsName(p)}, partitionPrefixes[p], recountMost)
+	return s.run(ctx, recountScript, []string{dueName[p], heldName[p], deadName[p], usageName[p], attemptsName[p]}, partitionPrefix[p], recountMost)
 }

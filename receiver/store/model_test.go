@@ -160,7 +160,7 @@ func (m *model) noteHeld(want int, may func(string, *modelDelivery) bool) {
 			continue
 		}
 		r := eventRef(modelEndpoint(id), id)
-		score, err := m.s.client.ZScore(m.t.Context(), heldName(r.partition()), member(r, "")).Result()
+		score, err := m.s.client.ZScore(m.t.Context(), heldName[r.partition()], member(r, "")).Result()
 		if err != nil {
 			continue
 		}
@@ -367,7 +367,7 @@ func (m *model) deliverAll() {
 	}
 	wantStats(m.t, m.s, 0, 0, 0)
 	for p := range partitions {
-		if n := m.s.client.Exists(m.t.Context(), attemptsName(p), delayedName(p), heldName(p), backlogsName(p), deadName(p), usageName(p)).Val(); n != 0 {
+		if n := m.s.client.Exists(m.t.Context(), attemptsName[p], delayedName[p], heldName[p], backlogsName[p], deadName[p], usageName[p]).Val(); n != 0 {
 			m.t.Errorf("partition %d keeps something of deliveries that are done", p)
 		}
 	}

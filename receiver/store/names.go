@@ -56,8 +56,8 @@ func (r ref) partition() int {
 	return int(first[0]) % partitions
 }
 
-// partitionPrefixes are the prefixes "sallyport:{p}:", built once.
-var partitionPrefixes = func() (prefixes [partitions]string) {
+// partitionPrefix are the prefixes "sallyport:{p}:", built once.
+var partitionPrefix = func() (prefixes [partitions]string) {
 	for p := range prefixes {
 		prefixes[p] = "sallyport:{" + strconv.Itoa(p) + "}:"
 	}
@@ -67,60 +67,51 @@ var partitionPrefixes = func() (prefixes [partitions]string) {
 // perPartition are the names of one index in all partitions, built once.
 func perPartition(index string) (names [partitions]string) {
 	for p := range names {
-		names[p] = partitionPrefixes[p] + index
+		names[p] = partitionPrefix[p] + index
 	}
 	return names
 }
 
-var (
-	dueNames      = perPartition("due")
-	attemptsNames = perPartition("attempts")
-	delayedNames  = perPartition("delayed")
-	deadNames     = perPartition("dead")
-	heldNames     = perPartition("held")
-	usageNames    = perPartition("usage")
-	backlogsNames = perPartition("backlogs")
-	eventPrefixes = perPartition("event:")
-)
-
 // Each index exists once per partition, an event and a content mark once per event,
 // a backlog once per target that has one, and the index of dead letters, beside the
 // one of all, once per endpoint that has any.
-func dueName(p int) string      { return dueNames[p] }
-func attemptsName(p int) string { return attemptsNames[p] }
-func delayedName(p int) string  { return delayedNames[p] }
-func deadName(p int) string     { return deadNames[p] }
-func heldName(p int) string     { return heldNames[p] }
-func usageName(p int) string    { return usageNames[p] }
-func backlogsName(p int) string { return backlogsNames[p] }
-func eventPrefix(p int) string  { return eventPrefixes[p] }
+var (
+	dueName      = perPartition("due")
+	attemptsName = perPartition("attempts")
+	delayedName  = perPartition("delayed")
+	deadName     = perPartition("dead")
+	heldName     = perPartition("held")
+	usageName    = perPartition("usage")
+	backlogsName = perPartition("backlogs")
+	eventPrefix  = perPartition("event:")
+)
 
-func backlogName(p int, t Target) string { return partitionPrefixes[p] + "backlog:" + t.name() }
+func backlogName(p int, t Target) string { return partitionPrefix[p] + "backlog:" + t.name() }
 
-func deadOfName(p int, endpoint string) string { return partitionPrefixes[p] + "dead:" + endpoint }
+func deadOfName(p int, endpoint string) string { return partitionPrefix[p] + "dead:" + endpoint }
 
 // The records and times of an endpoint are in the partition of its name.
 func journalName(endpoint string) string {
-	return partitionPrefixes[endpointPartition(endpoint)] + "journal:" + endpoint
+	return partitionPrefix[endpointPartition(endpoint)] + "journal:" + endpoint
 }
 func trafficName(endpoint string) string {
-	return partitionPrefixes[endpointPartition(endpoint)] + "traffic:" + endpoint
+	return partitionPrefix[endpointPartition(endpoint)] + "traffic:" + endpoint
 }
 func endpointPartition(endpoint string) int { return eventRef(endpoint, "").partition() }
 
-func eventName(r ref) string   { return eventPrefix(r.partition()) + string(r) }
-func contentName(r ref) string { return partitionPrefixes[r.partition()] + "content:" + string(r) }
+func eventName(r ref) string   { return eventPrefix[r.partition()] + string(r) }
+func contentName(r ref) string { return partitionPrefix[r.partition()] + "content:" + string(r) }
 
 func purgedName(l DeadLetter) string {
-	return partitionPrefixes[l.ref.partition()] + "purged:" + l.member()
+	return partitionPrefix[l.ref.partition()] + "purged:" + l.member()
 }
 
 // deliveryNames are the KEYS of the transitions of a delivery that may begin or end
 // an event, in the order in which the scripts expect them.
 func deliveryNames(r ref, endpoint string) []string {
 	p := r.partition()
-	return []string{eventName(r), dueName(p), attemptsName(p), delayedName(p), deadName(p), heldName(p),
-		usageName(p), deadOfName(p, endpoint)}
+	return []string{eventName(r), dueName[p], attemptsName[p], delayedName[p], deadName[p], heldName[p],
+		usageName[p], deadOfName(p, endpoint)}
 }
 
 // member names one delivery in the indexes of its partition.

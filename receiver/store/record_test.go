@@ -97,7 +97,7 @@ func TestScriptsKnowRecordsOfTheFirstVersion(t *testing.T) {
 	if err != nil || c.Held != 1 || len(c.Deliveries) != 0 {
 		t.Fatalf("Claim = %+v, %v, want one delivery held", c, err)
 	}
-	must(t, s.client.Del(t.Context(), usageName(l.ref.partition())).Err())
+	must(t, s.client.Del(t.Context(), usageName[l.ref.partition()]).Err())
 	if _, err := s.Recount(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -51,13 +51,13 @@ type partitionStats struct {
 }
 
 func (r *partitionStats) ask(ctx context.Context, pipe redis.Pipeliner, p int) {
-	r.due = pipe.ZCard(ctx, dueName(p))
-	r.held = pipe.ZCard(ctx, heldName(p))
-	r.delayed = pipe.ZCard(ctx, delayedName(p))
-	r.dead = pipe.ZCard(ctx, deadName(p))
-	r.firstDue = pipe.ZRangeWithScores(ctx, dueName(p), 0, 0)
-	r.firstReceived = pipe.ZRangeWithScores(ctx, delayedName(p), 0, 0)
-	r.firstHeld = pipe.ZRangeWithScores(ctx, heldName(p), 0, 0)
+	r.due = pipe.ZCard(ctx, dueName[p])
+	r.held = pipe.ZCard(ctx, heldName[p])
+	r.delayed = pipe.ZCard(ctx, delayedName[p])
+	r.dead = pipe.ZCard(ctx, deadName[p])
+	r.firstDue = pipe.ZRangeWithScores(ctx, dueName[p], 0, 0)
+	r.firstReceived = pipe.ZRangeWithScores(ctx, delayedName[p], 0, 0)
+	r.firstHeld = pipe.ZRangeWithScores(ctx, heldName[p], 0, 0)
 }
 
 func (s *Stats) add(r partitionStats, now time.Time) {

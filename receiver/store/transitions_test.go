@@ -110,7 +110,7 @@ func TestRetry(t *testing.T) {
 	}
 	must(t, s.Delivered(t.Context(), d.Lease))
 	wantStats(t, s, 0, 0, 0)
-	if n := s.client.HLen(t.Context(), attemptsName(d.Lease.ref.partition())).Val(); n != 0 {
+	if n := s.client.HLen(t.Context(), attemptsName[d.Lease.ref.partition()]).Val(); n != 0 {
 		t.Errorf("%d failures stay of a delivered event", n)
 	}
 }

@@ -70,7 +70,7 @@ func TestUsageFollowsEveryTransition(t *testing.T) {
 	is(0, 0, 0, 0)
 	mended(t, s, 0)
 	for p := range partitions {
-		if n := s.client.Exists(t.Context(), usageName(p), deadOfName(p, hooks.Endpoint)).Val(); n != 0 {
+		if n := s.client.Exists(t.Context(), usageName[p], deadOfName(p, hooks.Endpoint)).Val(); n != 0 {
 			t.Errorf("partition %d keeps something of an endpoint that has nothing", p)
 		}
 	}
@@ -174,7 +174,7 @@ func TestRecountMendsWhatIsWrong(t *testing.T) {
 
 	// A version that counts nothing wrote all that, and somebody deleted an event.
 	for p := range partitions {
-		must(t, s.client.Del(t.Context(), usageName(p), deadOfName(p, hooks.Endpoint)).Err())
+		must(t, s.client.Del(t.Context(), usageName[p], deadOfName(p, hooks.Endpoint)).Err())
 	}
 	must(t, s.client.Del(t.Context(), eventName(gone.ref)).Err())
 	got, err := s.Recount(t.Context())
@@ -190,8 +190,8 @@ func TestRecountMendsWhatIsWrong(t *testing.T) {
 
 	// A row that counts too much, and an entry of a dead letter that is none.
 	p := dead.ref.partition()
-	must(t, s.client.HSet(t.Context(), usageName(p), hooks.Endpoint, "5 4 3 2").Err())
-	must(t, s.client.HSet(t.Context(), usageName(p), "team/others", "x").Err())
+	must(t, s.client.HSet(t.Context(), usageName[p], hooks.Endpoint, "5 4 3 2").Err())
+	must(t, s.client.HSet(t.Context(), usageName[p], "team/others", "x").Err())
 	must(t, s.client.ZAdd(t.Context(), deadOfName(p, hooks.Endpoint), zAt(1, "nothing")).Err())
 	mended(t, s, 1)
 	wantUsage(t, s, want)
@@ -202,7 +202,7 @@ func TestRecountLeavesWhatIsTooMuch(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	for i := range recountMost + 1 {
-		must(t, s.client.ZAdd(t.Context(), dueName(5), zAt(float64(i), fmt.Sprint(i))).Err())
+		must(t, s.client.ZAdd(t.Context(), dueName[5], zAt(float64(i), fmt.Sprint(i))).Err())
 	}
 	got, err := s.Recount(t.Context())
 	if err != nil || got != (Recounted{Crowded: 1}) {

@@ -57,13 +57,13 @@ func newBare(_ context.Context, args []string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	var source string
+	var source []byte
 	for _, name := range []string{"prelude.lua", "accept.lua"} {
 		part, err := os.ReadFile(filepath.Join(root, "receiver", "store", "lua", name))
 		if err != nil {
 			return nil, err
 		}
-		source += string(part)
+		source = append(source, part...)
 	}
 	pipeline, err := redis.NewClient(options).AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{
 		MaxBatchSize: 300, MaxConcurrentBatches: 1, MaxQueuedCommands: 8192,
@@ -71,7 +71,7 @@ func newBare(_ context.Context, args []string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bare{redis: pipeline, script: source, sha: redis.NewScript(source).Hash()}, nil
+	return &bare{redis: pipeline, script: string(source), sha: redis.NewScript(string(source)).Hash()}, nil
 }
 
 // ServeHTTP implements http.Handler.

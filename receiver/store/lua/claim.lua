@@ -22,12 +22,11 @@ for i = 7, #ARGV do
   blocked[ARGV[i]] = true
 end
 
--- What is read of an event: its state, and for the name of its backlog all up
--- to the endpoint, which is its first text (record.go). Endpoints are at most 317
--- bytes long, so their length takes one or two.
-local textAt, headEnd = 51, 0
+-- What is read of an event: its state, and for the name of its backlog all up to the
+-- endpoint.
+local last = 0
 if #ARGV > 6 then
-  headEnd = 51 + 400
+  last = headEnd
 end
 
 -- milliseconds of the halves of a number of nanoseconds, which has more digits
@@ -41,17 +40,14 @@ end
 -- backlog is the name of the backlog that a delivery belongs to, and when its age
 -- began: with the receipt, or when it was revived. nil: a newer version wrote it.
 local function backlog(head, member)
-  if string.byte(head, 2) > 2 then
+  local endpoint = endpointOf(head)
+  if not endpoint then
     return nil
-  end
-  local length, from = string.byte(head, textAt), textAt + 1
-  if length > 127 then
-    length, from = length - 128 + 128 * string.byte(head, from), from + 1
   end
   local since = milliseconds(struct.unpack('>I4I4', string.sub(head, 43, 50)))
   local failure = redis.call('HGET', KEYS[2], member)
   local revived = failure and tonumber(string.match(failure, '"since":(%d+)')) or 0
-  return string.sub(head, from, from + length - 1) .. string.match(member, '/.*$'), math.max(since, revived)
+  return endpoint .. string.match(member, '/.*$'), math.max(since, revived)
 end
 
 local function hold(member, name, since)
@@ -79,9 +75,9 @@ end
 
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[5])) do
   local event = ARGV[6] .. 'event:' .. string.match(member, '^[^/]*')
-  local head = redis.call('GETRANGE', event, 0, headEnd)
+  local head = redis.call('GETRANGE', event, 0, last)
   local name, since
-  if headEnd > 0 and string.sub(head, 1, 1) == 'P' then
+  if last > 0 and string.sub(head, 1, 1) == 'P' then
     name, since = backlog(head, member)
   end
   if string.sub(head, 1, 1) ~= 'P' then

@@ -14,3 +14,18 @@ local function count(usage, endpoint, p, h, d, b)
     redis.call('HDEL', usage, endpoint)
   end
 end
+
+-- endpointOf is the endpoint of an event, by its record up to headEnd: the first text
+-- of it (record.go), at most 317 bytes long, so that its length takes one byte or two.
+-- nil: there is no record, or a newer version wrote it.
+local headEnd = 51 + 400
+local function endpointOf(head)
+  if string.sub(head, 1, 1) ~= 'P' or string.byte(head, 2) > 2 then
+    return nil
+  end
+  local length, from = string.byte(head, 51), 52
+  if length > 127 then
+    length, from = length - 128 + 128 * string.byte(head, 52), 53
+  end
+  return string.sub(head, from, from + length - 1)
+end

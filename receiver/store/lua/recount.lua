@@ -25,25 +25,12 @@ if inDue + inHeld + inDead > tonumber(ARGV[2]) then
   return 2
 end
 
--- The endpoint is the first text of a record (record.go), and at most 317 bytes
--- long.
-local function endpointOf(head)
-  if string.sub(head, 1, 1) ~= 'P' or string.byte(head, 2) > 2 then
-    return nil
-  end
-  local length, from = string.byte(head, 51), 52
-  if length > 127 then
-    length, from = length - 128 + 128 * string.byte(head, 52), 53
-  end
-  return string.sub(head, from, from + length - 1)
-end
-
 local found, sizes = {}, {}
 
 local function add(member, pending, held, dead)
   local ref = string.match(member, '^[^/]*')
   local event = ARGV[1] .. 'event:' .. ref
-  local head = redis.call('GETRANGE', event, 0, 451)
+  local head = redis.call('GETRANGE', event, 0, headEnd)
   local endpoint = endpointOf(head)
   if not endpoint then
     return nil, head
