@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -139,4 +140,68 @@ func TestWhatDoesNotFitIsDeliveredLater(t *testing.T) {
 		t.Errorf("%d events were delivered, want %d", len(seen), n)
 	}
 	w.wantStored(0, 0)
+}
+
+func storedJob(endpoint, id string, from origin) *job {
+	return newJob(&store.Event{Meta: event.Meta{Endpoint: endpoint, ID: id}}, store.Lease{}, from)
+}
+
+// What is queued for a target whose circuit opens is the caller's to hold, once, and
+// takes no room any more.
+func TestAnOpeningCircuitEmptiesItsLane(t *testing.T) {
+	ts := stuckTargets(2)
+	running := storedJob("team/0", "running", offered)
+	ts.put(running, anyTime)
+	ts.lanes[running.target()].take(1)
+	for i, from := range []origin{offered, claimed, refilled} {
+		ts.put(storedJob("team/0", fmt.Sprint(i), from), anyTime)
+	}
+	ts.put(storedJob("team/1", "other", offered), anyTime)
+	down := outcome{verdict: held, noRoute: true, err: errors.New("no route")}
+	if l := ts.learn(running, down, anyTime); !l.opened || l.reason != "no route" || len(l.left) != 3 || ts.all.jobs != 2 || ts.refilled.jobs != 0 {
+		t.Errorf("the lesson is %+v, and %d jobs are in memory", l, ts.all.jobs)
+	}
+	if l := ts.learn(storedJob("team/0", "late", offered), down, anyTime); l.opened || len(l.left) != 0 {
+		t.Errorf("the circuit opened twice: %+v", l)
+	}
+	if ok, _ := ts.put(storedJob("team/0", "new", offered), anyTime); ok {
+		t.Error("a target whose circuit is open got a job")
+	}
+	if blocked := ts.blocked(anyTime); len(blocked) != 1 || blocked[0].Endpoint != "team/0" {
+		t.Errorf("blocked are %v", blocked)
+	}
+}
+
+func TestWhatHasNotBegunIsLeftOnceByAClose(t *testing.T) {
+	ts := stuckTargets(2)
+	for i := range 2 {
+		ts.put(storedJob(fmt.Sprint("team/", i), "1", offered), anyTime)
+		ts.put(storedJob(fmt.Sprint("team/", i), "2", claimed), anyTime)
+	}
+	if left := ts.close(); len(left) != 4 {
+		t.Errorf("%d jobs are left, want 4", len(left))
+	}
+	if ok, worker := ts.put(storedJob("team/0", "late", offered), anyTime); ok || worker {
+		t.Error("a job was taken after the close")
+	}
+	if left := ts.close(); len(left) != 0 {
+		t.Errorf("%d jobs are left twice", len(left))
+	}
+}
+
+func TestCallsAreCountedByTarget(t *testing.T) {
+	ts := stuckTargets(0)
+	one, other := storedJob("team/0", "1", offered), storedJob("team/1", "1", offered)
+	for _, want := range []error{nil, nil, ErrCrowded} {
+		if err := ts.enter(one, 2, anyTime); !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+	}
+	if err := ts.enter(other, 2, anyTime); err != nil {
+		t.Errorf("another target: %v", err)
+	}
+	ts.leave(one)
+	if err := ts.enter(one, 2, anyTime); err != nil {
+		t.Errorf("after one has left: %v", err)
+	}
 }

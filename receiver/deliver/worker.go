@@ -62,12 +62,11 @@ func (w *workers) run(j *job) {
 		return
 	}
 	w.learn(j, result)
-	now := w.Store.Now()
-	d := decide(situation{
-		rules: &r.Delivery, failure: j.failure, since: j.since(), now: now, ending: w.ending.Err() != nil,
-	}, result, random)
+	s := situation{rules: &r.Delivery, failure: j.failure, since: j.since(), now: w.Store.Now(), ending: w.ending.Err() != nil}
+	d := decide(s, result, random)
 	j.failure = d.failure
-	w.report(j, r, d, result, w.commit(j, d))
+	written := w.commit(j, d)
+	w.report(j, r, d, result, written)
 }
 
 // try makes one attempt, if the target can be reached at all. ok is false if the
