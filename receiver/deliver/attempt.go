@@ -122,7 +122,8 @@ func classifyAnswer(status int, header http.Header, now time.Time) outcome {
 	}
 }
 
-// classifyError tells the cluster's faults from the target's.
+// classifyError decides whether a missing answer is the cluster's fault or the
+// target's.
 func classifyError(err error) outcome {
 	var dns *net.DNSError
 	switch {

@@ -54,7 +54,8 @@ func (w *workers) write(j *job, doing string, do func(context.Context) error) bo
 	}
 }
 
-// lost lets go of a delivery: whoever holds the lease, or will claim it, goes on.
+// lost counts and logs that a delivery could not be written or renewed. The receiver that
+// has its lease, or claims it later, goes on.
 func (w *workers) lost(err error, doing string, j *job) {
 	w.metrics.lost(err)
 	if errors.Is(err, store.ErrFenced) {

@@ -32,7 +32,7 @@
 //	backoff.go     when to try again
 //	routes.go      where a target is, and how much it may get (options.go)
 //
-// It assumes that the log fences: whoever lost his lease can't write. It
+// It assumes that the log fences: a receiver that lost its lease can't write. It
 // promises at-least-once: what came of a delivery that was taken is written to the
 // log, or its lease ends and somebody else takes it. A target that hangs or is down
 // holds back nobody else, however much is queued for it; memory is bounded; errors

@@ -76,8 +76,8 @@ func (m *metrics) attempted(result outcome, took time.Duration) {
 	m.duration.Observe(took.Seconds())
 }
 
-// lost counts a write that failed: the delivery is somebody else's, or the log
-// is away.
+// lost counts a write that failed: another receiver has the delivery, or the log is
+// away.
 func (m *metrics) lost(err error) {
 	if errors.Is(err, store.ErrFenced) {
 		m.fenced.Inc()

@@ -7,12 +7,12 @@ import (
 	"sallyport.dev/sallyport/receiver/route"
 )
 
-// errNotNoted is for the audit: whoever claims the delivery next makes it again.
+// errNotNoted is for the audit: the receiver that claims the delivery next makes it again.
 var errNotNoted = errors.New("the target took it, but that could not be noted: it is delivered again")
 
 // report says in metrics and audit what became of a delivery. What could not be
-// written is reported by whoever claims the delivery next, but for what the target
-// has got.
+// written is left to the receiver that claims the delivery next; only that the target
+// has got it is recorded anyway.
 func (w *workers) report(j *job, r route.Route, d decision, result outcome, written bool) {
 	switch {
 	case d.action == finish && !written:

@@ -177,8 +177,8 @@ func (t *targets) room() (jobs int, bytes int64) {
 	return maxJobs + reserveJobs - t.all.jobs, maxBytes + reserveBytes - t.all.bytes
 }
 
-// refillable is how much of its backlog a target may get now. A target of which
-// this receiver knows nothing gets one delivery first.
+// refillable is how much of its backlog a target may get now. A target that
+// this receiver knows nothing about gets one delivery first.
 func (t *targets) refillable(id targetID, now time.Time) (jobs int, bytes int64) {
 	depth := t.bounds(id.endpoint).refillDepth()
 	t.mu.Lock()

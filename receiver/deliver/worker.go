@@ -22,7 +22,8 @@ type workers struct {
 	ctx context.Context
 }
 
-// take queues a job, or has it held if that can't be now.
+// take queues a job, or passes it to the holder if there is no room or the target takes
+// nothing now.
 func (w *workers) take(j *job) {
 	ok, worker := w.targets.put(j, w.Store.Now())
 	if worker {
@@ -69,8 +70,8 @@ func (w *workers) run(j *job) {
 	w.report(j, r, d, result, written)
 }
 
-// try makes one attempt, if the target can be reached at all. ok is false if the
-// delivery is somebody else's, or nobody can know.
+// try makes one attempt, if the target can be reached at all. ok is false if the lease
+// is lost, or could not be renewed.
 func (w *workers) try(j *job) (r route.Route, result outcome, ok bool) {
 	id := j.target()
 	waited, ending := w.awaitTurn(id)

@@ -80,8 +80,8 @@ func (c *confirmer) run(ctx context.Context, sc script, keys []string, args []an
 	}
 }
 
-// isElsewhere reports whether a server of a Cluster may be the wrong one by now,
-// and then has the client look again at who serves what.
+// isElsewhere reports whether a server of a Cluster may be the wrong one by now. If
+// so, it makes the client ask again which server has what.
 func (c *confirmer) isElsewhere(ctx context.Context, err error) bool {
 	cluster, ok := c.client.(*redis.ClusterClient)
 	if !ok || err == nil || errors.Is(err, ErrUnconfirmed) || ctx.Err() != nil {
@@ -243,7 +243,8 @@ func (w Wait) probe(ctx context.Context, server *redis.Client) error {
 	return nil
 }
 
-// unsupported tells a server that never will from one that can't now.
+// unsupported returns ErrUnsupported for a server that can never do a command, and the
+// error itself for one that can't now.
 func unsupported(command string, err error) error {
 	text := err.Error()
 	switch {

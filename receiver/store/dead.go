@@ -33,7 +33,7 @@ type DeadLetter struct {
 
 func (l DeadLetter) member() string { return member(l.ref, l.Target) }
 
-// Revive has a dead letter delivered again. It goes to the backlog of its target,
+// Revive makes a dead letter pending again. It goes to the backlog of its target,
 // and so gets a limited share beside new events, with all its attempts and an age
 // that begins now. ErrFenced: it is not that dead letter any more.
 func (s *Store) Revive(ctx context.Context, l DeadLetter) error {
@@ -43,8 +43,8 @@ func (s *Store) Revive(ctx context.Context, l DeadLetter) error {
 		l.member(), l.score, now.UnixMilli(), revival(now), t.name(), now.UnixMicro(), t.Endpoint)
 }
 
-// revival is what is remembered of a delivery that is revived. The random text tells
-// this call from that of somebody else in the same millisecond.
+// revival is what is remembered of a delivery that is revived. The random text
+// distinguishes this call from another one in the same millisecond.
 func revival(now time.Time) string {
 	return strings.TrimSuffix(Failure{Since: now}.encode(), "}") + `,"by":"` + rand.Text() + `"}`
 }

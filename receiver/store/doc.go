@@ -45,8 +45,8 @@
 //	                                          └───── Purge ─▶ (nothing), and with the last one the event
 //
 // "leased" and "waiting" are one thing in Redis, an entry of due: a lease is an
-// entry that is due when the lease ends. So there is no step from "the owner
-// died" to "somebody else may have it" that anybody would have to take.
+// entry that is due when the lease ends. So when an owner dies, nothing has to
+// be done for another receiver to get the delivery.
 //
 // Each arrow is one script, lua/<name>.lua, which names its KEYS, arguments and
 // replies, and which checks before it writes. Redis runs a script as a whole,
@@ -61,12 +61,12 @@
 // equal share, because a script sees no other: so the bound may be exceeded by one
 // event in each, and is met before all shares are used up.
 //
-// Rows are wrong after somebody deleted events by hand, since the endpoint and size
-// of what is gone can't be known, and while a version of this program writes too that
-// does not count. Recount finds such partitions, since their rows don't add up to the
-// sizes of their indexes, and counts them anew in one script; receivers ask for it
-// about once a minute. Where there is too much for one script, the rows stay as they
-// are until some of it is delivered.
+// Rows are wrong after events were deleted by hand: the endpoint and size of what is
+// gone can't be known. They are also wrong while an older version of this program, which
+// does not count, writes too. In such a partition the rows don't add up to the sizes of
+// the indexes. Recount finds it by that and counts it anew in one script; receivers ask
+// for it about once a minute. Where there is too much for one script, the rows stay as
+// they are until some of it is delivered.
 //
 // # Dead letters
 //
@@ -92,7 +92,7 @@
 //	  during an attempt            claimed when the lease ends; the target may see the event twice
 //	  after it, before Delivered   the same
 //	  after Revive                 held: any receiver takes it from the backlog
-//	  after Purge                  it is gone; that nobody wrote it down can't be mended
+//	  after Purge                  it is gone, and no audit record says so
 //	  after Refill                 claimed when the lease ends
 //	  after Retry, DeadLetter,
 //	  Release, Hold                nothing is open
@@ -100,7 +100,7 @@
 //	                               the fence or by the new score, and answers as that did. So the
 //	                               client's retries are harmless. Revive and Purge leave a random
 //	                               text by which they know it. Claim and Refill lease more
-//	                               instead; what nobody heard of is due when the lease ends
+//	                               instead; what the lost reply named is due when the lease ends
 //	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
 //	                               still run later: the event is stored and delivered although the
 //	                               sender was told to send again, which makes a duplicate

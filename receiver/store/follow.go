@@ -14,8 +14,8 @@ const (
 	maxFollowed = 256
 	// followBatch bounds the records of one endpoint that one call returns.
 	followBatch = 256
-	// maxFollowers bounds the connections that those hold who wait for records in
-	// Redis; whoever comes on top asks again and again.
+	// maxFollowers bounds the connections that wait for records in Redis. Callers
+	// beyond it poll.
 	maxFollowers = 64
 	// followTurn is how long one command waits: a caller that gives up is noticed no
 	// later.

@@ -122,7 +122,7 @@ func (d TrafficDelta) write(ctx context.Context, pipe redis.Pipeliner, name stri
 	pipe.Expire(ctx, name, trafficLife)
 }
 
-// Traffic tells when something last came and went, of each endpoint.
+// Traffic returns when something last came and went, of each endpoint.
 func (s *Store) Traffic(ctx context.Context, endpoints []string) (map[string]Traffic, error) {
 	found := make(map[string]Traffic, len(endpoints))
 	err := s.readEach(ctx, endpoints, func(ctx context.Context, pipe redis.Pipeliner, endpoint string) func() {

@@ -75,9 +75,9 @@ type EventInfo struct {
 	Deliveries []DeliveryInfo
 }
 
-// Lookup finds events by their names, in two round trips for all. Those of which
-// nothing is stored are left out, as are those that are with their targets while
-// the senders wait, and those that this version can't read. The error is ErrName,
+// Lookup finds events by their names, in two round trips for all. It leaves out
+// those that are not stored, those that are with their targets while the senders
+// wait, and those that this version can't read. The error is ErrName,
 // or ErrUnavailable.
 func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error) {
 	const doing = "look events up"
@@ -201,7 +201,7 @@ type Usage struct {
 	Bytes int64
 }
 
-// Usage tells what endpoints have stored, in their order, in one round trip. What
+// Usage returns what endpoints have stored, in their order, in one round trip. What
 // was deleted by hand may be counted for a minute more, see Recount.
 func (s *Store) Usage(ctx context.Context, endpoints []string) ([]Usage, error) {
 	if len(endpoints) == 0 {
