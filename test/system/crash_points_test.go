@@ -72,7 +72,7 @@ var scenes = map[string][]scene{
 	},
 	"settling": {
 		{name: "delivered", script: "delivered", most: 60, spec: routed(), says: works, moments: []moment{before, after, late}},
-		{name: "dead letter", script: "deadletter", most: 30, spec: routed(), says: refuses, moments: []moment{before, after, late}},
+		{name: "dead-letter", script: "deadletter", most: 30, spec: routed(), says: refuses, moments: []moment{before, after, late}},
 	},
 	"repeating": {
 		{name: "retry", script: "retry", most: 25, spec: routed(), says: failsFirst, moments: []moment{before, after, late}},
