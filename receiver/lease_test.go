@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"sallyport.dev/sallyport/receiver/route"
+	"sallyport.dev/sallyport/test/apiserver"
 )
 
 // patience bounds every wait of these tests; nothing is measured by it.
@@ -52,11 +53,11 @@ func (s *scriptedRoutes) move(version string) {
 // leases watches the Leases of a new namespace.
 func leases(t *testing.T) (namespace string, events <-chan watch.Event) {
 	t.Helper()
-	created, err := api(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "routes-"}}, metav1.CreateOptions{})
+	created, err := apiserver.Client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "routes-"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := api(t).CoordinationV1().Leases(created.Name).Watch(t.Context(), metav1.ListOptions{})
+	w, err := apiserver.Client(t).CoordinationV1().Leases(created.Name).Watch(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func leases(t *testing.T) (namespace string, events <-chan watch.Event) {
 
 func newTestKeeper(t *testing.T, namespace string, routes servedRoutes) *leaseKeeper {
 	t.Helper()
-	return &leaseKeeper{client: api(t), namespace: namespace, identity: "receiver-1", routes: routes, log: slog.New(slog.DiscardHandler), now: time.Now,
+	return &leaseKeeper{client: apiserver.Client(t), namespace: namespace, identity: "receiver-1", routes: routes, log: slog.New(slog.DiscardHandler), now: time.Now,
 		keyUse: func(time.Time) map[string]route.KeyUse { return nil }}
 }
 
@@ -163,7 +164,7 @@ func TestReceiverThatServesNothingHasNoLease(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	k.run(ctx)
-	found, err := api(t).CoordinationV1().Leases(namespace).List(t.Context(), metav1.ListOptions{})
+	found, err := apiserver.Client(t).CoordinationV1().Leases(namespace).List(t.Context(), metav1.ListOptions{})
 	if err != nil || len(found.Items) != 0 || k.held.Load() {
 		t.Errorf("there are %d Leases (%v)", len(found.Items), err)
 	}

@@ -24,6 +24,7 @@ import (
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
+	"sallyport.dev/sallyport/test/apiserver"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
@@ -44,7 +45,7 @@ func startReceiver(t *testing.T, redisURL, target string) *running {
 	namespace, events := leases(t)
 	r := testRoute()
 	o := objectOf(t, r)
-	published, err := api(t).CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
+	published, err := apiserver.Client(t).CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: o.Name, Labels: route.Labels(r.Endpoint), Annotations: route.Annotations(r)},
 		Type:       route.SecretType, Data: o.Data,
 	}, metav1.CreateOptions{})
@@ -55,7 +56,7 @@ func startReceiver(t *testing.T, redisURL, target string) *running {
 	g.receiver, err = assemble(Options{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", RedisURL: redisURL, RouteNamespace: namespace, ClusterDomain: "cluster.local",
 		ConnectTo: map[string]string{"billing/billing-api:8080": target}, ShutdownGrace: 20 * time.Second, Identity: "receiver-1",
-		Kubernetes: apiConfig(t), AuditLog: g.audit, JournalRecords: 100, Log: slog.New(slog.DiscardHandler),
+		Kubernetes: apiserver.Config(t), AuditLog: g.audit, JournalRecords: 100, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -290,7 +291,7 @@ func (d unroutedDispatcher) Run(context.Context) {
 // count as gone.
 func TestDeliveriesBeginWhenTheRoutesAreThere(t *testing.T) {
 	namespace, _ := leases(t)
-	watcher := route.NewWatcher(route.NewLive("cluster.local"), api(t), namespace, slog.New(slog.DiscardHandler))
+	watcher := route.NewWatcher(route.NewLive("cluster.local"), apiserver.Client(t), namespace, slog.New(slog.DiscardHandler))
 	d := unroutedDispatcher{routes: watcher, routed: make(chan bool, 2)}
 	r := &receiver{watcher: watcher, dispatcher: d}
 
@@ -325,7 +326,7 @@ func TestReceiverThatCannotStartSaysWhy(t *testing.T) {
 	defer taken.Close()
 	good := Options{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", RedisURL: "redis://127.0.0.1:1", RouteNamespace: "default", ClusterDomain: "cluster.local",
-		ShutdownGrace: time.Second, Identity: "receiver-1", Kubernetes: apiConfig(t), AuditLog: io.Discard, Log: slog.New(slog.DiscardHandler),
+		ShutdownGrace: time.Second, Identity: "receiver-1", Kubernetes: apiserver.Config(t), AuditLog: io.Discard, Log: slog.New(slog.DiscardHandler),
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel() // a receiver that starts nevertheless ends at once

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (a *app) versionCommand() *cobra.Command {
+func newVersionCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:               "version",
 		Short:             "Say which build of this program it is",
@@ -22,8 +22,8 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 }
 
-// buildVersion is what the Go tools noted of the build: the version of the module,
-// and the commit where they were told.
+// buildVersion is what the Go tools wrote into the program: the version of the module
+// and, where they knew it, the commit.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

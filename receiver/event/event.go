@@ -27,7 +27,7 @@ type Meta struct {
 	ReceivedAt time.Time
 	// BodyBytes is the size of the raw body.
 	BodyBytes int64
-	// BodySHA256 is the digest of the raw body, in hex; empty where the body was not
-	// read as a whole.
+	// BodySHA256 is the digest of the raw body, in hex; empty for a request that was not
+	// found authentic, and where an event is looked up without its body.
 	BodySHA256 string
 }

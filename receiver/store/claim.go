@@ -195,7 +195,8 @@ func (s *Store) load(ctx context.Context, c *Claimed, leases []Lease) error {
 			c.Unreadable++
 			continue
 		}
-		digest := sha256.Sum256(r.event.Body) // it would cost 32 bytes in each record, for few that are read back
+		// No record holds its digest: that is 32 bytes in each, and few are read back.
+		digest := sha256.Sum256(r.event.Body)
 		r.event.BodySHA256 = hex.EncodeToString(digest[:])
 		f := r.facts
 		l.facts = &f

@@ -11,9 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sallyport.dev/sallyport/config/providers"
-	"sallyport.dev/sallyport/controllers"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/deliver"
@@ -145,19 +143,14 @@ func publish(live *route.Live, endpoints ...endpoint) error {
 	return nil
 }
 
-func preset(name string) (*compile.Sender, error) {
-	presets, err := controllers.LoadPresets(providers.Files)
+func preset(name string) (*provider.Sender, error) {
+	object, err := provider.Preset(name)
 	if err != nil {
 		return nil, err
 	}
-	for i := range presets {
-		if presets[i].Name == name {
-			sender := compile.Provider(&presets[i])
-			if sender.Problem != "" {
-				return nil, errors.New(sender.Problem)
-			}
-			return sender, nil
-		}
+	sender := provider.Compile(object)
+	if sender.Problem != "" {
+		return nil, errors.New(sender.Problem)
 	}
-	return nil, fmt.Errorf("there is no preset %q", name)
+	return sender, nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/egress"
@@ -157,7 +158,7 @@ func (g *ground) routes(t *testing.T, all senders, specimens []specimen, changes
 }
 
 // route is that of an endpoint which verifies the specimen, or has another secret.
-func (s *specimen) route(t *testing.T, sender *compile.Sender, stranger bool) route.Route {
+func (s *specimen) route(t *testing.T, sender *provider.Sender, stranger bool) route.Route {
 	t.Helper()
 	given := credentials{s.example.Secret, s.example.Key, s.example.Parameters}
 	if stranger {
@@ -175,7 +176,7 @@ func (s *specimen) route(t *testing.T, sender *compile.Sender, stranger bool) ro
 }
 
 // input is what the endpoint is compiled from.
-func (c credentials) input(sender *compile.Sender, name string, now time.Time) compile.Input {
+func (c credentials) input(sender *provider.Sender, name string, now time.Time) compile.Input {
 	endpoint := &v1alpha1.WebhookEndpoint{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "conformance", Name: name, UID: "u", CreationTimestamp: metav1.Unix(1, 0)},
 		Spec: v1alpha1.WebhookEndpointSpec{

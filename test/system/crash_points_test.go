@@ -7,7 +7,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/store"
@@ -112,7 +111,7 @@ var routeNames = []string{"first", "second"}
 // routed is an endpoint whose events have two targets.
 func routed(more ...with) []with {
 	spec := []with{withQuickRetries(10 * time.Second), func(spec *v1alpha1.WebhookEndpointSpec) {
-		spec.Target, spec.Delivery.MaxInFlight = nil, ptr.To[int32](matrixInFlight)
+		spec.Target, spec.Delivery.MaxInFlight = nil, new(int32(matrixInFlight))
 	}}
 	for _, name := range routeNames {
 		spec = append(spec, withRoute(name, v1alpha1.EventMatch{}))
