@@ -72,7 +72,7 @@ func assemble(o Options) (*receiver, error) {
 	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: newRedisHealth(events, o.Logger, registry)}
 	r.dispatcher, err = deliver.New(deliver.Options{
 		Store: events, Routes: live, ClusterDomain: o.ClusterDomain, ConnectTo: o.ConnectTo, DeadLetterRetention: o.DeadLetterRetention,
-		Audit: sink, Registry: registry, Log: o.Logger,
+		Audit: sink, Registry: registry, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())

@@ -18,18 +18,18 @@ import (
 // before an attempt that might last longer.
 const Lease = 30 * time.Second
 
-// Log is the part of the write-ahead log that deliveries need; *store.Store is
+// Store is the part of the write-ahead log that deliveries need; *store.Store is
 // one.
-type Log interface {
+type Store interface {
 	Now() time.Time
 	Claim(context.Context, store.ClaimOptions) (store.Claimed, error)
 	Delivered(context.Context, store.Lease) error
 	Retry(context.Context, store.Lease, time.Time, store.Failure) error
-	Dead(context.Context, store.Lease, store.Failure) error
+	DeadLetter(context.Context, store.Lease, store.Failure) error
 	Renew(context.Context, store.Lease, time.Duration) (store.Lease, error)
-	Park(ctx context.Context, l store.Lease, endpoint string, since time.Time) error
+	Hold(ctx context.Context, l store.Lease, endpoint string, since time.Time) error
 	Backlogs(context.Context) ([]store.Backlog, error)
-	Unpark(context.Context, store.Backlog, store.UnparkOptions) (store.Claimed, error)
+	Refill(context.Context, store.Backlog, store.RefillOptions) (store.Claimed, error)
 	Skip(context.Context, []store.Backlog) error
 	Release(context.Context, store.Lease) error
 	Stats(context.Context) (store.Stats, error)
@@ -51,7 +51,7 @@ type Signer = route.Signer
 // Options say how to deliver.
 type Options struct {
 	// Store is the write-ahead log.
-	Store Log
+	Store Store
 	// Routes are the routes that are served now.
 	Routes Routes
 	// ClusterDomain is the DNS domain of the cluster, for example cluster.local.
@@ -64,8 +64,8 @@ type Options struct {
 	Audit audit.Sink
 	// Registry gets the metrics.
 	Registry prometheus.Registerer
-	// Log gets what went wrong on our own side.
-	Log *slog.Logger
+	// Logger gets what went wrong on our own side.
+	Logger *slog.Logger
 
 	// RetentionEvery replaces the time between two looks for what has to go, for tests;
 	// 0: a minute.
@@ -77,8 +77,8 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() error {
-	if o.Store == nil || o.Routes == nil || o.Audit == nil || o.Registry == nil || o.Log == nil {
-		return errors.New("deliver: Store, Routes, Audit, Registry and Log are needed")
+	if o.Store == nil || o.Routes == nil || o.Audit == nil || o.Registry == nil || o.Logger == nil {
+		return errors.New("deliver: Store, Routes, Audit, Registry and Logger are needed")
 	}
 	if o.Lease <= 0 {
 		o.Lease = Lease

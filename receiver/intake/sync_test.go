@@ -53,7 +53,7 @@ func newSyncGateTo(t *testing.T, address string, change func(*route.Route)) *syn
 	d, err := deliver.New(deliver.Options{
 		Store: g.store, Routes: g.live, ClusterDomain: "cluster.local", Audit: g.journal,
 		ConnectTo: deliver.Connections{"billing/billing-api:8080": address},
-		Registry:  g.registry, Log: slog.New(slog.DiscardHandler),
+		Registry:  g.registry, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -371,7 +371,7 @@ func TestWhatWasStoredBeforeSyncIsNoBusinessOfTheTarget(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.want("evt-1", http.StatusOK, audit.Duplicate)
-	if err := g.store.Dead(t.Context(), leases[0], store.Failure{Attempts: 1}); err != nil {
+	if err := g.store.DeadLetter(t.Context(), leases[0], store.Failure{Attempts: 1}); err != nil {
 		t.Fatal(err)
 	}
 	g.want("evt-1", http.StatusOK, audit.Duplicate) // and starts it over

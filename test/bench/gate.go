@@ -62,7 +62,7 @@ func newReceiver(ctx context.Context, live *route.Live, connect map[string]strin
 	var deliverer intake.Deliverer = nobody{}
 	if connect != nil {
 		dispatcher, err := deliver.New(deliver.Options{
-			Store: events, Routes: live, ClusterDomain: "cluster.local", Audit: sink, Registry: registry, Log: slog.New(slog.DiscardHandler),
+			Store: events, Routes: live, ClusterDomain: "cluster.local", Audit: sink, Registry: registry, Logger: slog.New(slog.DiscardHandler),
 			ConnectTo: connect,
 		})
 		if err != nil {

@@ -12,124 +12,124 @@ import (
 
 var hooks = Target{Endpoint: "team/hooks"}
 
-// parked stores a new event and parks its only delivery.
-func parked(t *testing.T, s *Store, id string) Lease {
+// held stores a new event and holds its only delivery.
+func held(t *testing.T, s *Store, id string) Lease {
 	t.Helper()
 	l := owned(t, s, id)
-	must(t, s.Park(t.Context(), l, hooks.Endpoint, s.Now()))
+	must(t, s.Hold(t.Context(), l, hooks.Endpoint, s.Now()))
 	return l
 }
 
-// unpark takes all that is parked and wants so many deliveries.
-func unpark(t *testing.T, s *Store, want int) []Delivery {
+// refill takes all that is held and wants so many deliveries.
+func refill(t *testing.T, s *Store, want int) []Delivery {
 	t.Helper()
-	return unparkWith(t, s, UnparkOptions{Max: 1000, MaxBytes: 1 << 30, Lease: testLease}, want)
+	return refillWith(t, s, RefillOptions{Max: 1000, MaxBytes: 1 << 30, Lease: testLease}, want)
 }
 
-func unparkWith(t *testing.T, s *Store, o UnparkOptions, want int) []Delivery {
+func refillWith(t *testing.T, s *Store, o RefillOptions, want int) []Delivery {
 	t.Helper()
 	backlogs, err := s.Backlogs(t.Context())
 	must(t, err)
 	var all []Delivery
 	for _, b := range backlogs {
-		c, err := s.Unpark(t.Context(), b, o)
+		c, err := s.Refill(t.Context(), b, o)
 		must(t, err)
 		all = append(all, c.Deliveries...)
 	}
 	if len(all) != want {
-		t.Fatalf("unparked %d deliveries of %d backlogs, want %d", len(all), len(backlogs), want)
+		t.Fatalf("refilled %d deliveries of %d backlogs, want %d", len(all), len(backlogs), want)
 	}
 	return all
 }
 
-func TestParkedIsPendingAndOutOfTheWay(t *testing.T) {
+func TestHeldIsPendingAndOutOfTheWay(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
-	parkedAt := clock.Now()
-	parked(t, s, "1")
+	heldAt := clock.Now()
+	held(t, s, "1")
 	clock.Advance(time.Hour)
 	claim(t, s, 0)
 	wantStats(t, s, 1, 0, 0)
 	stats, err := s.Stats(t.Context())
-	if err != nil || stats.Parked != 1 || !stats.OldestPending.Equal(parkedAt) {
-		t.Errorf("stored is %+v, %v, want one parked since %s", stats, err, parkedAt)
+	if err != nil || stats.Held != 1 || !stats.OldestPending.Equal(heldAt) {
+		t.Errorf("stored is %+v, %v, want one held since %s", stats, err, heldAt)
 	}
 	accept(t, s, "1", testOptions, Duplicate)
-	d := unpark(t, s, 1)[0]
+	d := refill(t, s, 1)[0]
 	if d.Event.ID != "1" || d.Failure != (Failure{}) {
-		t.Errorf("unparked %s with %+v", d.Event.ID, d.Failure)
+		t.Errorf("refilled %s with %+v", d.Event.ID, d.Failure)
 	}
-	unpark(t, s, 0)
+	refill(t, s, 0)
 	claim(t, s, 0)
 	must(t, s.Delivered(t.Context(), d.Lease))
 	wantStats(t, s, 0, 0, 0)
 }
 
-// The process that unparked it dies.
-func TestUnparkedIsClaimedWhenItsLeaseEnds(t *testing.T) {
+// The process that refilled it dies.
+func TestRefilledIsClaimedWhenItsLeaseEnds(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
-	parked(t, s, "1")
-	unpark(t, s, 1)
+	held(t, s, "1")
+	refill(t, s, 1)
 	clock.Advance(testLease + time.Second)
 	claim(t, s, 1)
 }
 
-func TestParkingKeepsWhatFailed(t *testing.T) {
+func TestHoldingKeepsWhatFailed(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	must(t, s.Retry(t.Context(), owned(t, s, "1"), clock.Now(), Failure{Attempts: 3}))
-	must(t, s.Park(t.Context(), claim(t, s, 1)[0].Lease, hooks.Endpoint, clock.Now()))
+	must(t, s.Hold(t.Context(), claim(t, s, 1)[0].Lease, hooks.Endpoint, clock.Now()))
 	wantStats(t, s, 1, 1, 0)
-	if d := unpark(t, s, 1)[0]; d.Failure.Attempts != 3 {
-		t.Errorf("unparked with %+v, want 3 attempts", d.Failure)
+	if d := refill(t, s, 1)[0]; d.Failure.Attempts != 3 {
+		t.Errorf("refilled with %+v, want 3 attempts", d.Failure)
 	}
 }
 
-func TestALateOwnerParksNothing(t *testing.T) {
+func TestALateOwnerHoldsNothing(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	late := owned(t, s, "1")
 	clock.Advance(testLease + time.Second)
 	current := claim(t, s, 1)[0].Lease
-	if err := s.Park(t.Context(), late, hooks.Endpoint, clock.Now()); !errors.Is(err, ErrFenced) {
+	if err := s.Hold(t.Context(), late, hooks.Endpoint, clock.Now()); !errors.Is(err, ErrFenced) {
 		t.Fatalf("got %v, want ErrFenced", err)
 	}
-	must(t, s.Dead(t.Context(), current, Failure{Attempts: 1}))
-	if err := s.Park(t.Context(), current, hooks.Endpoint, clock.Now()); !errors.Is(err, ErrFenced) {
+	must(t, s.DeadLetter(t.Context(), current, Failure{Attempts: 1}))
+	if err := s.Hold(t.Context(), current, hooks.Endpoint, clock.Now()); !errors.Is(err, ErrFenced) {
 		t.Fatalf("of a dead letter: got %v, want ErrFenced", err)
 	}
 	wantStats(t, s, 0, 0, 1)
 }
 
-func TestParkedIsNobodys(t *testing.T) {
+func TestHeldIsNobodys(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
-	l := parked(t, s, "1")
+	l := held(t, s, "1")
 	for name, transition := range map[string]func() error{
-		"Delivered": func() error { return s.Delivered(t.Context(), l) },
-		"Retry":     func() error { return s.Retry(t.Context(), l, clock.Now(), Failure{}) },
-		"Dead":      func() error { return s.Dead(t.Context(), l, Failure{}) },
-		"Release":   func() error { return s.Release(t.Context(), l) },
+		"Delivered":  func() error { return s.Delivered(t.Context(), l) },
+		"Retry":      func() error { return s.Retry(t.Context(), l, clock.Now(), Failure{}) },
+		"DeadLetter": func() error { return s.DeadLetter(t.Context(), l, Failure{}) },
+		"Release":    func() error { return s.Release(t.Context(), l) },
 	} {
 		if err := transition(); !errors.Is(err, ErrFenced) {
 			t.Errorf("%s: got %v, want ErrFenced", name, err)
 		}
 	}
-	must(t, s.Park(t.Context(), l, hooks.Endpoint, clock.Now())) // as after a lost reply
-	unpark(t, s, 1)
+	must(t, s.Hold(t.Context(), l, hooks.Endpoint, clock.Now())) // as after a lost reply
+	refill(t, s, 1)
 }
 
-func TestTheOldestIsUnparkedFirst(t *testing.T) {
+func TestTheOldestIsRefilledFirst(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	began := clock.Now()
 	const n = 200
 	for i := range n {
 		clock.Advance(time.Second)
-		parked(t, s, fmt.Sprint(i))
+		held(t, s, fmt.Sprint(i))
 	}
-	old := unparkWith(t, s, UnparkOptions{Max: 1000, MaxBytes: 1 << 30, Lease: testLease, Before: began.Add(50 * time.Second)}, 50)
+	old := refillWith(t, s, RefillOptions{Max: 1000, MaxBytes: 1 << 30, Lease: testLease, Before: began.Add(50 * time.Second)}, 50)
 	for _, d := range old {
 		if slices.Contains([]string{"50", "51", "199"}, d.Event.ID) {
 			t.Errorf("%s is not that old", d.Event.ID)
@@ -140,7 +140,7 @@ func TestTheOldestIsUnparkedFirst(t *testing.T) {
 	seen := map[int]float64{}
 	for range 3 {
 		for _, b := range backlogs {
-			c, err := s.Unpark(t.Context(), b, UnparkOptions{Max: 1, MaxBytes: 1, Lease: testLease})
+			c, err := s.Refill(t.Context(), b, RefillOptions{Max: 1, MaxBytes: 1, Lease: testLease})
 			must(t, err)
 			for _, d := range c.Deliveries {
 				var number float64
@@ -156,25 +156,25 @@ func TestTheOldestIsUnparkedFirst(t *testing.T) {
 	}
 }
 
-func TestUnparkTakesNoMoreBytesThanItMay(t *testing.T) {
+func TestRefillTakesNoMoreBytesThanItMay(t *testing.T) {
 	s := openStore(t, redistest.Start(t), newFakeClock())
 	for i := range 300 {
-		parked(t, s, fmt.Sprint(i))
+		held(t, s, fmt.Sprint(i))
 	}
 	size := int64(len((&record{event: sampleEvent("team/hooks", "100"), facts: facts{targets: []string{""}}}).encode()))
 	backlogs, err := s.Backlogs(t.Context())
 	must(t, err)
 	for _, b := range backlogs {
-		c, err := s.Unpark(t.Context(), b, UnparkOptions{Max: 10, MaxBytes: 2 * size, Lease: testLease})
+		c, err := s.Refill(t.Context(), b, RefillOptions{Max: 10, MaxBytes: 2 * size, Lease: testLease})
 		if err != nil || len(c.Deliveries) < 1 || len(c.Deliveries) > 2 {
 			t.Fatalf("with room for 2 took %d, %v", len(c.Deliveries), err)
 		}
 	}
 }
 
-// Claims park what is due for targets that take nothing, and take the rest, as if
+// Claims hold what is due for targets that take nothing, and take the rest, as if
 // it were not there.
-func TestClaimParksWhatIsBlocked(t *testing.T) {
+func TestClaimHoldsWhatIsBlocked(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	blocked := Target{Endpoint: "team-with-a-name-that-is-as-long-as-names-may-be-in-kubernetes-1/" +
@@ -189,16 +189,16 @@ func TestClaimParksWhatIsBlocked(t *testing.T) {
 		}
 	}
 	c, err := s.Claim(t.Context(), ClaimOptions{Max: 1000, MaxBytes: 1 << 30, Lease: testLease, Blocked: []Target{{Endpoint: "a/b"}, blocked}})
-	if err != nil || len(c.Deliveries) != 500 || c.Parked != 500 {
-		t.Fatalf("claimed %d and parked %d, %v, want 500 each", len(c.Deliveries), c.Parked, err)
+	if err != nil || len(c.Deliveries) != 500 || c.Held != 500 {
+		t.Fatalf("claimed %d and held %d, %v, want 500 each", len(c.Deliveries), c.Held, err)
 	}
 	for _, d := range c.Deliveries {
-		must(t, s.Delivered(t.Context(), d.Lease)) // the event stays: its other delivery is parked
+		must(t, s.Delivered(t.Context(), d.Lease)) // the event stays: its other delivery is held
 	}
-	parkedOnes := unpark(t, s, 500)
-	for _, d := range parkedOnes {
+	heldOnes := refill(t, s, 500)
+	for _, d := range heldOnes {
 		if d.Lease.Target != "invoices" || d.Event.Endpoint != blocked.Endpoint {
-			t.Fatalf("parked was %q of %s", d.Lease.Target, d.Event.Endpoint)
+			t.Fatalf("held was %q of %s", d.Lease.Target, d.Event.Endpoint)
 		}
 		must(t, s.Delivered(t.Context(), d.Lease))
 	}
@@ -206,21 +206,21 @@ func TestClaimParksWhatIsBlocked(t *testing.T) {
 }
 
 // The age of a revived delivery starts again, in its backlog, too.
-func TestClaimParksARevivedDeliverySinceItsRevival(t *testing.T) {
+func TestClaimHoldsARevivedDeliverySinceItsRevival(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
-	must(t, s.Dead(t.Context(), owned(t, s, "1"), Failure{Attempts: 12}))
+	must(t, s.DeadLetter(t.Context(), owned(t, s, "1"), Failure{Attempts: 12}))
 	clock.Advance(100 * time.Hour)
 	accept(t, s, "1", testOptions, Revived)
 	c, err := s.Claim(t.Context(), ClaimOptions{Max: 1, MaxBytes: 1, Lease: testLease, Blocked: []Target{hooks}})
-	if err != nil || c.Parked != 1 {
-		t.Fatalf("parked %d, %v, want 1", c.Parked, err)
+	if err != nil || c.Held != 1 {
+		t.Fatalf("held %d, %v, want 1", c.Held, err)
 	}
-	o := UnparkOptions{Max: 1, MaxBytes: 1, Lease: testLease, Before: clock.Now().Add(-time.Millisecond)}
-	unparkWith(t, s, o, 0)
+	o := RefillOptions{Max: 1, MaxBytes: 1, Lease: testLease, Before: clock.Now().Add(-time.Millisecond)}
+	refillWith(t, s, o, 0)
 	o.Before = clock.Now()
-	if d := unparkWith(t, s, o, 1)[0]; !d.Failure.Since.Equal(clock.Now()) {
-		t.Errorf("unparked with %+v", d.Failure)
+	if d := refillWith(t, s, o, 1)[0]; !d.Failure.Since.Equal(clock.Now()) {
+		t.Errorf("refilled with %+v", d.Failure)
 	}
 }
 
@@ -239,7 +239,7 @@ func TestBacklogsTakeTurns(t *testing.T) {
 		clock.Advance(time.Second)
 		_, leases, err := s.Accept(t.Context(), sampleEvent(endpoint, id), testOptions)
 		must(t, err)
-		must(t, s.Park(t.Context(), leases[0], endpoint, clock.Now()))
+		must(t, s.Hold(t.Context(), leases[0], endpoint, clock.Now()))
 	}
 	seen := map[string]bool{}
 	for range 2 {
@@ -258,11 +258,11 @@ func TestBacklogsTakeTurns(t *testing.T) {
 	}
 }
 
-func TestUnparkDropsTheIndexOfADeletedEvent(t *testing.T) {
+func TestRefillDropsTheIndexOfADeletedEvent(t *testing.T) {
 	s := openStore(t, redistest.Start(t), newFakeClock())
-	l := parked(t, s, "1")
-	must(t, s.client.Del(t.Context(), eventKey(l.ref)).Err())
-	unpark(t, s, 0)
+	l := held(t, s, "1")
+	must(t, s.client.Del(t.Context(), eventName(l.ref)).Err())
+	refill(t, s, 0)
 	mended(t, s, 1)
 	if keys := s.client.DBSize(t.Context()).Val(); keys != 0 {
 		t.Errorf("%d keys are left, want none", keys)

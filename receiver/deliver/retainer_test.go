@@ -21,11 +21,11 @@ import (
 const testRetention = 24 * time.Hour
 
 // retains makes a dispatcher that removes dead letters that are too old.
-func (w *world) retains(log Log) *Dispatcher {
+func (w *world) retains(s Store) *Dispatcher {
 	w.t.Helper()
 	d, err := New(Options{
-		Store: log, Routes: w, ClusterDomain: "cluster.local", ConnectTo: w.connect, Audit: w, DeadLetterRetention: testRetention,
-		RetentionEvery: time.Millisecond, Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Store: s, Routes: w, ClusterDomain: "cluster.local", ConnectTo: w.connect, Audit: w, DeadLetterRetention: testRetention,
+		RetentionEvery: time.Millisecond, Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -37,7 +37,7 @@ func (w *world) retains(log Log) *Dispatcher {
 func (w *world) died(endpoint, id string) {
 	w.t.Helper()
 	_, lease := w.accept(endpoint, id)
-	if err := w.store.Dead(w.t.Context(), lease, store.Failure{Attempts: 3, Error: "the target answered 500"}); err != nil {
+	if err := w.store.DeadLetter(w.t.Context(), lease, store.Failure{Attempts: 3, Error: "the target answered 500"}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -49,7 +49,7 @@ func TestOldDeadLettersAreRemovedAndRecorded(t *testing.T) {
 	w.advance(testRetention + time.Second)
 	w.died(endpoint, "young")
 	d := w.retains(w.store)
-	if err := d.retainOnce(t.Context()); err != nil {
+	if _, err := d.retainer.retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r := w.want(audit.Expired, 3)
@@ -57,7 +57,7 @@ func TestOldDeadLettersAreRemovedAndRecorded(t *testing.T) {
 		!strings.Contains(r.ErrorMessage, "given up 24h0m1s ago, and dead letters are kept for 24h0m0s") || !strings.Contains(r.ErrorMessage, "answered 500") {
 		t.Errorf("the record is %+v", r)
 	}
-	if got := testutil.ToFloat64(d.metrics.expired); got != 1 {
+	if got := testutil.ToFloat64(d.core.metrics.expired); got != 1 {
 		t.Errorf("%v are counted, want 1", got)
 	}
 	w.wantStored(0, 1)
@@ -69,8 +69,8 @@ func TestDeadLettersAreKeptForEver(t *testing.T) {
 	w.died("team/orders", "1")
 	w.advance(100 * 365 * 24 * time.Hour)
 	d := w.retains(w.store)
-	d.o.DeadLetterRetention = 0
-	if err := d.retainOnce(t.Context()); err != nil {
+	d.core.DeadLetterRetention = 0
+	if _, err := d.retainer.retain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.wantStored(0, 1)
@@ -88,7 +88,7 @@ func TestEachDeadLetterExpiresOnce(t *testing.T) {
 	for range 3 {
 		d := w.retains(w.store)
 		looking.Go(func() {
-			if err := d.retainOnce(t.Context()); err != nil {
+			if _, err := d.retainer.retain(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -104,36 +104,36 @@ func TestEachDeadLetterExpiresOnce(t *testing.T) {
 	w.wantStored(0, 0)
 }
 
-// absentLog is a log that is away at first.
-type absentLog struct {
-	Log
+// absentStore is a log that is away at first.
+type absentStore struct {
+	Store
 	mu       sync.Mutex
 	failures int
 }
 
-func (l *absentLog) Recount(ctx context.Context) (store.Recounted, error) {
+func (l *absentStore) Recount(ctx context.Context) (store.Recounted, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failures > 0 {
 		l.failures--
 		return store.Recounted{}, errors.New("away")
 	}
-	return l.Log.Recount(ctx)
+	return l.Store.Recount(ctx)
 }
 
 func TestRetentionOutlivesErrorsAndEndsWithItsContext(t *testing.T) {
 	w := newWorld(t)
 	w.died("team/orders", "1")
 	w.advance(testRetention + time.Second)
-	d := w.retains(&absentLog{Log: w.store, failures: 3})
+	d := w.retains(&absentStore{Store: w.store, failures: 3})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
-		d.retain(ctx)
+		d.retainer.loop().run(ctx)
 		close(ended)
 	}()
 	w.want(audit.Expired, 3)
-	if got := testutil.ToFloat64(d.metrics.redisErrors); got != 3 {
+	if got := testutil.ToFloat64(d.core.metrics.redisErrors); got != 3 {
 		t.Errorf("%v errors are counted, want 3", got)
 	}
 	cancel()

@@ -20,7 +20,7 @@ type Target struct {
 	Name string
 }
 
-// name is the part of the backlog's key after the prefix. It can be read back,
+// name is the part of the backlog's name in Redis after the prefix. It can be read back,
 // since neither part of an endpoint has a slash in it.
 func (t Target) name() string { return t.Endpoint + "/" + t.Name }
 
@@ -34,14 +34,14 @@ func parseTarget(name string) (t Target, ok bool) {
 	return Target{namespace + "/" + endpoint, target}, ok
 }
 
-// Park gives a delivery back that can't be made now, without an attempt having
+// Hold gives a delivery back that can't be made now, without an attempt having
 // been made: it waits in the backlog of its target, where claims don't meet it,
-// until somebody unparks it. since is when its age began: when it was received,
+// until a Refill takes it. since is when its age began: when it was received,
 // or revived. ErrFenced: nothing was written.
-func (s *Store) Park(ctx context.Context, l Lease, endpoint string, since time.Time) error {
+func (s *Store) Hold(ctx context.Context, l Lease, endpoint string, since time.Time) error {
 	p, t := l.ref.partition(), Target{endpoint, l.Target}
-	return s.runFenced(ctx, "park a delivery", parkScript,
-		[]string{dueKey(p), parkedKey(p), backlogKey(p, t), backlogsKey(p), usageKey(p)},
+	return s.runFenced(ctx, "hold a delivery", holdScript,
+		[]string{dueName[p], heldName[p], backlogName(p, t), backlogsName[p], usageName[p]},
 		l.member(), l.fence, since.UnixMilli(), t.name(), s.Now().UnixMicro(), endpoint)
 }
 
@@ -57,7 +57,7 @@ type Backlog struct {
 	Crowded bool
 
 	partition int
-	turn      float64 // when it was last unparked from or skipped, us
+	turn      float64 // when it was last refilled from or skipped, us
 }
 
 // Backlogs lists the backlogs, whose turn is the longest ago first. It asks all
@@ -68,7 +68,7 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	var replies [partitions]*redis.ZSliceCmd
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.ZRangeWithScores(ctx, backlogsKey(p), 0, maxBacklogs)
+			replies[p] = pipe.ZRangeWithScores(ctx, backlogsName[p], 0, maxBacklogs)
 		}
 		return nil
 	})
@@ -96,15 +96,15 @@ func (s *Store) Skip(ctx context.Context, backlogs []Backlog) error {
 	now := float64(s.Now().UnixMicro())
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, b := range backlogs {
-			pipe.ZAddXX(ctx, backlogsKey(b.partition), redis.Z{Score: now, Member: b.Target.name()})
+			pipe.ZAddXX(ctx, backlogsName[b.partition], redis.Z{Score: now, Member: b.Target.name()})
 		}
 		return nil
 	})
 	return classify("skip backlogs", err)
 }
 
-// UnparkOptions bound what one Unpark takes.
-type UnparkOptions struct {
+// RefillOptions bound what one Refill takes.
+type RefillOptions struct {
 	// Max, MaxBytes and Lease are as in ClaimOptions.
 	Max      int
 	MaxBytes int64
@@ -113,10 +113,10 @@ type UnparkOptions struct {
 	Before time.Time
 }
 
-// Unpark takes the oldest deliveries of a backlog, as Claim does of those that
-// are due. In the result, Next and Parked are zero.
-func (s *Store) Unpark(ctx context.Context, b Backlog, o UnparkOptions) (Claimed, error) {
-	const doing = "unpark deliveries"
+// Refill takes the oldest deliveries of a backlog, as Claim does of those that
+// are due. In the result, Next and Held are zero.
+func (s *Store) Refill(ctx context.Context, b Backlog, o RefillOptions) (Claimed, error) {
+	const doing = "refill from a backlog"
 	var c Claimed
 	if o.Max < 1 {
 		return c, nil
@@ -129,9 +129,9 @@ func (s *Store) Unpark(ctx context.Context, b Backlog, o UnparkOptions) (Claimed
 	}
 	p, now := b.partition, s.Now()
 	end := s.leaseEnd(now, o.Lease)
-	reply, err := s.run(ctx, unparkScript,
-		[]string{backlogKey(p, b.Target), parkedKey(p), dueKey(p), backlogsKey(p), attemptsKey(p), delayedKey(p), usageKey(p)},
-		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix(p), before, b.Target.Endpoint)
+	reply, err := s.run(ctx, refillScript,
+		[]string{backlogName(p, b.Target), heldName[p], dueName[p], backlogsName[p], attemptsName[p], delayedName[p], usageName[p]},
+		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix[p], before, b.Target.Endpoint)
 	if err != nil {
 		return c, classify(doing, err)
 	}

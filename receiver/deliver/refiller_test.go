@@ -45,17 +45,17 @@ func (w *world) trip(d *Dispatcher, endpoint string) int {
 		w.offer(d, endpoint, fmt.Sprint("trip-", i))
 		w.want(audit.RetryScheduled, 1)
 	}
-	if d.openBecause(laneKey{endpoint, ""}) == "" {
+	if d.core.targets.openBecause(targetID{endpoint, ""}) == "" {
 		w.t.Fatal("the circuit is still closed")
 	}
 	return tripPoints
 }
 
-func (w *world) wantParked(want int64) {
+func (w *world) wantHeld(want int64) {
 	w.t.Helper()
-	w.eventually(fmt.Sprintf("%d deliveries are parked", want), func() bool {
+	w.eventually(fmt.Sprintf("%d deliveries are held", want), func() bool {
 		stats, err := w.store.Stats(w.t.Context())
-		return err == nil && stats.Parked == want
+		return err == nil && stats.Held == want
 	})
 }
 
@@ -74,7 +74,7 @@ func (w *world) eventually(what string, condition func() bool) {
 	}
 }
 
-func TestAFailingTargetIsParkedAndDrainsWhenItReturns(t *testing.T) {
+func TestAFailingTargetIsHeldAndDeliveredWhenItReturns(t *testing.T) {
 	w := newWorld(t)
 	target := &switching{}
 	target.status.Store(500)
@@ -87,11 +87,11 @@ func TestAFailingTargetIsParkedAndDrainsWhenItReturns(t *testing.T) {
 	for i := range n {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
-	w.wantParked(n)
+	w.wantHeld(n)
 	if more := target.asked.Load() - asked; more > 0 {
 		t.Errorf("%d attempts were made while the circuit was open", more)
 	}
-	if got := testutil.ToFloat64(d.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
+	if got := testutil.ToFloat64(d.core.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
 		t.Errorf("the metric of the open circuit is %v, want 1", got)
 	}
 	target.status.Store(0)
@@ -103,13 +103,13 @@ func TestAFailingTargetIsParkedAndDrainsWhenItReturns(t *testing.T) {
 		}
 	}
 	w.wantStored(int64(tripped), 0) // those wait for their retry
-	if got := testutil.CollectAndCount(d.metrics.circuitOpen); got != 0 {
+	if got := testutil.CollectAndCount(d.core.metrics.circuitOpen); got != 0 {
 		t.Errorf("the metric of open circuits has %d series, want none", got)
 	}
 }
 
-// Whoever parks a delivery need not be who delivers it: the backlog is in the log.
-func TestAnotherReceiverDrainsWhatOneParked(t *testing.T) {
+// Whoever holds a delivery need not be who delivers it: the backlog is in the log.
+func TestAnotherReceiverDeliversWhatOneHeld(t *testing.T) {
 	w := newWorld(t)
 	target := &switching{}
 	target.status.Store(500)
@@ -124,7 +124,7 @@ func TestAnotherReceiverDrainsWhatOneParked(t *testing.T) {
 	for i := range n {
 		w.offer(first, endpoint, fmt.Sprint(i))
 	}
-	w.wantParked(n)
+	w.wantHeld(n)
 	cancel() // the first one ends
 	await(t, ended, "the end of the first receiver")
 	target.status.Store(0)
@@ -134,7 +134,7 @@ func TestAnotherReceiverDrainsWhatOneParked(t *testing.T) {
 	}
 }
 
-// Retries that become due for a target whose circuit is open are parked in Redis,
+// Retries that become due for a target whose circuit is open are held in Redis,
 // and those of others are claimed as if they were not there.
 func TestADueBacklogDelaysNobody(t *testing.T) {
 	w := newWorld(t)
@@ -150,28 +150,28 @@ func TestADueBacklogDelaysNobody(t *testing.T) {
 		w.release(dead, fmt.Sprint("dead-", i))
 	}
 	w.release(healthy, "healthy")
-	if _, err := d.claim(t.Context()); err != nil {
+	if _, err := d.claimer.claim(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if r := w.want(audit.Delivered, 1); r.Endpoint != healthy {
 		t.Errorf("%s was delivered, want the healthy one", r.EventID)
 	}
-	for range n/parkedPerClaim + 1 {
-		if _, err := d.claim(t.Context()); err != nil {
+	for range n/heldPerClaim + 1 {
+		if _, err := d.claimer.claim(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	stats, err := w.store.Stats(t.Context())
-	if err != nil || stats.Parked != n || stats.Pending != int64(n+tripped) {
-		t.Errorf("stored is %+v, %v, want %d parked", stats, err, n)
+	if err != nil || stats.Held != n || stats.Pending != int64(n+tripped) {
+		t.Errorf("stored is %+v, %v, want %d held", stats, err, n)
 	}
-	if d.jobs != 0 {
-		t.Errorf("%d jobs are held, want none", d.jobs)
+	if d.core.targets.all.jobs != 0 {
+		t.Errorf("%d jobs are in memory, want none", d.core.targets.all.jobs)
 	}
 }
 
-// parkedPerClaim is less than one claim parks in all partitions.
-const parkedPerClaim = 250
+// heldPerClaim is less than one claim holds in all partitions.
+const heldPerClaim = 250
 
 // release stores an event that is due at once.
 func (w *world) release(endpoint, id string) {
@@ -182,7 +182,7 @@ func (w *world) release(endpoint, id string) {
 	}
 }
 
-func TestWhatIsParkedTooLongIsADeadLetter(t *testing.T) {
+func TestWhatIsHeldTooLongIsADeadLetter(t *testing.T) {
 	w := newWorld(t)
 	target := &switching{}
 	target.status.Store(503)
@@ -190,11 +190,11 @@ func TestWhatIsParkedTooLongIsADeadLetter(t *testing.T) {
 	w.setRoute(endpoint, slowRetries)
 	d := w.run()
 	tripped := w.trip(d, endpoint)
-	const n = drainJobs + 50 // more than are looked at in one go
+	const n = maxRefilled + 50 // more than are looked at in one go
 	for i := range n {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
-	w.wantParked(n)
+	w.wantHeld(n)
 	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Retry.MaxAge = route.Duration(time.Hour) })
 	w.advance(2 * time.Hour)
 	dead := 0
@@ -220,21 +220,21 @@ func TestASlowTargetIsNotClaimedOverAndOver(t *testing.T) {
 	for i := range n {
 		w.release(endpoint, fmt.Sprint(i))
 	}
-	w.eventually("all that there is no room for is parked", func() bool {
+	w.eventually("all that there is no room for is held", func() bool {
 		stats, err := w.store.Stats(t.Context())
-		counted := int64(testutil.ToFloat64(d.metrics.parked)) // a moment after it is done
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		return err == nil && stats.Parked+int64(d.jobs) >= n && d.jobs <= maxJobs/laneShare+drainJobs && counted >= stats.Parked
+		counted := int64(testutil.ToFloat64(d.core.metrics.held)) // a moment after it is done
+		d.core.targets.mu.Lock()
+		defer d.core.targets.mu.Unlock()
+		return err == nil && stats.Held+int64(d.core.targets.all.jobs) >= n && d.core.targets.all.jobs <= maxJobs/laneShare+maxRefilled && counted >= stats.Held
 	})
-	before := testutil.ToFloat64(d.metrics.parked)
-	for range 10 { // passes of the drain loop
-		if err := d.drainOnce(t.Context()); err != nil {
+	before := testutil.ToFloat64(d.core.metrics.held)
+	for range 10 { // passes of the refiller
+		if _, err := d.refiller.refill(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if more := testutil.ToFloat64(d.metrics.parked) - before; more > 2 {
-		t.Errorf("%v deliveries were parked again", more)
+	if more := testutil.ToFloat64(d.core.metrics.held) - before; more > 2 {
+		t.Errorf("%v deliveries were held again", more)
 	}
 	close(hang.answer)
 	for range n {
@@ -243,8 +243,8 @@ func TestASlowTargetIsNotClaimedOverAndOver(t *testing.T) {
 	w.wantStored(0, 0)
 }
 
-// What is parked of several targets drains in turns.
-func TestBacklogsDrainInTurns(t *testing.T) {
+// What is held of several targets is delivered in turns.
+func TestBacklogsHaveTurns(t *testing.T) {
 	w := newWorld(t)
 	const targets, each = 4, 60
 	var endpoints []string
@@ -253,7 +253,7 @@ func TestBacklogsDrainInTurns(t *testing.T) {
 		endpoints = append(endpoints, endpoint)
 		for n := range each {
 			_, lease := w.accept(endpoint, fmt.Sprint(n))
-			if err := w.store.Park(t.Context(), lease, endpoint, w.now()); err != nil {
+			if err := w.store.Hold(t.Context(), lease, endpoint, w.now()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -288,7 +288,7 @@ func TestLiveEventsHaveRoomBesideABacklog(t *testing.T) {
 		w.release(endpoint, fmt.Sprint(i))
 	}
 	d := w.run()
-	for range backlogShare(4) {
+	for range logShare(4) {
 		await(t, hang.arrived, "an attempt of the backlog")
 	}
 	w.offer(d, endpoint, "live")
@@ -308,17 +308,17 @@ func TestAResolvedTargetIsProbedSoon(t *testing.T) {
 	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "the Service does not exist" })
 	d := w.run()
 	w.offer(d, endpoint, "1")
-	w.wantParked(1)
-	d.mu.Lock()
-	d.circuits[laneKey{endpoint, ""}].until = w.now().Add(time.Hour)
-	d.mu.Unlock()
+	w.wantHeld(1)
+	d.core.targets.mu.Lock()
+	d.core.targets.circuits[targetID{endpoint, ""}].until = w.now().Add(time.Hour)
+	d.core.targets.mu.Unlock()
 	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "" })
 	w.want(audit.Delivered, 1)
 }
 
 // A dead letter that a duplicate revives while its target is down waits with the
 // others.
-func TestARevivedDeadLetterIsParked(t *testing.T) {
+func TestARevivedDeadLetterIsHeld(t *testing.T) {
 	w := newWorld(t)
 	target := &switching{}
 	target.status.Store(500)
@@ -326,7 +326,7 @@ func TestARevivedDeadLetterIsParked(t *testing.T) {
 	w.setRoute(endpoint, slowRetries)
 	d := w.dispatcher()
 	event, lease := w.accept(endpoint, "1")
-	if err := w.store.Dead(t.Context(), lease, store.Failure{Attempts: 12}); err != nil {
+	if err := w.store.DeadLetter(t.Context(), lease, store.Failure{Attempts: 12}); err != nil {
 		t.Fatal(err)
 	}
 	w.trip(d, endpoint)
@@ -334,8 +334,8 @@ func TestARevivedDeadLetterIsParked(t *testing.T) {
 	if err != nil || outcome != store.Revived {
 		t.Fatalf("Accept = %s, %v, want it revived", outcome, err)
 	}
-	if _, err := d.claim(t.Context()); err != nil {
+	if _, err := d.claimer.claim(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.wantParked(1)
+	w.wantHeld(1)
 }

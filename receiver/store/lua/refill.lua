@@ -1,30 +1,14 @@
 -- Leases the oldest deliveries of one backlog, and sends the backlog to the end
 -- of the queue of those of its partition.
 --
--- KEYS  backlog of the target, parked, due, backlogs, attempts, delayed, usage
+-- KEYS  backlog of the target, held, due, backlogs, attempts, delayed, usage
 -- ARGV  1 name of the backlog  2 now (us)  3 fence: end of the new lease (us)
---       4 most deliveries  5 most bytes  6 prefix of the event keys
+--       4 most deliveries  5 most bytes  6 prefix of the events' names
 --       7 only those whose age began by then (ms), or +inf  8 endpoint
 -- Returns { bytes, member, member, ... }
 --
 -- As in claim.lua, one delivery is leased even if it is larger than the limit.
 -- If the reply is lost, what it named is due again when the lease ends.
-
--- counted and count read and write an endpoint's row of usage: its deliveries that
--- are pending, those of them that are held, those that are dead, and the bytes of
--- its events. An endpoint that has none has no row. All scripts that count have
--- these lines.
-local function counted(usage, endpoint)
-  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
-  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
-end
-local function count(usage, endpoint, p, h, d, b)
-  if p > 0 or d > 0 then
-    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
-  else
-    redis.call('HDEL', usage, endpoint)
-  end
-end
 
 local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[7], 'LIMIT', 0, ARGV[4])
 local answer = { 0 }
