@@ -19,7 +19,7 @@
 //	targets.go, authority.go                   where events go, and whose certificates are trusted there
 //	signing.go, fresh.go                       how events are signed for a target
 //	defaults.go, window.go, pause.go           what the spec leaves out, deduplication, and pauses
+//	responses.go                               the answers that the sender wants to see
 //
-// provider.go, example.go and responses.go compile a provider and try it on its own examples;
-// secretvalues.go reads a secret as the compiler does.
+// What a provider is, package provider says.
 package compile
