@@ -19,7 +19,5 @@
 //	targets.go, authority.go                   where events go, and whose certificates are trusted there
 //	signing.go, fresh.go                       how events are signed for a target
 //	defaults.go, window.go, pause.go           what the spec leaves out, deduplication, and pauses
-//
-// provider.go, example.go and responses.go compile a provider and try it on its own examples;
-// secretvalues.go reads a secret as the compiler does.
+//	responses.go                               the answers that the sender wants
 package compile
