@@ -2,6 +2,8 @@ package document
 
 import (
 	"encoding/json"
+	"net/url"
+	"slices"
 	"testing"
 	"unicode/utf8"
 )
@@ -76,4 +78,21 @@ func TestSetPair(t *testing.T) {
 	if got := DropPairs("a=1&b=2&%61=3&a", "a"); got != "b=2" {
 		t.Errorf("what is left is %s", got)
 	}
+}
+
+// FuzzPairs: what is set is there once, and what is dropped is gone, whatever else
+// stands in a query.
+func FuzzPairs(f *testing.F) {
+	f.Add("b=%7e&c&a=1&%61=2&%zz=3", "a", "x y&")
+	f.Add("&&=", "", "")
+	f.Fuzz(func(t *testing.T, text, name, value string) {
+		changed := SetPair(text, name, value)
+		want := url.QueryEscape(name) + "=" + url.QueryEscape(value)
+		if got := PairsOf(changed, name); value != "" && !slices.Equal(got, []string{want}) {
+			t.Fatalf("%q and %q=%q make %q, in which there is %q", text, name, value, changed, got)
+		}
+		if rest := DropPairs(changed, name); len(PairsOf(rest, name)) > 0 || rest != DropPairs(text, name) {
+			t.Fatalf("without %q, %q is %q", name, changed, rest)
+		}
+	})
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// MaxDepth bounds how deep pointers and paths reach.
-const MaxDepth = 16
+// maxDepth bounds how deep pointers and paths reach.
+const maxDepth = 16
 
 // AnyElement is the token that stands for all elements of an array. Where it is
 // allowed, a member of that name can't be named.
@@ -22,8 +22,8 @@ func ParsePointer(text string) (Pointer, error) {
 		return nil, fmt.Errorf("%q is not a JSON pointer: it must start with '/', for example /data/id", text)
 	}
 	tokens := strings.Split(text[1:], "/")
-	if len(tokens) > MaxDepth {
-		return nil, fmt.Errorf("%q has more than %d parts", text, MaxDepth)
+	if len(tokens) > maxDepth {
+		return nil, fmt.Errorf("%q has more than %d parts", text, maxDepth)
 	}
 	for i, token := range tokens {
 		rest := strings.NewReplacer("~0", "", "~1", "").Replace(token)

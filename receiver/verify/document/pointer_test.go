@@ -24,7 +24,7 @@ func TestPointer(t *testing.T) {
 			t.Errorf("%s is %q, want %q", text, got, want)
 		}
 	}
-	if _, err := ParsePointer(strings.Repeat("/a", MaxDepth+1)); err == nil {
+	if _, err := ParsePointer(strings.Repeat("/a", maxDepth+1)); err == nil {
 		t.Error("a pointer of any depth is taken")
 	}
 }

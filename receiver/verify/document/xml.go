@@ -21,8 +21,8 @@ type XMLPath []string
 // ParseXMLPath reads "/notification/kind".
 func ParseXMLPath(text string) (XMLPath, error) {
 	names := strings.Split(strings.TrimPrefix(text, "/"), "/")
-	if !strings.HasPrefix(text, "/") || len(text) > maxPath || len(names) > MaxDepth {
-		return nil, fmt.Errorf("xml:%.40s must be a path of at most %d names, for example xml:/notification/kind", text, MaxDepth)
+	if !strings.HasPrefix(text, "/") || len(text) > maxPath || len(names) > maxDepth {
+		return nil, fmt.Errorf("xml:%.40s must be a path of at most %d names, for example xml:/notification/kind", text, maxDepth)
 	}
 	for _, name := range names {
 		if name == "" || strings.ContainsAny(name, "*@[]:") {
