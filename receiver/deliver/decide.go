@@ -91,7 +91,7 @@ func (s situation) tooOld(at time.Time) bool {
 
 // mayExpire reports whether any delivery of an endpoint can be too old at a time.
 func mayExpire(rules *route.Delivery, at time.Time) bool {
-	return !rules.Paused && at.Sub(rules.ResumedAt) > ageLimit(rules)
+	return !rules.Paused && at.Sub(rules.ResumedTime) > ageLimit(rules)
 }
 
 // ageLimit is for how long a delivery may wait for its target.

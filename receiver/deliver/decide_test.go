@@ -100,7 +100,7 @@ func randomSituation(random *rand.Rand) situation {
 		since:   anyTime.Add(-within(96 * time.Hour)), now: anyTime, ending: random.IntN(4) == 0,
 	}
 	if random.IntN(2) == 0 {
-		s.rules.ResumedAt = anyTime.Add(-within(96 * time.Hour))
+		s.rules.ResumedTime = anyTime.Add(-within(96 * time.Hour))
 	}
 	if s.failure.Attempts > 0 {
 		s.failure.First = s.since
@@ -119,7 +119,7 @@ func randomOutcome(random *rand.Rand) outcome {
 // brokenPromise says which promise a decision breaks; "": none.
 func brokenPromise(s situation, result outcome, d decision) string {
 	made := result.verdict == delivered || result.verdict == failed || result.verdict == refused
-	mayAge := !s.rules.Paused && s.now.Sub(s.rules.ResumedAt) > ageLimit(s.rules)
+	mayAge := !s.rules.Paused && s.now.Sub(s.rules.ResumedTime) > ageLimit(s.rules)
 	wait := d.at.Sub(s.now)
 	switch {
 	case d.action < finish || d.action > release:

@@ -12,7 +12,6 @@ import (
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
-	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // Lease is for how long a receiver owns a delivery that it took. It is renewed
@@ -46,13 +45,8 @@ type Routes interface {
 	Signer(endpoint string) Signer
 }
 
-// Signer signs requests of an endpoint anew; *route.Entry is one.
-type Signer interface {
-	// CanResign says why nothing can be signed now, whatever the event; nil: it can.
-	CanResign(now time.Time) error
-	// Resign is as of verify.Verifier.
-	Resign(r *verify.Request, scheme string, now time.Time) error
-}
+// Signer signs requests of an endpoint anew.
+type Signer = route.Signer
 
 // Options say how to deliver.
 type Options struct {

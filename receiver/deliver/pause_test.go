@@ -40,7 +40,7 @@ func (w *world) pause(endpoint string) {
 // resume does as the manager does.
 func (w *world) resume(endpoint string) {
 	now := w.now()
-	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Paused, r.Delivery.ResumedAt = false, now })
+	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Paused, r.Delivery.ResumedTime = false, now })
 }
 
 func TestAPauseHoldsEverythingAndSpendsNothing(t *testing.T) {
@@ -103,7 +103,7 @@ func TestTooOld(t *testing.T) {
 				j.failure.Since = received.Add(c.revived)
 			}
 			if c.resumed != 0 {
-				rules.ResumedAt = received.Add(c.resumed)
+				rules.ResumedTime = received.Add(c.resumed)
 			}
 			if got := (situation{rules: &rules, since: j.since()}).tooOld(received.Add(c.after)); got != c.want {
 				t.Errorf("too old: %t, want %t", got, c.want)
