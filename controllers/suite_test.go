@@ -118,7 +118,7 @@ func startManager(changes ...func(*controllers.Options)) *controlPlane {
 		Settings:       compile.Settings{PublicURL: "https://hooks.example.com", ReceiverHost: receiverHost},
 		Presets:        []*v1alpha1.WebhookProvider{aProvider("till")},
 		Now:            clock.now,
-		Keys:           keys.New(keys.Options{Client: publisher.server.Client(), Pace: briskPace}),
+		Keys:           keys.New(keys.Options{Transport: publisher.server.Client().Transport, Pace: briskPace}),
 		DeadLetters:    graves,
 		Audit:          &graves.records,
 	}

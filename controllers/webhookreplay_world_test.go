@@ -121,7 +121,7 @@ func (g *graveyard) dieOne(event *store.Event, targets ...string) error {
 		return err
 	}
 	for _, lease := range leases {
-		if err := g.Dead(ctx, lease, store.Failure{Attempts: 12, Since: event.ReceivedAt}); err != nil {
+		if err := g.DeadLetter(ctx, lease, store.Failure{Attempts: 12, Since: event.ReceivedAt}); err != nil {
 			return err
 		}
 	}

@@ -167,7 +167,7 @@ func (w *world) deliver(endpoint, id string, leases ...store.Lease) {
 func (w *world) giveUp(leases ...store.Lease) {
 	w.t.Helper()
 	for _, l := range leases {
-		w.must(w.store.Dead(w.t.Context(), l, store.Failure{Attempts: 3, Error: "the target answered 500"}))
+		w.must(w.store.DeadLetter(w.t.Context(), l, store.Failure{Attempts: 3, Error: "the target answered 500"}))
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"unicode/utf8"
 
 	"sallyport.dev/sallyport/receiver/secret"
-	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // maxSecrets bounds how many secrets are valid at once: each is tried with each
@@ -37,7 +37,7 @@ func (s *Sender) CheckSecrets(text []byte) ([]secret.Value, error) {
 		switch {
 		case bytes.ContainsFunc(text, unseen):
 			return nil, errUnseen
-		case !bytes.Equal(verify.Unwrapped(text), text):
+		case !bytes.Equal(keymaterial.Unwrapped(text), text):
 			return nil, errWrapped
 		case bytes.ContainsAny(text, "\r\n"):
 			return nil, errLines
@@ -77,8 +77,8 @@ var joined = regexp.MustCompile(`^(v1,)?whsec_[^|\s]+(\|(v1,)?whsec_[^|\s]+)+$`)
 // textList reads a JSON list of texts, or secrets that are joined; ok is false for
 // every other text.
 func textList(text []byte) (texts []string, ok bool) {
-	if joined.Match(verify.Unwrapped(text)) {
-		return strings.Split(string(verify.Unwrapped(text)), "|"), true
+	if joined.Match(keymaterial.Unwrapped(text)) {
+		return strings.Split(string(keymaterial.Unwrapped(text)), "|"), true
 	}
 	ok = utf8.Valid(text) && json.Unmarshal(text, &texts) == nil && texts != nil
 	return texts, ok

@@ -11,6 +11,7 @@ import (
 
 	"sallyport.dev/sallyport/cmd/internal/cli"
 	"sallyport.dev/sallyport/receiver"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
@@ -55,9 +56,9 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	if err := f.Read(); err != nil {
 		return o, err
 	}
-	o.Log = env.Logger(level)
+	o.Logger = env.Logger(level)
 	var err error
-	if o.TrustedProxies, err = receiver.ParseTrustedProxies(proxies); err != nil {
+	if o.TrustedProxies, err = intake.ParseTrustedProxies(proxies); err != nil {
 		return o, cli.Usagef("--trusted-proxies: %w", err)
 	}
 	if err := checkOptions(o); err != nil {

@@ -19,5 +19,5 @@
 //	targets.go, authority.go                   where events go, and whose certificates are trusted there
 //	signing.go, fresh.go                       how events are signed for a target
 //	defaults.go, window.go, pause.go           what the spec leaves out, deduplication, and pauses
-//	responses.go                               what the sender gets as an answer
+//	responses.go                               the answers that the sender wants
 package compile

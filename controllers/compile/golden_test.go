@@ -68,8 +68,8 @@ type cluster struct {
 type published struct {
 	metav1.TypeMeta
 	Keys []struct {
-		Value      string     `json:"value"`
-		ReplacedAt *time.Time `json:"replacedAt"`
+		Value        string     `json:"value"`
+		ReplacedTime *time.Time `json:"replacedTime"`
 	} `json:"keys"`
 	Fetched map[string]string `json:"fetched"`
 }
@@ -183,7 +183,7 @@ func (c *cluster) input(t *testing.T) Input {
 func (p *published) route(endpoint *v1alpha1.WebhookEndpoint) *route.Route {
 	r := &route.Route{Endpoint: route.Endpoint{UID: string(endpoint.UID)}, Fetched: p.Fetched}
 	for _, key := range p.Keys {
-		r.Keys = append(r.Keys, route.Key{ReplacedAt: key.ReplacedAt, Value: secret.New([]byte(key.Value))})
+		r.Keys = append(r.Keys, route.Key{ReplacedTime: key.ReplacedTime, Value: secret.New([]byte(key.Value))})
 	}
 	return r
 }

@@ -9,6 +9,7 @@ import (
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // parameters are the values that an endpoint gives to its provider's parameters.
@@ -89,7 +90,7 @@ func (p *parameters) takeSensitive(endpoint *v1alpha1.WebhookEndpoint, declared 
 	}
 	value, trimmed := provider.TrimNewline(facts.Entries[declared.Name])
 	switch {
-	case len(bytes.TrimSpace(value)) > 0 && !bytes.Equal(verify.Unwrapped(value), value):
+	case len(bytes.TrimSpace(value)) > 0 && !bytes.Equal(keymaterial.Unwrapped(value), value):
 		p.problem(v1alpha1.ReasonParameterInvalid, "The entry %q of the Secret %q has white space or quotation marks around it: take them away.",
 			declared.Name, ref.Name)
 	case len(bytes.TrimSpace(value)) > 0:

@@ -14,8 +14,8 @@ func pause(d *route.Delivery, in Input) {
 	if before == nil || before.Endpoint.UID != string(in.Endpoint.UID) {
 		return
 	}
-	d.ResumedAt = before.Delivery.ResumedAt
+	d.ResumedTime = before.Delivery.ResumedTime
 	if before.Delivery.Paused && !d.Paused {
-		d.ResumedAt = in.Now.UTC().Truncate(time.Second)
+		d.ResumedTime = in.Now.UTC().Truncate(time.Second)
 	}
 }

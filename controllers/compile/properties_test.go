@@ -76,7 +76,7 @@ func world(bits uint16, name, path string, value []byte, sender *provider.Sender
 			Endpoint: route.Endpoint{UID: string(endpoint.UID)},
 			Keys: []route.Key{
 				{Value: secret.New([]byte("correct horse battery staple"))},
-				{Value: secret.New([]byte("the one before")), ReplacedAt: new(noon.Add(-time.Hour))},
+				{Value: secret.New([]byte("the one before")), ReplacedTime: new(noon.Add(-time.Hour))},
 			},
 		}
 	}

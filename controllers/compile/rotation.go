@@ -44,16 +44,16 @@ func previousKeys(in Input, sender *provider.Sender, s secrets) []route.Key {
 	var previous []route.Key
 	for _, key := range in.Published.Keys {
 		since := in.Now.UTC().Truncate(time.Second) // the status and the receivers count in seconds
-		if key.ReplacedAt != nil {
-			since = key.ReplacedAt.UTC()
+		if key.ReplacedTime != nil {
+			since = key.ReplacedTime.UTC()
 		}
 		end := since.Add(grace(in.Endpoint.Spec.SecretRotation))
 		if !in.Now.Before(end) || s.holds(key.Value) || sender.CheckKey(key.Value) != nil {
 			continue
 		}
-		previous = append(previous, route.Key{NotAfter: &end, ReplacedAt: &since, Value: key.Value})
+		previous = append(previous, route.Key{NotAfter: &end, ReplacedTime: &since, Value: key.Value})
 	}
-	slices.SortStableFunc(previous, func(a, b route.Key) int { return cmp.Compare(b.ReplacedAt.Unix(), a.ReplacedAt.Unix()) })
+	slices.SortStableFunc(previous, func(a, b route.Key) int { return cmp.Compare(b.ReplacedTime.Unix(), a.ReplacedTime.Unix()) })
 	return previous[:min(len(previous), maxPrevious)]
 }
 
@@ -80,7 +80,7 @@ func grace(spec *v1alpha1.SecretRotationSpec) time.Duration {
 func rotation(keys []route.Key) *Rotation {
 	for _, key := range keys {
 		if key.NotAfter != nil {
-			return &Rotation{Started: *key.ReplacedAt, PreviousEnds: *key.NotAfter}
+			return &Rotation{Started: *key.ReplacedTime, PreviousEnds: *key.NotAfter}
 		}
 	}
 	return nil

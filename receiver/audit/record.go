@@ -20,7 +20,7 @@ const (
 	Delivered      Status = "delivered"       // the target answered 2xx
 	RetryScheduled Status = "retry_scheduled" // an attempt failed, another will be made
 	DeadLettered   Status = "dead_lettered"   // out of attempts; kept
-	Replayed       Status = "replayed"        // a dead letter is delivered again
+	Replayed       Status = "replayed"        // a person revived a dead letter: it is delivered again
 	Purged         Status = "purged"          // a person removed a dead letter
 	Expired        Status = "expired"         // a dead letter was removed because of its age
 )
@@ -49,8 +49,8 @@ type Record struct {
 	DurationMS        float64   `json:"duration_ms"`
 	Receiver          string    `json:"receiver"`
 
-	// Relayed: the request was handed to the target while its sender waited, so that
-	// this is the outcome of both.
+	// Relayed: the request was handed to the target while its sender waited. The record
+	// is the outcome of both.
 	Relayed bool `json:"-"`
 	// BodyRead: the request was read to its end.
 	BodyRead bool `json:"-"`
@@ -66,6 +66,6 @@ func Of(e event.Meta, status Status, at time.Time) Record {
 	}
 }
 
-// Sink takes records. Record never blocks and never fails: what can't be
-// written is counted.
+// Sink takes records. Record never blocks and never fails: records that can't be
+// written are counted.
 type Sink interface{ Record(Record) }

@@ -67,7 +67,7 @@ func TestCallsOpenTheCircuitAndCloseIt(t *testing.T) {
 				fail(fmt.Sprint(i))
 			}
 			w.wantRefused(d, endpoint, target)
-			if got := testutil.ToFloat64(d.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
+			if got := testutil.ToFloat64(d.core.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
 				t.Errorf("the metric of the circuit is %v", got)
 			}
 			w.advance(minProbe)
@@ -145,7 +145,7 @@ func TestCallsAndDeliveriesShareACircuit(t *testing.T) {
 	for i := range tripPoints {
 		_ = w.call(d, endpoint, fmt.Sprint(i))
 	}
-	w.offer(d, endpoint, "stored") // is parked, and then the next probe
+	w.offer(d, endpoint, "stored") // is held, and then the next probe
 	target.mended.Store(true)
 	w.advance(minProbe)
 	w.want(audit.Delivered, 1)
@@ -171,7 +171,7 @@ func TestADeliveryThatCannotBeNotedIsAudited(t *testing.T) {
 	endpoint := w.target("api", answering(202))
 	d, err := New(Options{
 		Store: forgetful{w.store, w}, Routes: w, ClusterDomain: "cluster.local", ConnectTo: w.connect, Audit: w,
-		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

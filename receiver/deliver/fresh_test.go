@@ -179,7 +179,7 @@ func TestWhatCantBeSignedIsHeld(t *testing.T) {
 	w.setRoute(endpoint, func(r *route.Route) { r.Unavailable, r.Keys = "There is no Secret.", nil })
 	d := w.run()
 	w.acceptPaddle(d, endpoint, "evt_1", "key")
-	w.awaitParked(1)
+	w.awaitHeld(1)
 	if err := w.call(d, endpoint, "evt_2"); !errors.Is(err, ErrNotNow) {
 		t.Errorf("a call: %v, want ErrNotNow", err)
 	}
@@ -208,7 +208,7 @@ func TestAnEventThatCantBeSignedHoldsUpNoOthers(t *testing.T) {
 			t.Fatalf("%s: %s", r.Status, r.ErrorMessage)
 		}
 	}
-	if reason := d.openBecause(laneKey{endpoint, ""}); reason != "" {
+	if reason := d.core.targets.openBecause(targetID{endpoint, ""}); reason != "" {
 		t.Fatalf("the circuit is open: %s", reason)
 	}
 	w.acceptPaddle(d, endpoint, "evt_1", "key")

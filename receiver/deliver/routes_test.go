@@ -95,7 +95,7 @@ func TestTargetThatWasTakenAwayGetsNothing(t *testing.T) {
 	r, _ := w.Route(endpoint)
 	d := w.dispatcher()
 	for name, want := range map[string]bool{"": false, "audit": true, "other": false} {
-		got, reason := d.routeTo(laneKey{endpoint, name})
+		got, reason := d.core.routeTo(targetID{endpoint, name}, w.now())
 		if (reason == "") != want || want && !slices.Contains([]string{"audit"}, got.Target.Service) {
 			t.Errorf("%q of %d routes leads to %q: %q", name, len(r.Routes), got.Target.Service, reason)
 		}

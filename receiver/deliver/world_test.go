@@ -137,13 +137,13 @@ func (w *world) dispatcher() *Dispatcher {
 	w.t.Helper()
 	d, err := New(Options{
 		Store: w.store, Routes: w, ClusterDomain: "cluster.local", ConnectTo: w.connect, Audit: w,
-		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), handBackTime)
+		ctx, cancel := context.WithTimeout(context.Background(), releaseTime)
 		defer cancel()
 		_ = d.Shutdown(ctx)
 	})

@@ -36,26 +36,26 @@ func BenchmarkAccept(b *testing.B) {
 		store func(id ref, r *record, end int64) error
 	}{
 		{"script", func(id ref, r *record, end int64) error {
-			return s.client.EvalSha(ctx, acceptScript.sha, deliveryKeys(id, r.event.Endpoint), acceptArgs(id, r, end)...).Err()
+			return s.client.EvalSha(ctx, acceptScript.sha, deliveryNames(id, r.event.Endpoint), acceptArgs(id, r, end)...).Err()
 		}},
 		{"native", func(id ref, r *record, end int64) error {
 			_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-				pipe.ZAddNX(ctx, dueKey(id.partition()), redis.Z{Score: float64(end), Member: member(id, "")})
-				pipe.SetNX(ctx, eventKey(id), r.encode(), 0)
+				pipe.ZAddNX(ctx, dueName[id.partition()], redis.Z{Score: float64(end), Member: member(id, "")})
+				pipe.SetNX(ctx, eventName(id), r.encode(), 0)
 				return nil
 			})
 			return err
 		}},
 		{"nativeGrouped", func(id ref, r *record, end int64) error {
-			due := s.pipeline.ZAddNX(ctx, dueKey(id.partition()), redis.Z{Score: float64(end), Member: member(id, "")})
-			set := s.pipeline.SetNX(ctx, eventKey(id), r.encode(), 0)
+			due := s.pipeline.ZAddNX(ctx, dueName[id.partition()], redis.Z{Score: float64(end), Member: member(id, "")})
+			set := s.pipeline.SetNX(ctx, eventName(id), r.encode(), 0)
 			if err := set.Err(); err != nil {
 				return err
 			}
 			return due.Err()
 		}},
 		{"scriptGrouped", func(id ref, r *record, end int64) error {
-			_, err := s.run(ctx, acceptScript, deliveryKeys(id, r.event.Endpoint), acceptArgs(id, r, end)...)
+			_, err := s.run(ctx, acceptScript, deliveryNames(id, r.event.Endpoint), acceptArgs(id, r, end)...)
 			return err
 		}},
 	}
@@ -116,8 +116,10 @@ func BenchmarkMemory(b *testing.B) {
 		{"retrying", plain, func(_ *Event, l Lease) error {
 			return s.Retry(ctx, l, s.Now(), Failure{Attempts: 1, Error: "answered 500"})
 		}, true},
-		{"held", plain, func(e *Event, l Lease) error { return s.Park(ctx, l, e.Endpoint, e.ReceivedAt) }, true},
-		{"dead", plain, func(_ *Event, l Lease) error { return s.Dead(ctx, l, Failure{Attempts: 12, Error: "answered 500"}) }, true},
+		{"held", plain, func(e *Event, l Lease) error { return s.Hold(ctx, l, e.Endpoint, e.ReceivedAt) }, true},
+		{"dead", plain, func(_ *Event, l Lease) error {
+			return s.DeadLetter(ctx, l, Failure{Attempts: 12, Error: "answered 500"})
+		}, true},
 		{"delivered", plain, func(_ *Event, l Lease) error { return s.Delivered(ctx, l) }, false},
 		{"deliveredWithContent", content, func(_ *Event, l Lease) error { return s.Delivered(ctx, l) }, false},
 	} {

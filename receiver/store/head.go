@@ -48,8 +48,8 @@ func (s *Store) readHeads(ctx context.Context, heads []head, which []int, size i
 	sizes := make([]*redis.IntCmd, len(which))
 	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, at := range which {
-			starts[i] = pipe.GetRange(ctx, eventKey(heads[at].ref), 0, size-1)
-			sizes[i] = pipe.StrLen(ctx, eventKey(heads[at].ref))
+			starts[i] = pipe.GetRange(ctx, eventName(heads[at].ref), 0, size-1)
+			sizes[i] = pipe.StrLen(ctx, eventName(heads[at].ref))
 		}
 		return nil
 	})

@@ -48,13 +48,13 @@ func TestLookup(t *testing.T) {
 	failure := Failure{Attempts: 2, Error: "answered 500"}
 	later := clock.Now().Add(time.Hour)
 	must(t, s.Retry(t.Context(), leases[1], later, failure))
-	must(t, s.Park(t.Context(), leases[2], hooks.Endpoint, clock.Now()))
-	must(t, s.Dead(t.Context(), leases[3], failure))
+	must(t, s.Hold(t.Context(), leases[2], hooks.Endpoint, clock.Now()))
+	must(t, s.DeadLetter(t.Context(), leases[3], failure))
 	must(t, s.Delivered(t.Context(), leases[4]))
 	must(t, s.Delivered(t.Context(), owned(t, s, "2")))
 	begin(t, s, "3", beginOptions, Begun)
 	newer := owned(t, s, "4")
-	must(t, s.client.SetRange(t.Context(), eventKey(newer.ref), 1, "\x07").Err())
+	must(t, s.client.SetRange(t.Context(), eventName(newer.ref), 1, "\x07").Err())
 
 	infos := lookup(t, s, 2, "1", "missing", "2", "3", "4")
 	want := sampleEvent("team/hooks", "1")
@@ -117,7 +117,7 @@ func TestPayload(t *testing.T) {
 		t.Errorf("got %v, want ErrName", err)
 	}
 	newer := owned(t, s, "3")
-	must(t, s.client.SetRange(t.Context(), eventKey(newer.ref), 1, "\x07").Err())
+	must(t, s.client.SetRange(t.Context(), eventName(newer.ref), 1, "\x07").Err())
 	if _, err := s.Payload(t.Context(), EventName("team/hooks", "3")); err == nil || errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v, want that it can't be read", err)
 	}

@@ -84,20 +84,20 @@ func TestRecordsOfTheFirstVersionAreRead(t *testing.T) {
 	}
 }
 
-// The scripts read the start of records: those of both versions are parked and
+// The scripts read the start of records: those of both versions are held and
 // counted.
 func TestScriptsKnowRecordsOfTheFirstVersion(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	l := owned(t, s, "evt_1")
 	value := readOldRecord(t)
-	must(t, s.client.Set(t.Context(), eventKey(l.ref), value, 0).Err())
+	must(t, s.client.Set(t.Context(), eventName(l.ref), value, 0).Err())
 	clock.Advance(testLease + time.Second)
 	c, err := s.Claim(t.Context(), ClaimOptions{Max: 10, MaxBytes: 1 << 30, Lease: testLease, Blocked: []Target{hooks}})
-	if err != nil || c.Parked != 1 || len(c.Deliveries) != 0 {
-		t.Fatalf("Claim = %+v, %v, want one delivery parked", c, err)
+	if err != nil || c.Held != 1 || len(c.Deliveries) != 0 {
+		t.Fatalf("Claim = %+v, %v, want one delivery held", c, err)
 	}
-	must(t, s.client.Del(t.Context(), usageKey(l.ref.partition())).Err())
+	must(t, s.client.Del(t.Context(), usageName[l.ref.partition()]).Err())
 	if _, err := s.Recount(t.Context()); err != nil {
 		t.Fatal(err)
 	}

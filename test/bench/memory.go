@@ -39,10 +39,10 @@ var states = []state{
 		return s.Retry(ctx, l, s.Now().Add(time.Hour), weighedFailure(s))
 	}},
 	{name: "pending, in the backlog of its target", become: func(ctx context.Context, s *store.Store, l store.Lease) error {
-		return s.Park(ctx, l, "bench/github", s.Now())
+		return s.Hold(ctx, l, "bench/github", s.Now())
 	}},
 	{name: "dead letter", become: func(ctx context.Context, s *store.Store, l store.Lease) error {
-		return s.Dead(ctx, l, weighedFailure(s))
+		return s.DeadLetter(ctx, l, weighedFailure(s))
 	}},
 	{name: "remembered", become: func(ctx context.Context, s *store.Store, l store.Lease) error { return s.Delivered(ctx, l) }},
 	{name: "remembered, with its content", content: true, become: func(ctx context.Context, s *store.Store, l store.Lease) error { return s.Delivered(ctx, l) }},
@@ -182,7 +182,7 @@ func weighReceiver(ctx context.Context, stand *standIn, events int, out io.Write
 	if err := s.steady.fill(ctx, targets.names(), events, memoryCallers); err != nil {
 		return err
 	}
-	if err := s.awaitParked(ctx, events); err != nil {
+	if err := s.awaitHeld(ctx, events); err != nil {
 		return err
 	}
 	after, err := s.receiver.counts(ctx)

@@ -25,9 +25,9 @@ import (
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/provider"
-	"sallyport.dev/sallyport/receiver"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/egress"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/store"
@@ -212,10 +212,10 @@ func (g *gate) handler(t *testing.T, r route.Route, v *vector) *recorder {
 	live := route.NewLive("cluster.local")
 	live.Replace([]route.Object{{Name: route.SecretName(r.Endpoint.Namespace, r.Endpoint.Name), Path: r.Path, Data: data}})
 	heard := &recorder{records: make(chan audit.Record, 8)}
-	heard.Handler = receiver.NewHandler(receiver.HandlerOptions{
-		Routes: live, Accepter: g.events, Dispatcher: unhurried{}, Lease: time.Minute, Audit: heard,
-		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Log: slog.New(slog.DiscardHandler),
-		Senders: egress.NewWithTransport(v), Now: v.now,
+	heard.Handler = intake.NewHandler(intake.Options{
+		Routes: live, Store: g.events, Deliverer: unhurried{}, Lease: time.Minute, Audit: heard,
+		Metrics: intake.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler),
+		Senders: egress.NewWithTransport(egress.ForWebhooks, v), Now: v.now,
 	})
 	return heard
 }
@@ -325,6 +325,6 @@ func (v *vector) send(t *testing.T, handler *recorder, path string) answered {
 }
 
 // unhurried leaves deliveries to their leases: nothing is delivered here.
-type unhurried struct{}
+type unhurried struct{ intake.Deliverer }
 
 func (unhurried) Offer(*store.Event, store.Lease) {}

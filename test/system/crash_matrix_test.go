@@ -369,7 +369,7 @@ func (m *matrix) awaitNothingPending() {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		pending := m.stored("due") + m.stored("parked")
+		pending := m.stored("due") + m.stored("held")
 		if pending == 0 {
 			return
 		}
