@@ -2,7 +2,10 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 // countEvery is the time between two counts of what is stored.
@@ -15,7 +18,7 @@ type counter struct{ *core }
 func (c counter) loop() loop { return loop{core: c.core, do: c.count} }
 
 func (c counter) count(ctx context.Context) (time.Duration, error) {
-	if stats, err := c.Store.Stats(ctx); err == nil {
+	if stats, err := c.Store.Stats(ctx); err == nil || errors.Is(err, store.ErrPartly) {
 		c.metrics.stored(stats, c.Store.Now())
 	}
 	return countEvery, nil
