@@ -70,7 +70,7 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	var replies [partitions]*redis.ZSliceCmd
-	looked := s.lookAtEmpty(ctx)
+	looked := s.lookAtEmpty(ctx, &s.outlook.backlogs)
 	q := s.outlook.question(&s.outlook.backlogs, always)
 	got, err := s.ask(ctx, q.set, func(pipe redis.Pipeliner, p int) {
 		replies[p] = pipe.ZRangeWithScores(ctx, backlogsName[p], 0, maxBacklogs)

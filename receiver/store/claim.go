@@ -111,7 +111,7 @@ func (c *Claimed) noteNext(score int64) {
 // it is known now. A plain read costs Redis less than a script, and most partitions
 // have nothing to claim most of the time.
 func (s *Store) earliest(ctx context.Context, now time.Time) (scores [partitions]int64, got partitionSet, err error) {
-	looked := s.lookAtEmpty(ctx)
+	looked := s.lookAtEmpty(ctx, &s.outlook.due)
 	q := s.outlook.question(&s.outlook.due, now.UnixMicro())
 	var replies [partitions]*redis.ZSliceCmd
 	got, err = s.ask(ctx, q.set, func(pipe redis.Pipeliner, p int) {

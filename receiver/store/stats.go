@@ -70,10 +70,11 @@ func (s *Store) countable(ctx context.Context) (partitionSet, error) {
 		}
 	}
 	s.counted.Unlock()
-	filled, err := s.exist(ctx, &empty)
-	if redis.IsPermissionError(err) {
-		err = nil
+	some, err := s.exists(ctx, &empty)
+	if err != nil || !some {
+		return set, err
 	}
+	filled, err := s.filled(ctx, &empty)
 	for p := range set {
 		set[p] = set[p] || filled[p]
 	}

@@ -28,7 +28,7 @@ type Store struct {
 	leases                    atomic.Uint64 // see leaseEnd
 	turn                      atomic.Uint32 // the partition at which the next Claim starts
 	counted                   counted
-	outlook                   outlook
+	outlook                   *outlook
 	followers                 atomic.Int32 // those that wait for records in Redis, see FollowJournal
 	// journalRecords is how many are kept of each endpoint.
 	journalRecords int64
@@ -56,7 +56,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("set up pipelining to redis: %w", err)
 	}
 	s := &Store{client: client, large: large, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout, journalRecords: int64(cmp.Or(o.JournalRecords, DefaultJournalRecords))}
-	s.outlook.patience = o.Patience
+	s.outlook = newOutlook(o.Patience)
 	s.leases.Store(rand.Uint64()) //nolint:gosec // tells receivers apart and keeps no secret
 	s.clock = startClock(ctx, client, o)
 	if o.Wait.enabled() {
