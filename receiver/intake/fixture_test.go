@@ -142,7 +142,9 @@ func newGate(t testing.TB, change func(*route.Route)) *gate {
 		Metrics: NewMetrics(g.registry, g.live), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	g.server = httptest.NewUnstartedServer(g.handler)
-	g.server.Config = NewServer(g.handler)
+	connections := NewConnections(0, g.registry)
+	g.server.Config = NewServer(g.handler, connections)
+	g.server.Listener = connections.Listener(g.server.Listener)
 	g.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	g.server.Start()
 	t.Cleanup(g.server.Close)
