@@ -41,6 +41,7 @@ func (h *Handler) verify(x *exchange) error {
 	}
 	x.verdict, x.verified = verdict, true
 	x.entry.Used(verdict, x.meta.ReceivedAt)
+	h.strangers.know(x)
 	return h.admitAuthentic(x)
 }
 

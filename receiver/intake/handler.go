@@ -84,8 +84,10 @@ func NewHandler(o Options) *Handler {
 	if o.Senders == nil {
 		o.Senders = egress.New(egress.ForWebhooks)
 	}
+	memory := newMemory()
+	o.Metrics.watch(memory)
 	return &Handler{
-		Options: o, bodyTimeout: bodyTimeout, memory: newMemory(), strangers: strangers{seed: maphash.MakeSeed()},
+		Options: o, bodyTimeout: bodyTimeout, memory: memory, strangers: strangers{seed: maphash.MakeSeed()},
 		confirmations: o.Senders.Apart(), certificates: certificate.NewCache(o.Senders, o.Now, o.Roots),
 	}
 }

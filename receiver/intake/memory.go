@@ -30,6 +30,13 @@ func newMemory() *memory {
 	}
 }
 
+// used is how many bytes requests have.
+func (m *memory) used() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.arriving.used + m.large.used + m.storing.used + m.waiting.used
+}
+
 // pool is a number of bytes, and who has them.
 type pool struct {
 	size, used int64
