@@ -15,8 +15,8 @@ import (
 // gets more as it comes, so that a mere Content-Length costs us nothing.
 const firstRead = 4 << 10
 
-// growth is the factor by which a full buffer grows. It bounds how much memory a
-// sender gets for few bytes, and how often a body is copied.
+// growth is the factor by which a full buffer grows, or a quarter more if that is all. It
+// bounds how much memory a sender gets for few bytes, and how often a body is copied.
 const growth = 4
 
 var (
@@ -24,21 +24,17 @@ var (
 	errNoMemory     = errors.New("too many bytes are in flight")
 )
 
-// past is a deadline that ends what waits for it.
-var past = time.Unix(1, 0)
-
 // read reads the raw body once, exactly as it was sent, because that is what the
 // sender signed. Buffers are not pooled: the dispatcher keeps the body until the
 // event is delivered.
 func (h *Handler) read(x *exchange) error {
 	control := http.NewResponseController(x.w)
-	// An error means that a test's ResponseWriter has no connection.
-	setDeadline := func(t time.Time) { _ = control.SetReadDeadline(t) }
 	x.readBegun = true
-	x.memory.startReading(func() { setDeadline(past) })
+	x.memory.startReading(func(t time.Time) {
+		_ = control.SetReadDeadline(t) // an error means that a test's ResponseWriter has no connection
+	})
 	body, err := readBody(&arrival{
-		body: x.r.Body, grace: bodyGrace, timeout: h.bodyTimeout,
-		setDeadline: func(t time.Time) { x.memory.keepReading(func() { setDeadline(t) }) },
+		body: x.r.Body, grace: h.bodyGrace, timeout: h.bodyTimeout, setDeadline: x.memory.keepReading,
 	}, x.r.ContentLength, x.entry.Route.Limits.MaxBodyBytes, x.growBody)
 	x.complete = h.Now()
 	x.gaveUp = errors.Is(err, os.ErrDeadlineExceeded)
@@ -48,7 +44,7 @@ func (h *Handler) read(x *exchange) error {
 	if err != nil {
 		return x.rejectBody(err)
 	}
-	setDeadline(time.Time{})
+	_ = control.SetReadDeadline(time.Time{})
 	x.connection.busy()
 	x.body, x.meta.BodyBytes = body, int64(len(body))
 	x.signed = verify.Request{
@@ -111,7 +107,10 @@ func readBody(r io.Reader, declared, limit int64, reserve func(int64) bool) ([]b
 		case err != nil:
 			return nil, err
 		case len(body) == cap(body):
-			size := min(growth*int64(cap(body)), most)
+			size := growth * int64(cap(body))
+			if size+size/growth >= most {
+				size = most
+			}
 			if !reserve(size - int64(cap(body))) {
 				return nil, errNoMemory
 			}

@@ -74,6 +74,7 @@ type Handler struct {
 	// can't keep a signed handshake from being confirmed.
 	confirmations *egress.Client
 	certificates  *certificate.Cache
+	bodyGrace     time.Duration
 	bodyTimeout   time.Duration
 	memory        *memory
 	strangers     strangers
@@ -87,7 +88,7 @@ func NewHandler(o Options) *Handler {
 	memory := newMemory()
 	o.Metrics.watch(memory)
 	return &Handler{
-		Options: o, bodyTimeout: bodyTimeout, memory: memory, strangers: strangers{seed: maphash.MakeSeed()},
+		Options: o, bodyGrace: bodyGrace, bodyTimeout: bodyTimeout, memory: memory, strangers: strangers{seed: maphash.MakeSeed()},
 		confirmations: o.Senders.Apart(), certificates: certificate.NewCache(o.Senders, o.Now, o.Roots),
 	}
 }

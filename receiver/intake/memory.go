@@ -1,6 +1,12 @@
 package intake
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
+
+// past is a deadline that ends what waits for it.
+var past = time.Unix(1, 0)
 
 // memory is what a receiver has for the bodies of requests, in four pools:
 //
@@ -76,9 +82,10 @@ type reservation struct {
 	pool      *pool // nil: bytes is 0
 	bytes     int64
 	authentic bool
-	interrupt func() // ends the reading of the body
-	evicted   bool   // the memory went to somebody else
-	reader    node[*reservation]
+	evicted   bool // the memory went to somebody else
+	// setDeadline says until when reading the body may wait.
+	setDeadline func(time.Time)
+	reader      node[*reservation]
 }
 
 // grow takes n more bytes. It returns false, and takes none, if there is no room for
@@ -97,21 +104,20 @@ func (r *reservation) isLarge() bool {
 }
 
 // startReading lets other requests take the memory of this one while its body is
-// small and not complete. interrupt then ends the reading; it must not block.
-func (r *reservation) startReading(interrupt func()) {
+// small and not complete. The reading is interrupted then, by a deadline.
+func (r *reservation) startReading(setDeadline func(time.Time)) {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
-	r.interrupt, r.reader.element = interrupt, r
+	r.setDeadline, r.reader.element = setDeadline, r
 	r.memory.readers.push(&r.reader)
 }
 
-// keepReading calls extend, which gives the sender more time, unless the reading was
-// interrupted.
-func (r *reservation) keepReading(extend func()) {
+// keepReading gives the sender time until t, unless the reading was interrupted.
+func (r *reservation) keepReading(t time.Time) {
 	r.memory.mu.Lock()
 	defer r.memory.mu.Unlock()
 	if !r.evicted {
-		extend()
+		r.setDeadline(t)
 	}
 }
 
@@ -198,6 +204,6 @@ func (m *memory) evict(r *reservation) bool {
 	victim.reader.leave()
 	victim.free()
 	victim.evicted = true
-	victim.interrupt()
+	victim.setDeadline(past)
 	return true
 }

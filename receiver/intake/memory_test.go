@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/receiver/route"
 )
@@ -15,7 +16,7 @@ import (
 func reserve(m *memory, endpoint string) (r *reservation, interrupted *bool) {
 	interrupted = new(bool)
 	r = &reservation{memory: m, endpoint: endpoint}
-	r.startReading(func() { *interrupted = true })
+	r.startReading(func(time.Time) { *interrupted = true })
 	return r, interrupted
 }
 
@@ -61,7 +62,7 @@ func TestEndpointsShareWhatIsLeft(t *testing.T) {
 	}
 	for i := range 5 {
 		next := &reservation{memory: m, endpoint: fmt.Sprint("b/", i)}
-		for next.grow(1 << 20) { // as much as there is
+		for next.grow(128 << 10) { // as much as there is
 		}
 		if next.bytes == 0 {
 			t.Errorf("endpoint %d of those that take all they get has nothing", i)
@@ -118,7 +119,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 // The accounting is of what is in memory, and is given back.
 func TestBytesInFlightAreBounded(t *testing.T) {
 	g := newGate(t, func(r *route.Route) { r.Limits.MaxBodyBytes = 64 << 20 })
-	g.handler.memory.large.size = 1 << 20
+	g.handler.memory.large.size = 512 << 10
 	if got := g.post("evt_1", strings.Repeat("x", 1<<20)); got.StatusCode != 503 || got.Header.Get("Retry-After") != "2" {
 		t.Errorf("the answer without room is %d, Retry-After %q", got.StatusCode, got.Header.Get("Retry-After"))
 	}
