@@ -6,21 +6,29 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"sallyport.dev/sallyport/internal/buildinfo"
 )
 
 // envPrefix is of the variables that stand for flags.
 const envPrefix = "SALLYPORT_"
 
+// versionFlag is the one flag that the environment can't give: whoever sets
+// SALLYPORT_VERSION for purposes of their own still wants the program to run.
+const versionFlag = "version"
+
 // Flags are a program's flags. Each can also be given by the environment:
 // --redis-url by SALLYPORT_REDIS_URL. A flag that is given wins.
 type Flags struct {
 	*flag.FlagSet
-	env Env
+	env     Env
+	version *bool
 }
 
 // NewFlags returns an empty set; about says in a sentence what the program does.
 func NewFlags(env Env, about string) *Flags {
 	f := &Flags{FlagSet: flag.NewFlagSet(env.Name, flag.ContinueOnError), env: env}
+	f.version = f.Bool(versionFlag, false, "print the version and end")
 	f.SetOutput(io.Discard) // the caller reports the error, once
 	f.Usage = func() {
 		f.SetOutput(env.Stderr)
@@ -48,14 +56,18 @@ func (f *Flags) List(name, usage string, add func(value string) error) {
 }
 
 // Read reads the arguments and then, for flags that are not among them, the
-// environment. The error is a *UsageError, or flag.ErrHelp after the help that
-// was asked for was printed.
+// environment. The error is a *UsageError, or flag.ErrHelp after the help or the
+// version that was asked for was printed.
 func (f *Flags) Read() error {
 	if err := f.Parse(f.env.Args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return err
 		}
 		return &UsageError{err: err}
+	}
+	if *f.version {
+		_, _ = fmt.Fprintf(f.env.Stdout, "%s %s\n", f.env.Name, buildinfo.Get())
+		return flag.ErrHelp
 	}
 	if f.NArg() > 0 {
 		return Usagef("there are no arguments but flags, and %q is none: write --name=value", f.Arg(0))
@@ -64,7 +76,7 @@ func (f *Flags) Read() error {
 }
 
 func (f *Flags) readEnv() error {
-	given := make(map[string]bool)
+	given := map[string]bool{versionFlag: true}
 	f.Visit(func(found *flag.Flag) { given[found.Name] = true })
 	var errs []error
 	f.VisitAll(func(found *flag.Flag) {
