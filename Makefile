@@ -25,6 +25,12 @@ KUBECTL ?= kubectl
 IMAGE ?= sallyport
 TAG ?= latest
 
+# A release: its VERSION, for example v0.1.0, and where people find the repository.
+VERSION ?=
+SOURCE ?= https://sallyport.dev/sallyport
+# More flags for hack/release, for example "-platforms linux/amd64 -plugins linux/amd64".
+RELEASEFLAGS ?=
+
 # What the API server of the tests and the demo is made of. It is asked for in
 # the recipes that need it, where a failure stops make.
 ASSETS = KUBEBUILDER_ASSETS=$$(hack/controlplane.sh); export KUBEBUILDER_ASSETS
@@ -64,6 +70,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: bin/golangci-lint ## Check style, architecture and the conventions of Kubernetes APIs (.golangci.yml).
 	GOGC=400 bin/golangci-lint run $(PACKAGES)
+	cd hack/release && GOGC=400 ../../bin/golangci-lint run ./...
 
 .PHONY: verify
 verify: ## Check that generated files and go.mod files are up to date.
@@ -71,7 +78,7 @@ verify: ## Check that generated files and go.mod files are up to date.
 
 .PHONY: clean
 clean: ## Remove what the other targets made here.
-	rm -rf bin .demo cover.out test/vendors/node_modules
+	rm -rf bin dist .demo cover.out test/vendors/node_modules
 
 ##@ Test
 
@@ -136,6 +143,21 @@ deploy: ## Install everything into the current cluster.
 .PHONY: undeploy
 undeploy: ## Remove everything from the current cluster.
 	$(KUBECTL) delete --ignore-not-found -k config/default
+
+##@ Release
+
+.PHONY: release
+release: ## Make release VERSION in dist/: images, install.yaml, the plugin, SBOMs (docs/release.md).
+	$(ASSETS); go -C hack/release run . -version "$(VERSION)" -image $(IMAGE) -source $(SOURCE) \
+	  -out $(CURDIR)/dist -kubectl "$$KUBEBUILDER_ASSETS/kubectl" $(RELEASEFLAGS)
+
+.PHONY: release-push
+release-push: ## Publish the images of the release in dist/, with the credentials of docker login.
+	go -C hack/release run . push -from $(CURDIR)/dist
+
+.PHONY: release-check
+release-check: ## Make a release for this platform in two folders, compare the two, and look at one.
+	$(ASSETS); cd hack/release && go vet ./... && go test $(TESTFLAGS) ./...
 
 # The tools, at the versions of hack/tools/go.mod.
 
