@@ -68,9 +68,10 @@ vet: ## Run go vet.
 	go vet -tags vendors ./test/vendors
 
 .PHONY: lint
-lint: bin/golangci-lint ## Check style, architecture and the conventions of Kubernetes APIs (.golangci.yml).
+lint: bin/golangci-lint bin/actionlint ## Check style, architecture, the conventions of Kubernetes APIs (.golangci.yml), and workflows.
 	GOGC=400 bin/golangci-lint run $(PACKAGES)
 	cd hack/release && GOGC=400 ../../bin/golangci-lint run ./...
+	bin/actionlint -shellcheck= -pyflakes= # the same everywhere, whatever is installed beside it
 
 .PHONY: verify
 verify: ## Check that generated files and go.mod files are up to date.
@@ -167,4 +168,10 @@ bin/golangci-lint: PACKAGE = sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-
 bin/controller-gen bin/golangci-lint: hack/tools/go.mod hack/tools/go.sum
 	@echo "building $@ (once)" >&2
 	@cd hack/tools && GOGC=400 go build -p 4 -ldflags "-s -w" -o $(CURDIR)/$@ $(PACKAGE)
+	@touch $@
+
+# Not of hack/tools: golangci-lint wants a later YAML library than it can do with.
+bin/actionlint: hack/release/go.mod hack/release/go.sum
+	@echo "building $@ (once)" >&2
+	@cd hack/release && go build -ldflags "-s -w" -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
 	@touch $@
