@@ -185,6 +185,16 @@ func TestExternalRedis(t *testing.T) {
 	}
 }
 
+func TestValkey(t *testing.T) {
+	tagged := regexp.MustCompile(`^(redis|valkey/valkey):\d+\.\d+\.\d+$`)
+	for image, o := range map[string]objects{"redis": kustomize(t, "../../config/default"), "valkey/valkey": with(t, "", "valkey")} {
+		got := get[appsv1.StatefulSet](t, o, "StatefulSet", "sallyport-redis").Spec.Template.Spec.Containers[0].Image
+		if !tagged.MatchString(got) || !strings.HasPrefix(got, image+":") {
+			t.Errorf("the image is %s, want %s with a tag that stays what it is", got, image)
+		}
+	}
+}
+
 func TestIngress(t *testing.T) {
 	o := with(t, settings, "ingress")
 	host(t, o, "hooks.shop.test")
