@@ -11,7 +11,7 @@ export GOFLAGS := $(shell . hack/env.sh; echo "$$GOFLAGS")
 
 # What vet, lint, test and bench look at, and more flags for go test (-run, -count).
 PACKAGES ?= ./...
-RACE_PACKAGES ?= ./receiver/... ./controllers/...
+RACE_PACKAGES ?= ./receiver/... ./controllers/... ./eventsapi ./provider
 TESTFLAGS ?=
 # How long each fuzz target runs.
 FUZZTIME ?= 30s
@@ -53,7 +53,7 @@ build: ## Build the programs into bin/.
 generate: bin/controller-gen ## Write deep copies, apply configurations, CRDs, roles and docs/providers from their sources.
 	rm -rf api/v1alpha1/applyconfiguration # so that a removed type leaves nothing behind
 	bin/controller-gen object crd applyconfiguration paths=./api/... output:crd:artifacts:config=config/crd/bases
-	bin/controller-gen rbac:roleName=sallyport-manager "paths={./controllers/...,./cmd/manager/...}" output:rbac:artifacts:config=config/rbac/manager
+	bin/controller-gen rbac:roleName=sallyport-manager "paths={./controllers/...,./eventsapi/...,./cmd/manager/...}" output:rbac:artifacts:config=config/rbac/manager
 	bin/controller-gen rbac:roleName=sallyport-receiver "paths={./receiver/...,./cmd/receiver/...}" output:rbac:artifacts:config=config/rbac/receiver
 	go run ./hack/providerdocs # writes docs/providers from config/providers
 
@@ -90,7 +90,7 @@ test: ## Run every test (units, a real API server, a real Redis) and then the de
 	$(MAKE) demo DEMO=once
 
 .PHONY: test-race
-test-race: ## Run the receiver's and the controllers' tests under the race detector (needs a C compiler).
+test-race: ## Run the tests of what runs concurrently under the race detector (needs a C compiler).
 	hack/redis.sh >&2
 	$(ASSETS); CGO_ENABLED=1 go test -race $(TESTFLAGS) $(RACE_PACKAGES)
 

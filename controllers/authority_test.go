@@ -9,13 +9,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/test/redistest"
+	"sallyport.dev/sallyport/test/pki"
 )
 
 var _ = Describe("The CA of an endpoint's target", func() {
 	It("may come later and go, while events are accepted", func() {
 		inOrder()
-		certificate, err := os.ReadFile(redistest.NewCA(GinkgoTB()).File)
+		certificate, err := os.ReadFile(pki.NewCA(GinkgoTB()).File)
 		Expect(err).NotTo(HaveOccurred())
 		endpoint := anEndpoint("orders", func(spec *v1alpha1.WebhookEndpointSpec) {
 			spec.Target.Service.Scheme = "https"

@@ -9,7 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
 // Catalog finds providers: WebhookProviders of the cluster, and behind them the
@@ -28,42 +28,42 @@ type Catalog struct {
 type compiledProvider struct {
 	uid        types.UID
 	generation int64
-	sender     *compile.Sender
+	sender     *provider.Sender
 }
 
 // NewCatalog makes a catalog of the presets and the WebhookProviders that the
 // reader finds.
-func NewCatalog(reader client.Reader, presets []v1alpha1.WebhookProvider) *Catalog {
+func NewCatalog(reader client.Reader, presets []*v1alpha1.WebhookProvider) *Catalog {
 	c := &Catalog{reader: reader, presets: map[string]*v1alpha1.WebhookProvider{}, compiled: map[string]compiledProvider{}}
-	for i := range presets {
-		c.presets[presets[i].Name] = &presets[i]
+	for _, preset := range presets {
+		c.presets[preset.Name] = preset
 	}
 	return c
 }
 
 // Find returns the provider of a name, compiled and tried on its own examples;
 // nil: there is none. The error is the API server's.
-func (c *Catalog) Find(ctx context.Context, name string) (*compile.Sender, error) {
-	provider, err := find(ctx, c.reader, types.NamespacedName{Name: name}, &v1alpha1.WebhookProvider{})
+func (c *Catalog) Find(ctx context.Context, name string) (*provider.Sender, error) {
+	object, err := find(ctx, c.reader, types.NamespacedName{Name: name}, &v1alpha1.WebhookProvider{})
 	if err != nil {
 		return nil, fmt.Errorf("read the WebhookProvider %q: %w", name, err)
 	}
-	if provider == nil {
-		if provider = c.presets[name]; provider == nil {
+	if object == nil {
+		if object = c.presets[name]; object == nil {
 			return nil, nil
 		}
 	}
-	return c.compile(provider), nil
+	return c.compile(object), nil
 }
 
 // compile returns what the provider compiles to, from memory if it was seen.
-func (c *Catalog) compile(provider *v1alpha1.WebhookProvider) *compile.Sender {
+func (c *Catalog) compile(object *v1alpha1.WebhookProvider) *provider.Sender {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known, ok := c.compiled[provider.Name]
-	if !ok || known.uid != provider.UID || known.generation != provider.Generation {
-		known = compiledProvider{uid: provider.UID, generation: provider.Generation, sender: compile.Provider(provider)}
-		c.compiled[provider.Name] = known
+	known, ok := c.compiled[object.Name]
+	if !ok || known.uid != object.UID || known.generation != object.Generation {
+		known = compiledProvider{uid: object.UID, generation: object.Generation, sender: provider.Compile(object)}
+		c.compiled[object.Name] = known
 	}
 	return known.sender
 }

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -55,6 +56,8 @@ func indexEndpoints(indexer client.FieldIndexer) error {
 	return nil
 }
 
+type requestQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
 // endpointsBy lists the endpoints with a value in an index, as requests. An
 // empty namespace means all.
 func (r *WebhookEndpointReconciler) endpointsBy(ctx context.Context, index, value, namespace string) []reconcile.Request {
@@ -72,9 +75,9 @@ func (r *WebhookEndpointReconciler) endpointsBy(ctx context.Context, index, valu
 	return requests
 }
 
-// rivalsOfEndpoint maps an endpoint that comes, moves or goes to those that claim
-// its path, and to those that claim the path it had: one of them has it now. One
-// that goes leaves room for those beyond the quota, too.
+// rivalsOfEndpoint maps an endpoint that is new, changed or gone to the other endpoints
+// that claim its path, or the path that it had, because one of them may have that path now.
+// It also wakes those beyond the quota, for which there may be room.
 func (r *WebhookEndpointReconciler) rivalsOfEndpoint() handler.EventHandler {
 	enqueue := func(ctx context.Context, object client.Object, queue requestQueue) {
 		endpoint := object.(*v1alpha1.WebhookEndpoint)
@@ -158,8 +161,8 @@ func (r *WebhookEndpointReconciler) endpointsOfSecret() handler.EventHandler {
 	})
 }
 
-// endpointsOfKeys reconciles the endpoints that need a document when there is
-// something new to know of it.
+// endpointsOfKeys reconciles the endpoints that use a document of published keys when its
+// keys or its problem change.
 func (r *WebhookEndpointReconciler) endpointsOfKeys() source.Source {
 	return source.Func(func(_ context.Context, q requestQueue) error {
 		r.Keys.OnChange(func(users []types.NamespacedName) {

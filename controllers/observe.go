@@ -12,14 +12,15 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// observation is what there is in the world.
+// observation is all that the API server has about an endpoint.
 type observation struct {
 	compile.Input
-	// route is the Secret that holds the published route; nil: there is none.
+	// route is the Secret that holds the published route; nil: no route is published.
 	route *corev1.Secret
 }
 
@@ -34,9 +35,6 @@ func (r *WebhookEndpointReconciler) observe(ctx context.Context, name types.Name
 		return nil, err
 	}
 	seen := &observation{Input: compile.Input{Endpoint: endpoint, Settings: r.Settings, Now: r.Now()}}
-	sibling := func(name string) types.NamespacedName {
-		return types.NamespacedName{Namespace: endpoint.Namespace, Name: name}
-	}
 	if seen.Rivals, err = r.rivals(ctx, endpoint); err != nil {
 		return nil, err
 	}
@@ -57,13 +55,15 @@ func (r *WebhookEndpointReconciler) observe(ctx context.Context, name types.Name
 	if seen.Signing, err = r.observeSigning(ctx, endpoint); err != nil {
 		return nil, err
 	}
-	if seen.Authorities, err = r.observeAuthorities(ctx, endpoint); err != nil {
+	// ConfigMaps are read from the API server, so that no cache holds all of the cluster's.
+	if seen.Authorities, err = findAll[corev1.ConfigMap](ctx, r.Live, endpoint.Namespace, compile.AuthorityNames(endpoint)); err != nil {
 		return nil, err
 	}
-	if seen.Services, err = r.observeServices(ctx, endpoint); err != nil {
+	if seen.Services, err = findAll[corev1.Service](ctx, r.Client, endpoint.Namespace, compile.TargetServices(endpoint)); err != nil {
 		return nil, err
 	}
-	if seen.Alias, err = find(ctx, r.Client, sibling(route.ServiceName(endpoint.Name)), &corev1.Service{}); err != nil {
+	alias := types.NamespacedName{Namespace: endpoint.Namespace, Name: route.ServiceName(endpoint.Name)}
+	if seen.Alias, err = find(ctx, r.Client, alias, &corev1.Service{}); err != nil {
 		return nil, err
 	}
 	return seen, nil
@@ -81,9 +81,9 @@ func (r *WebhookEndpointReconciler) observeRoute(ctx context.Context, endpoint t
 	return find(ctx, r.Live, name, &corev1.Secret{})
 }
 
-// published is the route that a Secret holds; nil: none that can be read, or not
-// what the manager wrote: what others put there must not count as a secret that
-// was valid before.
+// published is the route that a Secret holds. It is nil if the route can't be read, or if
+// somebody else wrote part of it: a secret that others put there must not pass for one
+// that was valid before.
 func published(secret *corev1.Secret) *route.Route {
 	if secret == nil || !ours(secret) {
 		return nil
@@ -134,14 +134,14 @@ func (r *WebhookEndpointReconciler) rivals(ctx context.Context, endpoint *v1alph
 	return rivals, nil
 }
 
-// serves reports whether an endpoint is of this manager's class and to stay. What is
-// made for one that is being deleted would only hold the deletion up.
+// serves reports whether an endpoint is of this manager's class and is not being deleted:
+// what is made for one that is would only delay its deletion.
 func (r *WebhookEndpointReconciler) serves(endpoint *v1alpha1.WebhookEndpoint) bool {
 	return endpoint.Spec.ClassName == r.ClassName && !isDeleted(endpoint)
 }
 
-// observeQuota reads what is allowed in the namespace, and counts only if that
-// matters.
+// observeQuota reads the quota of the namespace, and counts the endpoints only if there is
+// a limit.
 func (r *WebhookEndpointReconciler) observeQuota(ctx context.Context, in *compile.Input) error {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
@@ -171,11 +171,11 @@ func (r *WebhookEndpointReconciler) served(ctx context.Context, namespace string
 	return slices.DeleteFunc(list.Items, func(e v1alpha1.WebhookEndpoint) bool { return !r.serves(&e) }), nil
 }
 
-// isDeleted reports whether an object is on its way out.
+// isDeleted reports whether an object is being deleted.
 func isDeleted(object client.Object) bool { return !object.GetDeletionTimestamp().IsZero() }
 
 // observeSecret reads the Secret of the provider.
-func (r *WebhookEndpointReconciler) observeSecret(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, sender *compile.Sender) (compile.SecretFacts, error) {
+func (r *WebhookEndpointReconciler) observeSecret(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, sender *provider.Sender) (compile.SecretFacts, error) {
 	ref := endpoint.Spec.SecretRef
 	if ref == nil {
 		return compile.SecretFacts{}, nil
@@ -196,22 +196,6 @@ func (r *WebhookEndpointReconciler) observeSigning(ctx context.Context, endpoint
 	return facts, nil
 }
 
-// observeAuthorities reads the ConfigMaps with authorities from the API server, so
-// that no cache holds all ConfigMaps of the cluster.
-func (r *WebhookEndpointReconciler) observeAuthorities(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint) (map[string]*corev1.ConfigMap, error) {
-	authorities := map[string]*corev1.ConfigMap{}
-	for _, name := range compile.AuthorityNames(endpoint) {
-		found, err := find(ctx, r.Live, types.NamespacedName{Namespace: endpoint.Namespace, Name: name}, &corev1.ConfigMap{})
-		if err != nil {
-			return nil, err
-		}
-		if found != nil {
-			authorities[name] = found
-		}
-	}
-	return authorities, nil
-}
-
 // secretFacts reads a Secret from the API server, and keeps only the entries that
 // the endpoint uses.
 func (r *WebhookEndpointReconciler) secretFacts(ctx context.Context, name types.NamespacedName, entries []string) (compile.SecretFacts, error) {
@@ -228,21 +212,6 @@ func (r *WebhookEndpointReconciler) secretFacts(ctx context.Context, name types.
 	return facts, nil
 }
 
-// observeServices reads the Services that are targets.
-func (r *WebhookEndpointReconciler) observeServices(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint) (map[string]*corev1.Service, error) {
-	services := map[string]*corev1.Service{}
-	for _, name := range compile.TargetServices(endpoint) {
-		service, err := find(ctx, r.Client, types.NamespacedName{Namespace: endpoint.Namespace, Name: name}, &corev1.Service{})
-		if err != nil {
-			return nil, err
-		}
-		if service != nil {
-			services[name] = service
-		}
-	}
-	return services, nil
-}
-
 // observeKeys asks for the keys that senders publish, and never waits for them.
 func (r *WebhookEndpointReconciler) observeKeys(in *compile.Input) map[verify.FetchSource]compile.Document {
 	sources := compile.KeySources(in.Endpoint, in.Sender, in.Secret)
@@ -253,11 +222,29 @@ func (r *WebhookEndpointReconciler) observeKeys(in *compile.Input) map[verify.Fe
 	return documents
 }
 
-// find gets an object; nil: there is none.
+// find gets an object; nil: there is no such object.
 func find[T client.Object](ctx context.Context, reader client.Reader, name types.NamespacedName, into T) (T, error) {
 	var none T
 	if err := reader.Get(ctx, name, into); err != nil {
 		return none, client.IgnoreNotFound(err)
 	}
 	return into, nil
+}
+
+// findAll gets those of the named objects of a namespace that there are, by name.
+func findAll[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, reader client.Reader, namespace string, names []string) (map[string]P, error) {
+	all := map[string]P{}
+	for _, name := range names {
+		object, err := find(ctx, reader, types.NamespacedName{Namespace: namespace, Name: name}, P(new(T)))
+		if err != nil {
+			return nil, err
+		}
+		if object != nil {
+			all[name] = object
+		}
+	}
+	return all, nil
 }

@@ -5,14 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/yaml"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 )
@@ -24,45 +22,24 @@ const LabelPreset = "hooks.sallyport.dev/preset"
 // last, so that a manager that starts writes only what has changed.
 const AnnotationPresetDigest = "hooks.sallyport.dev/preset-digest"
 
-// LoadPresets reads the manifests of the presets. An error is a mistake of the
-// build.
-func LoadPresets(files fs.FS) ([]v1alpha1.WebhookProvider, error) {
-	names, err := fs.Glob(files, "*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	presets := make([]v1alpha1.WebhookProvider, len(names))
-	for i, name := range names {
-		text, err := fs.ReadFile(files, name)
-		if err != nil {
-			return nil, err
-		}
-		if err := yaml.UnmarshalStrict(text, &presets[i]); err != nil {
-			return nil, fmt.Errorf("preset %s: %w", name, err)
-		}
-	}
-	return presets, nil
-}
-
 // PresetInstaller puts the presets into the cluster, once, when the manager
 // becomes the leader, so that `kubectl get webhookproviders` lists them. A
 // preset that somebody edited stays as it is: whoever owns a field keeps it.
 type PresetInstaller struct {
 	Client  client.Client
-	Presets []v1alpha1.WebhookProvider
+	Presets []*v1alpha1.WebhookProvider
 }
 
 // Start implements manager.Runnable. Presets serve from memory too, so what
 // can't be written is logged and does not stop the manager.
 func (p *PresetInstaller) Start(ctx context.Context) error {
 	logger := log.FromContext(ctx).WithName("presets")
-	for i := range p.Presets {
-		name := p.Presets[i].Name
-		switch err := p.install(ctx, &p.Presets[i]); {
+	for _, preset := range p.Presets {
+		switch err := p.install(ctx, preset); {
 		case apierrors.IsConflict(err):
-			logger.Info("A preset was edited in the cluster and is left as it is", "provider", name)
+			logger.Info("A preset was edited in the cluster and is left as it is", "provider", preset.Name)
 		case err != nil && ctx.Err() == nil:
-			logger.Error(err, "Could not put a preset into the cluster; it serves all the same", "provider", name)
+			logger.Error(err, "Could not put a preset into the cluster; it serves all the same", "provider", preset.Name)
 		}
 	}
 	return nil

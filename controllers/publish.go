@@ -18,14 +18,14 @@ import (
 	"sallyport.dev/sallyport/receiver/route"
 )
 
-// managedBy marks what the manager made (kubernetes.io's recommended label).
+// The recommended label of Kubernetes for what the manager made.
 const (
 	labelManagedBy = "app.kubernetes.io/managed-by"
 	managedBy      = "sallyport"
 )
 
-// publish writes what came of an endpoint and returns the resourceVersion of
-// its route; "" if it has none. What is there already is not written again.
+// publish writes the route and the in-cluster Service of an endpoint, if they differ from
+// what is there. It returns the resourceVersion of the route; "" without a route.
 func (r *WebhookEndpointReconciler) publish(ctx context.Context, in *observation, result compile.Result) (string, error) {
 	if result.Route == nil {
 		return "", r.withdraw(ctx, client.ObjectKeyFromObject(in.Endpoint))
@@ -42,10 +42,9 @@ func (r *WebhookEndpointReconciler) publish(ctx context.Context, in *observation
 	return version, nil
 }
 
-// publishRoute writes the route in place of the one that was observed, and of no
-// other: that is the only memory of previous secrets, and one that was published
-// meanwhile may know a secret that the compiled route doesn't. The answer is a
-// conflict then.
+// publishRoute replaces the route that was observed, and no other, which is a conflict:
+// only the published route remembers previous secrets, and a newer one may know a secret
+// that the compiled route lacks.
 func (r *WebhookEndpointReconciler) publishRoute(ctx context.Context, compiled *route.Route, current *corev1.Secret) (string, error) {
 	data, err := route.Encode(*compiled)
 	if err != nil {
@@ -67,9 +66,9 @@ func (r *WebhookEndpointReconciler) publishRoute(ctx context.Context, compiled *
 	return r.dropForeign(ctx, secret, data)
 }
 
-// dropForeign takes out the entries of a route Secret that are not in data, and
-// returns the resourceVersion that is left. Applying leaves those of others
-// there, and receivers refuse a route with entries that it doesn't mention.
+// dropForeign removes the entries of a route Secret that are not in data, and returns the
+// resourceVersion after that. Server-side apply keeps entries of other owners, and receivers
+// refuse a route Secret with entries that the route doesn't mention.
 func (r *WebhookEndpointReconciler) dropForeign(ctx context.Context, applied *applycore.SecretApplyConfiguration, data map[string][]byte) (string, error) {
 	before := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: *applied.Namespace, Name: *applied.Name, ResourceVersion: *applied.ResourceVersion},

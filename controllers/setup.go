@@ -32,23 +32,24 @@ type Options struct {
 	Settings compile.Settings
 	// Quota holds in namespaces whose annotations don't say otherwise.
 	Quota compile.Quota
-	// Presets are the WebhookProviders that come with this build, see LoadPresets.
-	Presets []v1alpha1.WebhookProvider
+	// Presets are the WebhookProviders that come with this build, see provider.Presets.
+	Presets []*v1alpha1.WebhookProvider
 	// Keys fetches the keys that senders publish; nil: one with the defaults.
 	Keys *keys.Cache
-	// DeadLetters are those that WebhookReplays deliver again; nil: the manager was not
-	// told where Redis is.
+	// DeadLetters are those that WebhookReplays deliver again; nil: the manager has no
+	// --redis-url.
 	DeadLetters DeadLetters
-	// Traffic tells what came and went, for the status of endpoints; nil: nothing does.
-	Traffic TrafficLog
-	// Audit takes a record of each delivery that is made again; nil: nobody does.
+	// Traffic counts what was received and delivered, for the status of endpoints; nil: the
+	// status has no traffic.
+	Traffic TrafficStore
+	// Audit takes a record of each dead letter that is revived; nil: nobody does.
 	Audit audit.Sink
 	// Now is the clock by which Leases and previous secrets are judged; nil: time.Now.
 	Now func() time.Time
 }
 
-// Setup registers all controllers with a manager, and that it is ready when its
-// caches are full. The manager's cache must be made with CacheOptions.
+// Setup registers all controllers with a manager, and a check that makes it ready when
+// its caches are full. The manager's cache must be made with CacheOptions.
 func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -77,7 +78,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	endpoints := &WebhookEndpointReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Routes: routes,
 		RouteNamespace: o.RouteNamespace, Namespaces: o.Namespaces, ClassName: o.ClassName, Settings: o.Settings, Quota: o.Quota,
-		Catalog: catalog, Keys: o.Keys, Now: o.Now,
+		Catalog: catalog, Keys: o.Keys, Now: o.Now, fleet: newFleet(o.Now),
 	}
 	if err := endpoints.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the endpoint controller: %w", err)
@@ -93,7 +94,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("set up the replay controller: %w", err)
 	}
 	if o.Traffic != nil {
-		if err := mgr.Add(&TrafficReporter{Client: mgr.GetClient(), Log: o.Traffic, ClassName: o.ClassName}); err != nil {
+		if err := mgr.Add(&TrafficReporter{Client: mgr.GetClient(), Store: o.Traffic, ClassName: o.ClassName}); err != nil {
 			return err
 		}
 	}
@@ -114,17 +115,15 @@ func CacheOptions(namespaces ...string) cache.Options {
 	return o
 }
 
-// ClientOptions keep the manager's client from ever filling a cache with
-// Secrets.
+// ClientOptions are for the manager's client, which never fills a cache with Secrets.
 func ClientOptions() client.Options {
 	return client.Options{Cache: &client.CacheOptions{DisableFor: []client.Object{&corev1.Secret{}}}}
 }
 
 // routeCacheOptions are for the cache of what the manager and the receivers own:
-// whole Secrets, but only routes, and only of the route namespace. They are told by
-// their type, which nobody can change, so that one whose labels somebody took is still
-// put right, or withdrawn. Of these the managed fields are kept, because they say who
-// wrote what.
+// whole Secrets, but only routes, and only of the route namespace. Routes are selected by
+// their type, which can't be changed: one that lost its labels is still repaired, or
+// withdrawn. Their managed fields are kept, because they say who wrote what.
 func routeCacheOptions(mgr ctrl.Manager, namespace string) cache.Options {
 	isRoute := fields.OneTermEqualSelector("type", route.SecretType)
 	isReceiver := labels.SelectorFromSet(labels.Set{route.LabelReceiver: "true"})

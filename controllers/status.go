@@ -26,14 +26,14 @@ type facts struct {
 	// published: the route is in the API server.
 	published  bool
 	publishErr error
-	serving    serving
-	// use says which secrets senders were seen to use since the rotation started.
+	rollout    rollout
+	// use is which secrets senders have used since the rotation started.
 	use route.KeyUse
 }
 
 // writeStatus writes the status of an endpoint, if it differs from what is there.
 func (r *WebhookEndpointReconciler) writeStatus(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, f facts) error {
-	status := judge(endpoint, f)
+	status := endpointStatus(endpoint, f)
 	if equality.Semantic.DeepEqual(status, endpoint.Status) {
 		return nil
 	}
@@ -51,11 +51,10 @@ func (r *WebhookEndpointReconciler) writeStatus(ctx context.Context, endpoint *v
 	return nil
 }
 
-// ignoreChanged drops the answers to a status that is bound to a resourceVersion
-// which is not the current one. Without it, the status could reach an object that
-// was deleted and made again, or say of a new spec what holds for the old one (a
-// UID does not bind a status). What changed has an event of its own, so nothing is
-// left to be done.
+// ignoreChanged drops the error of a status that was made for an older version of its
+// object. Each status is bound to a resourceVersion: otherwise it could reach an object that
+// was deleted and made again, or describe the old spec on the new one. The change has
+// an event of its own, so there is nothing left to do.
 func ignoreChanged(err error) error {
 	if apierrors.IsConflict(err) {
 		return nil
@@ -63,9 +62,9 @@ func ignoreChanged(err error) error {
 	return client.IgnoreNotFound(err)
 }
 
-// judge makes the status of the facts. It is the one place that sets
-// conditions of an endpoint.
-func judge(endpoint *v1alpha1.WebhookEndpoint, f facts) v1alpha1.WebhookEndpointStatus {
+// endpointStatus makes the status of the facts. It is the one place that sets
+// conditions of an endpoint, but for Degraded, which the TrafficReporter sets.
+func endpointStatus(endpoint *v1alpha1.WebhookEndpoint, f facts) v1alpha1.WebhookEndpointStatus {
 	status := *endpoint.Status.DeepCopy()
 	status.ObservedGeneration = endpoint.Generation
 	status.URL = f.result.URL
@@ -106,10 +105,10 @@ func programmed(f facts) metav1.Condition {
 		return isFalse(kind, v1alpha1.ReasonNotPublished, "No receiver serves this endpoint: see the condition Accepted.")
 	case len(f.result.Programmed) > 0:
 		return isFalse(kind, f.result.Programmed.Reason(), f.result.Programmed.Message())
-	case f.serving.live == 0:
+	case f.rollout.live == 0:
 		return isFalse(kind, v1alpha1.ReasonNoReceivers, "No receiver is alive: look at the pods of the receiver.")
-	case len(f.serving.behind) > 0:
-		return isFalse(kind, v1alpha1.ReasonPending, "Waiting for receivers to serve the current route: "+namesOf(f.serving.behind)+".")
+	case len(f.rollout.behind) > 0:
+		return isFalse(kind, v1alpha1.ReasonPending, "Waiting for receivers to serve the current route: "+namesOf(f.rollout.behind)+".")
 	}
 	return isTrue(kind, v1alpha1.ReasonProgrammed, "Every live receiver serves the current route.")
 }
@@ -128,27 +127,27 @@ func ready(endpoint *v1alpha1.WebhookEndpoint, conditions []metav1.Condition) me
 	return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "The next webhook is handled as this generation says.")
 }
 
-// goesOnByItself are the reasons that end without anybody doing anything.
-var goesOnByItself = []string{
+// transientReasons are those that pass without anybody doing anything.
+var transientReasons = []string{
 	v1alpha1.ReasonNotPublished, v1alpha1.ReasonNoReceivers, v1alpha1.ReasonPending, v1alpha1.ReasonKeysNotFetched,
 }
 
-// stalled says that the endpoint waits for somebody; nil: it doesn't. By this
-// condition kstatus tells an endpoint that failed from one that is not ready yet.
+// stalled is the condition of an endpoint that waits for a person; nil: it doesn't. By
+// this condition kstatus distinguishes a failed endpoint from one that is not ready yet.
 func stalled(conditions []metav1.Condition) *metav1.Condition {
 	for _, c := range conditions {
-		if c.Status != metav1.ConditionTrue && !slices.Contains(goesOnByItself, c.Reason) {
+		if c.Status != metav1.ConditionTrue && !slices.Contains(transientReasons, c.Reason) {
 			return new(isTrue(v1alpha1.ConditionStalled, c.Reason, c.Message))
 		}
 	}
 	return nil
 }
 
-// isOfTraffic tells the condition that the TrafficReporter writes.
+// isOfTraffic reports whether the TrafficReporter writes the condition.
 func isOfTraffic(c metav1.Condition) bool { return c.Type == v1alpha1.ConditionDegraded }
 
-// degraded judges the traffic of an endpoint. It is no part of Ready: the endpoint
-// does what it should, and somebody ought to look at what it is given.
+// degraded makes a condition of the traffic of an endpoint. It is no part of Ready: the
+// endpoint works, and what senders or targets do needs a look.
 func degraded(usage store.Usage, traffic store.Traffic) metav1.Condition {
 	const kind = v1alpha1.ConditionDegraded
 	switch {
@@ -176,8 +175,8 @@ func condition(kind string, problems compile.Problems, reason, message string) m
 	return isTrue(kind, reason, message)
 }
 
-// What the API server takes, in characters. Providers of others have names as long as
-// they like, and a status that is refused tells nobody anything.
+// What the API server takes, in characters. Messages quote names from specs, and a
+// status that is too long would be refused as a whole.
 const (
 	maxMessage  = 32768 // of a condition
 	maxSentence = 1024  // of status.unauthenticated
@@ -200,8 +199,8 @@ func isFalse(kind, reason, message string) metav1.Condition {
 	return metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: shorten(message, maxMessage)}
 }
 
-// secretRotation says how far the change to a new secret has come. What was said
-// of the same change before stays true when receivers forget what they saw.
+// secretRotation is how far the change to a new secret has come. What the status said
+// before of the same change stays when receivers forget what they saw.
 func secretRotation(before *v1alpha1.SecretRotationStatus, rotation *compile.Rotation, use route.KeyUse) *v1alpha1.SecretRotationStatus {
 	if rotation == nil {
 		return nil
@@ -224,7 +223,7 @@ func secretRotation(before *v1alpha1.SecretRotationStatus, rotation *compile.Rot
 	return after
 }
 
-// seen is a time of a receiver; nil: it has seen nothing.
+// seen is the time of a use that receivers have seen; nil: they have seen none.
 func seen(seconds int64) *metav1.Time {
 	if seconds == 0 {
 		return nil

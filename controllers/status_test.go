@@ -13,6 +13,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -21,7 +22,7 @@ func allIsWell() facts {
 	return facts{
 		result:    compile.Result{URL: "https://hooks.example.com/shop/orders", Route: &route.Route{}},
 		published: true,
-		serving:   serving{live: 2},
+		rollout:   rollout{live: 2},
 	}
 }
 
@@ -35,8 +36,8 @@ func problem(reason, message string) compile.Problems {
 	return compile.Problems{{Reason: reason, Message: message}}
 }
 
-// told is a condition in one line.
-func told(status v1alpha1.WebhookEndpointStatus) []string {
+// conditionLines are the conditions, one to a line.
+func conditionLines(status v1alpha1.WebhookEndpointStatus) []string {
 	var lines []string
 	for _, c := range status.Conditions {
 		lines = append(lines, fmt.Sprintf("%s=%s %s: %s", c.Type, c.Status, c.Reason, c.Message))
@@ -50,7 +51,7 @@ const (
 	programmedLine = "Programmed=True Programmed: Every live receiver serves the current route."
 )
 
-func TestJudge(t *testing.T) {
+func TestEndpointStatus(t *testing.T) {
 	for name, c := range map[string]struct {
 		facts facts
 		want  []string
@@ -95,13 +96,13 @@ func TestJudge(t *testing.T) {
 				"Stalled=True ServiceConflict: Left alone."},
 		},
 		"nobody receives": {
-			facts: allIsWell().but(func(f *facts) { f.serving = serving{} }),
+			facts: allIsWell().but(func(f *facts) { f.rollout = rollout{} }),
 			want: []string{acceptedLine, resolvedLine,
 				"Programmed=False NoReceivers: No receiver is alive: look at the pods of the receiver.",
 				"Ready=False NoReceivers: No receiver is alive: look at the pods of the receiver."},
 		},
 		"somebody lags": {
-			facts: allIsWell().but(func(f *facts) { f.serving = serving{live: 3, behind: []string{"a", "b"}} }),
+			facts: allIsWell().but(func(f *facts) { f.rollout = rollout{live: 3, behind: []string{"a", "b"}} }),
 			want: []string{acceptedLine, resolvedLine,
 				"Programmed=False Pending: Waiting for receivers to serve the current route: a, b.",
 				"Ready=False Pending: Waiting for receivers to serve the current route: a, b."},
@@ -116,8 +117,8 @@ func TestJudge(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := judge(&v1alpha1.WebhookEndpoint{}, c.facts)
-			if diff := cmp.Diff(c.want, told(got)); diff != "" {
+			got := endpointStatus(&v1alpha1.WebhookEndpoint{}, c.facts)
+			if diff := cmp.Diff(c.want, conditionLines(got)); diff != "" {
 				t.Errorf("conditions (-want +got):\n%s", diff)
 			}
 		})
@@ -125,21 +126,21 @@ func TestJudge(t *testing.T) {
 }
 
 // A pause was asked for: it is told, and nothing is wrong.
-func TestJudgeTellsAPause(t *testing.T) {
+func TestEndpointStatusTellsAPause(t *testing.T) {
 	for mode, want := range map[v1alpha1.DeliveryMode]string{
 		v1alpha1.DeliveryModeAsync: "Ready=True Ready: The endpoint is paused: events are accepted and stored, and nothing is delivered.",
 		v1alpha1.DeliveryModeSync:  "Ready=True Ready: The endpoint is paused: senders get 503.",
 	} {
 		endpoint := &v1alpha1.WebhookEndpoint{Spec: v1alpha1.WebhookEndpointSpec{Paused: true, Delivery: &v1alpha1.DeliverySpec{Mode: mode}}}
-		if diff := cmp.Diff([]string{acceptedLine, resolvedLine, programmedLine, want}, told(judge(endpoint, allIsWell()))); diff != "" {
+		if diff := cmp.Diff([]string{acceptedLine, resolvedLine, programmedLine, want}, conditionLines(endpointStatus(endpoint, allIsWell()))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", mode, diff)
 		}
 	}
 }
 
-func TestJudgeSpeaksOfTheGeneration(t *testing.T) {
+func TestEndpointStatusSpeaksOfTheGeneration(t *testing.T) {
 	endpoint := &v1alpha1.WebhookEndpoint{ObjectMeta: metav1.ObjectMeta{Generation: 7}}
-	status := judge(endpoint, allIsWell())
+	status := endpointStatus(endpoint, allIsWell())
 	if status.ObservedGeneration != 7 || status.URL != "https://hooks.example.com/shop/orders" {
 		t.Errorf("status is of generation %d with the URL %q", status.ObservedGeneration, status.URL)
 	}
@@ -152,20 +153,20 @@ func TestJudgeSpeaksOfTheGeneration(t *testing.T) {
 
 // What is judged again equally must come out equal, time stamps included, or
 // every reconciliation would write.
-func TestJudgeAgainChangesNothing(t *testing.T) {
+func TestEndpointStatusAgainChangesNothing(t *testing.T) {
 	endpoint := &v1alpha1.WebhookEndpoint{}
-	for _, f := range []facts{allIsWell(), allIsWell().but(func(f *facts) { f.serving = serving{} })} {
-		endpoint.Status = judge(endpoint, f)
-		if diff := cmp.Diff(endpoint.Status, judge(endpoint, f)); diff != "" {
+	for _, f := range []facts{allIsWell(), allIsWell().but(func(f *facts) { f.rollout = rollout{} })} {
+		endpoint.Status = endpointStatus(endpoint, f)
+		if diff := cmp.Diff(endpoint.Status, endpointStatus(endpoint, f)); diff != "" {
 			t.Errorf("the second time (-first +second):\n%s", diff)
 		}
 	}
 }
 
-func TestJudgeLeavesForeignConditionsAlone(t *testing.T) {
+func TestEndpointStatusLeavesForeignConditionsAlone(t *testing.T) {
 	foreign := metav1.Condition{Type: "example.com/Approved", Status: metav1.ConditionTrue, Reason: "Yes"}
 	endpoint := &v1alpha1.WebhookEndpoint{Status: v1alpha1.WebhookEndpointStatus{Conditions: []metav1.Condition{foreign}}}
-	status := judge(endpoint, allIsWell())
+	status := endpointStatus(endpoint, allIsWell())
 	if got := meta.FindStatusCondition(status.Conditions, foreign.Type); got == nil || *got != foreign {
 		t.Errorf("the foreign condition became %v", got)
 	}
@@ -255,7 +256,7 @@ func TestStatusIsNoLongerThanAllowed(t *testing.T) {
 		{long, long},
 		{long + "b", strings.Repeat("ä", maxMessage-3) + "..."},
 	} {
-		status := judgeProvider(&v1alpha1.WebhookProvider{}, &compile.Sender{Reason: v1alpha1.ReasonExampleFailed, Problem: c.text})
+		status := providerStatus(&v1alpha1.WebhookProvider{}, &provider.Sender{Reason: v1alpha1.ReasonExampleFailed, Problem: c.text})
 		if got := status.Conditions[0].Message; got != c.want {
 			t.Errorf("the message has %d bytes and ends in %q", len(got), got[len(got)-8:])
 		}

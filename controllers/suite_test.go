@@ -19,13 +19,13 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers"
 	"sallyport.dev/sallyport/controllers/compile"
 	"sallyport.dev/sallyport/controllers/keys"
+	"sallyport.dev/sallyport/test/apiserver"
 )
 
 // The specs run against a real API server, with one manager for all of them and
@@ -79,11 +79,10 @@ var _ = BeforeSuite(func() {
 	Expect(clientgoscheme.AddToScheme(scheme)).To(Succeed())
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{"../config/crd/bases"}, ErrorIfCRDPathMissing: true}
-	DeferCleanup(environment.Stop) // also what a failed start leaves behind
-	var err error
-	apiServer, err = environment.Start()
-	Expect(err).NotTo(HaveOccurred(), "export KUBEBUILDER_ASSETS=$(hack/controlplane.sh) says where the API server's programs are")
+	environment, config, err := apiserver.StartWithCRDs("../config/crd/bases")
+	DeferCleanup(environment.Stop)
+	Expect(err).NotTo(HaveOccurred())
+	apiServer = config
 	cluster, err = client.New(apiServer, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: routeNamespace}})
@@ -117,9 +116,9 @@ func startManager(changes ...func(*controllers.Options)) *controlPlane {
 	options := controllers.Options{
 		RouteNamespace: routeNamespace,
 		Settings:       compile.Settings{PublicURL: "https://hooks.example.com", ReceiverHost: receiverHost},
-		Presets:        []v1alpha1.WebhookProvider{*aProvider("till")},
+		Presets:        []*v1alpha1.WebhookProvider{aProvider("till")},
 		Now:            clock.now,
-		Keys:           keys.New(keys.Options{Client: publisher.server.Client(), Pace: briskPace}),
+		Keys:           keys.New(keys.Options{Transport: publisher.server.Client().Transport, Pace: briskPace}),
 		DeadLetters:    graves,
 		Audit:          &graves.records,
 	}
@@ -128,7 +127,6 @@ func startManager(changes ...func(*controllers.Options)) *controlPlane {
 	}
 	sent := &recorder{}
 	config := rest.CopyConfig(apiServer)
-	config.QPS = -1
 	config.Wrap(sent.wrap)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  scheme,

@@ -17,8 +17,8 @@ import (
 	"sallyport.dev/sallyport/receiver/store"
 )
 
-// TrafficOwner is the manager's name in server-side apply for what came and went.
-// It is not FieldOwner, so that neither write takes back what the other said.
+// TrafficOwner is the manager's name in server-side apply for the traffic in a status. It
+// is not FieldOwner, so that neither of the two writes removes the fields of the other.
 const TrafficOwner = client.FieldOwner("sallyport-manager-traffic")
 
 const (
@@ -34,19 +34,19 @@ const (
 	rejectionsInARow = 5
 )
 
-// TrafficLog tells what came and went; *store.Store is one.
-type TrafficLog interface {
+// TrafficStore counts what was received and delivered, by endpoint; *store.Store is one.
+type TrafficStore interface {
 	Usage(ctx context.Context, endpoints []string) ([]store.Usage, error)
 	Traffic(ctx context.Context, endpoints []string) (map[string]store.Traffic, error)
 }
 
-// TrafficReporter writes into the status of endpoints what came and went, one by
-// one and only where it has changed.
+// TrafficReporter writes into the status of endpoints what was received and delivered,
+// one endpoint after the other and only where that has changed.
 type TrafficReporter struct {
 	// Client reads from the manager's cache and writes to the API server.
 	Client client.Client
-	// Log tells what came and went.
-	Log TrafficLog
+	// Store counts what was received and delivered.
+	Store TrafficStore
 	// ClassName is spec.className of the endpoints that are reported on.
 	ClassName string
 	// Interval is the time between two looks, and Pause that between two writes; 0: 15 s
@@ -105,11 +105,11 @@ func (r *TrafficReporter) reportOn(ctx context.Context, endpoints []v1alpha1.Web
 	for i := range endpoints {
 		names[i] = client.ObjectKeyFromObject(&endpoints[i]).String()
 	}
-	usage, err := r.Log.Usage(ctx, names)
+	usage, err := r.Store.Usage(ctx, names)
 	if err != nil {
 		return err
 	}
-	traffic, err := r.Log.Traffic(ctx, names)
+	traffic, err := r.Store.Traffic(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -130,8 +130,8 @@ func (r *TrafficReporter) reportOn(ctx context.Context, endpoints []v1alpha1.Web
 	return nil
 }
 
-// write writes what came and went of one endpoint, if that is not what its status
-// says.
+// write writes the traffic of one endpoint, if its status says something else, and
+// reports whether it wrote.
 func (r *TrafficReporter) write(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, usage store.Usage, traffic store.Traffic) (bool, error) {
 	after := trafficStatus(endpoint.Status.Traffic, usage, traffic)
 	judged := degraded(usage, traffic)
@@ -152,8 +152,8 @@ func (r *TrafficReporter) write(ctx context.Context, endpoint *v1alpha1.WebhookE
 	return true, nil
 }
 
-// trafficStatus is what is said of the traffic; nil: there never was any. What was
-// said before stays true when the log forgets it.
+// trafficStatus is the traffic as a status has it; nil: there never was any. Times that
+// the status has already stay when the store forgets them.
 func trafficStatus(before *v1alpha1.TrafficStatus, usage store.Usage, traffic store.Traffic) *v1alpha1.TrafficStatus {
 	after := &v1alpha1.TrafficStatus{
 		LastReceivedTime: minuteOf(traffic.LastReceived), LastDeliveredTime: minuteOf(traffic.LastDelivered),

@@ -78,14 +78,13 @@ var _ = Describe("The traffic of an endpoint", func() {
 		traffic = &trafficLog{}
 		sent := &recorder{}
 		config := *apiServer
-		config.QPS = -1
 		config.Wrap(sent.wrap)
 		recorded, err := client.New(&config, client.Options{Scheme: scheme})
 		Expect(err).NotTo(HaveOccurred())
 		writes = func() []string { return sent.that(changes) }
 		running, cancel := context.WithCancel(ctx)
 		ended := make(chan error, 1)
-		reporter := &controllers.TrafficReporter{Client: recorded, Log: traffic, Interval: soon, Pause: time.Millisecond}
+		reporter := &controllers.TrafficReporter{Client: recorded, Store: traffic, Interval: soon, Pause: time.Millisecond}
 		go func() { ended <- reporter.Start(running) }()
 		DeferCleanup(func() {
 			cancel()

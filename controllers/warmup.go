@@ -21,15 +21,15 @@ import (
 // installed for example.
 const warmupRetry = time.Second
 
-// startedFirst has a manager start a cache with its own one, whether it leads or not.
+// startedFirst makes the manager start this cache with its own, before leader election.
 type startedFirst struct{ cache.Cache }
 
-// GetCache is how a manager knows it.
+// GetCache is the method by which a manager recognizes a cache.
 func (c startedFirst) GetCache() cache.Cache { return c.Cache }
 
 // warmup fills the caches of a manager when it starts, rather than when it begins
-// to lead: one that stands by takes over at once. It says whether they are full, so
-// that a rolling update goes on to the next manager only then.
+// to lead: one that stands by takes over at once. Its check fails until they are full,
+// so that a rolling update waits for that before it goes on to the next manager.
 type warmup struct {
 	// objects is one object of each kind that is watched, by the cache.
 	objects map[cache.Cache][]client.Object
@@ -52,7 +52,7 @@ func metadataOf(kind string) *metav1.PartialObjectMetadata {
 	return object
 }
 
-// NeedLeaderElection implements manager.LeaderElectionRunnable: those that stand by
+// NeedLeaderElection implements manager.LeaderElectionRunnable: managers that stand by
 // warm up, too.
 func (*warmup) NeedLeaderElection() bool { return false }
 
@@ -72,7 +72,7 @@ func (w *warmup) Start(ctx context.Context) error {
 	return nil
 }
 
-// fill has a cache hold all objects of a kind; false: ctx has ended.
+// fill starts to cache all objects of a kind; false: ctx has ended.
 func fill(ctx context.Context, from cache.Cache, object client.Object) bool {
 	for {
 		_, err := from.GetInformer(ctx, object)

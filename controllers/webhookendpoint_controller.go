@@ -55,9 +55,8 @@ type WebhookEndpointReconciler struct {
 	// Now is the clock by which Leases and previous secrets are judged.
 	Now func() time.Time
 
-	waiting   waitingSet
-	silence   silence
-	sightings sightings
+	// fleet knows which receivers serve which routes.
+	fleet *fleet
 }
 
 // +kubebuilder:rbac:groups=hooks.sallyport.dev,resources=webhookendpoints,verbs=get;list;watch
@@ -79,7 +78,7 @@ func (r *WebhookEndpointReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		return ctrl.Result{}, fmt.Errorf("observe: %w", err)
 	}
 	if in == nil {
-		r.waiting.remove(req)
+		r.fleet.forget(req)
 		r.Keys.Use(req.NamespacedName)
 		return ctrl.Result{}, r.withdraw(ctx, req.NamespacedName)
 	}
@@ -90,25 +89,15 @@ func (r *WebhookEndpointReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 		return ctrl.Result{}, nil // what was observed is out of date: its change has an event of its own
 	}
 
-	// Before the Leases are read, so that none can change unseen in between.
-	r.waiting.add(req)
-	receivers, err := r.receivers(ctx)
-	if err != nil {
-		return ctrl.Result{}, errors.Join(publishErr, fmt.Errorf("read the receivers' leases: %w", err))
-	}
-	serving := receivers.serve(version, in.Now)
-	if !serving.waiting() {
-		r.waiting.remove(req)
-	}
-
+	rollout := r.fleet.rollout(req, version)
 	statusErr := r.writeStatus(ctx, in.Endpoint, facts{
-		result: result, published: version != "", publishErr: publishErr, serving: serving,
-		use: receivers.keyUse(req.NamespacedName, result.Rotation),
+		result: result, published: version != "", publishErr: publishErr, rollout: rollout,
+		use: r.fleet.keyUse(req.NamespacedName, result.Rotation),
 	})
 	if err := errors.Join(publishErr, statusErr); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: soonest(serving.recheck, result.Recheck, in.Now)}, nil
+	return ctrl.Result{RequeueAfter: soonest(rollout.recheck, result.Recheck, in.Now)}, nil
 }
 
 // soonest is the wait until something changes without an event: after a while, or
@@ -139,7 +128,7 @@ func (r *WebhookEndpointReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, r.endpointsOfSecret()).
 		WatchesMetadata(&corev1.ConfigMap{}, r.endpointsOfConfigMap()).
 		WatchesRawSource(source.Kind[client.Object](r.Routes, &corev1.Secret{}, r.endpointOfRoute())).
-		WatchesRawSource(r.leaseSource()).
+		WatchesRawSource(r.fleet.source(r.Routes)).
 		WatchesRawSource(r.endpointsOfKeys()).
 		WithOptions(controller.Options{MaxConcurrentReconciles: endpointConcurrency}).
 		Complete(r)

@@ -10,11 +10,11 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	apply "sallyport.dev/sallyport/api/v1alpha1/applyconfiguration/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
-// WebhookProviderReconciler lets providers prove themselves: it runs their
-// examples and says in the status what came out.
+// WebhookProviderReconciler runs the examples of providers and writes into their status
+// what came out.
 type WebhookProviderReconciler struct {
 	// Client reads from the manager's cache and writes to the API server.
 	Client client.Client
@@ -28,16 +28,16 @@ type WebhookProviderReconciler struct {
 // Reconcile compiles a provider and writes its status, if it differs from what
 // is there.
 func (r *WebhookProviderReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	provider, err := find(ctx, r.Client, req.NamespacedName, &v1alpha1.WebhookProvider{})
-	if provider == nil || err != nil {
+	object, err := find(ctx, r.Client, req.NamespacedName, &v1alpha1.WebhookProvider{})
+	if object == nil || err != nil {
 		return ctrl.Result{}, err
 	}
-	status := judgeProvider(provider, r.Catalog.compile(provider))
-	if reflect.DeepEqual(status, provider.Status) {
+	status := providerStatus(object, r.Catalog.compile(object))
+	if reflect.DeepEqual(status, object.Status) {
 		return ctrl.Result{}, nil
 	}
-	config := apply.WebhookProvider(provider.Name).
-		WithResourceVersion(provider.ResourceVersion).
+	config := apply.WebhookProvider(object.Name).
+		WithResourceVersion(object.ResourceVersion).
 		WithStatus(apply.WebhookProviderStatus().
 			WithObservedGeneration(status.ObservedGeneration).
 			WithUnauthenticated(status.Unauthenticated...).
@@ -45,10 +45,10 @@ func (r *WebhookProviderReconciler) Reconcile(ctx context.Context, req ctrl.Requ
 	return ctrl.Result{}, ignoreChanged(r.Client.Status().Apply(ctx, config, FieldOwner, client.ForceOwnership))
 }
 
-// judgeProvider is the one place that sets conditions of a provider.
-func judgeProvider(provider *v1alpha1.WebhookProvider, sender *compile.Sender) v1alpha1.WebhookProviderStatus {
-	status := *provider.Status.DeepCopy()
-	status.ObservedGeneration = provider.Generation
+// providerStatus is the status of a provider that was compiled. It is the one place that sets conditions of a provider.
+func providerStatus(object *v1alpha1.WebhookProvider, sender *provider.Sender) v1alpha1.WebhookProviderStatus {
+	status := *object.Status.DeepCopy()
+	status.ObservedGeneration = object.Generation
 	status.Unauthenticated = nil
 	for _, sentence := range sender.Unauthenticated {
 		status.Unauthenticated = append(status.Unauthenticated, shorten(sentence, maxSentence))
@@ -57,7 +57,7 @@ func judgeProvider(provider *v1alpha1.WebhookProvider, sender *compile.Sender) v
 	if sender.Problem != "" {
 		verified = isFalse(v1alpha1.ConditionVerified, sender.Reason, sender.Problem)
 	}
-	verified.ObservedGeneration = provider.Generation
+	verified.ObservedGeneration = object.Generation
 	meta.SetStatusCondition(&status.Conditions, verified)
 	return status
 }

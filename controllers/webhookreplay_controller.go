@@ -42,7 +42,7 @@ const reportingController = "hooks.sallyport.dev/manager"
 type DeadLetters interface {
 	// DeadLetters reads a page of those that are meant.
 	DeadLetters(ctx context.Context, q store.DeadQuery) (store.DeadPage, error)
-	// Revive has one delivered again; store.ErrFenced: it is no dead letter any more.
+	// Revive makes a dead letter pending again; store.ErrFenced: it is no dead letter any more.
 	Revive(ctx context.Context, l store.DeadLetter) error
 	// Now is the time by which deliveries are given up.
 	Now() time.Time
@@ -55,11 +55,11 @@ type WebhookReplayReconciler struct {
 	// Live reads from the API server. A replay goes by its own status, and the cache
 	// may not have the latest yet.
 	Live client.Reader
-	// Store has the dead letters; nil: the manager was not told where Redis is.
+	// Store has the dead letters; nil: the manager has no --redis-url.
 	Store DeadLetters
 	// Audit takes a record of each delivery that is made again.
 	Audit audit.Sink
-	// Events tells on the WebhookReplay what came of it.
+	// Events records on the WebhookReplay what came of it.
 	Events events.EventRecorder
 	// Now is the clock by which replays take turns.
 	Now func() time.Time
@@ -102,8 +102,8 @@ func (r *WebhookReplayReconciler) Reconcile(ctx context.Context, req ctrl.Reques
 	return ctrl.Result{RequeueAfter: time.Millisecond}, nil // others have their turn first
 }
 
-// unfinished reads a replay that there is something left to do of; nil: there is
-// nothing, for ever. The cache knows that of most.
+// unfinished reads a replay that is not complete; nil: it is complete or gone, and stays so.
+// For most replays the cache knows that already.
 func (r *WebhookReplayReconciler) unfinished(ctx context.Context, name types.NamespacedName) (*v1alpha1.WebhookReplay, error) {
 	var replay *v1alpha1.WebhookReplay
 	for _, reader := range []client.Reader{r.Client, r.Live} {
@@ -118,8 +118,8 @@ func (r *WebhookReplayReconciler) unfinished(ctx context.Context, name types.Nam
 	return replay, nil
 }
 
-// advance does the next step of a replay: it says why there is none, marks the
-// start, or hands dead letters over for a second. An error is that of Redis.
+// advance does the next step of a replay: it marks the start, or hands dead letters over
+// for a second, or returns the reason why it can do neither. An error comes from Redis.
 func (r *WebhookReplayReconciler) advance(ctx context.Context, replay *v1alpha1.WebhookReplay, endpoint *v1alpha1.WebhookEndpoint) (progress, error) {
 	switch {
 	case endpoint == nil:
@@ -132,7 +132,7 @@ func (r *WebhookReplayReconciler) advance(ctx context.Context, replay *v1alpha1.
 	return r.handOver(ctx, replay, endpoint)
 }
 
-// announce tells on the replay what came of it.
+// announce records an Event on the replay: what came of it.
 func (r *WebhookReplayReconciler) announce(replay *v1alpha1.WebhookReplay, saved v1alpha1.WebhookReplayStatus) {
 	kind, complete := corev1.EventTypeNormal, completeCondition(saved, "")
 	if saved.Failed > 0 {
@@ -184,7 +184,7 @@ func (r *WebhookReplayReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("webhookreplay").
-		// Its own status is nothing new to a replay.
+		// A write of its own status must not wake a replay.
 		For(&v1alpha1.WebhookReplay{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.WebhookEndpoint{}, r.replaysOfEndpoint(), builder.WithPredicates(appears)).
 		WithOptions(controller.Options{

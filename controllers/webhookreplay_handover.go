@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -52,20 +51,20 @@ type progress struct {
 	matched, replayed, failed int64
 }
 
-// stalls tells whether somebody has to do something before there is a next step.
+// stalls reports whether the replay waits for a person.
 func (p progress) stalls() bool {
 	return p.reason == v1alpha1.ReasonRedisNotConfigured || p.reason == v1alpha1.ReasonEndpointNotFound
 }
 
-// started is the first step of a replay. It is saved before a dead letter is looked
-// for, since what dies again after this is not to be met again.
+// started is the first step of a replay. It is saved before the first dead letter is read:
+// the replay leaves out what is dead-lettered again after this time.
 func started(now time.Time) progress {
 	return progress{reason: v1alpha1.ReasonReplaying, at: now, cursor: cursor{start: now}}
 }
 
 // cursor is how far a replay has come in the dead letters.
 type cursor struct {
-	// start of the replay, to the millisecond: what was given up later is not meant.
+	// start of the replay, to the millisecond: later dead letters are left out.
 	start time.Time
 	// next continues the query; "": from the beginning.
 	next string
@@ -76,8 +75,8 @@ func (c cursor) String() string {
 	return strconv.FormatInt(c.start.UnixMilli(), 10) + "/" + c.next
 }
 
-// cursorOf reads the cursor of a replay that has started. One that nobody can read
-// stands for the beginning: what was revived is not met there again.
+// cursorOf reads the cursor of a replay that has started. One that can't be read stands for
+// the beginning: what was revived is no dead letter any more, so nothing is done twice.
 func cursorOf(status v1alpha1.WebhookReplayStatus) cursor {
 	start, next, _ := strings.Cut(status.Cursor, "/")
 	ms, err := strconv.ParseInt(start, 10, 64)
@@ -91,11 +90,11 @@ func cursorOf(status v1alpha1.WebhookReplayStatus) cursor {
 // there are no more. The progress counts also with an error.
 func (r *WebhookReplayReconciler) handOver(ctx context.Context, replay *v1alpha1.WebhookReplay, endpoint *v1alpha1.WebhookEndpoint) (progress, error) {
 	done := progress{reason: v1alpha1.ReasonReplaying, cursor: cursorOf(replay.Status)}
-	tell := func(l store.DeadLetter) { r.Audit.Record(recordOf(l, replay, endpoint, r.Store.Now())) }
+	record := func(l store.DeadLetter) { r.Audit.Record(recordOf(l, replay, endpoint, r.Store.Now())) }
 	for began := r.Now(); !done.over && ctx.Err() == nil && r.Now().Sub(began) < replaySlice; {
 		query, more := nextQuery(replay, done)
 		if more {
-			switch err := r.handOverPage(ctx, query, &done, tell); {
+			switch err := r.handOverPage(ctx, query, &done, record); {
 			case err != nil && ctx.Err() != nil:
 				return done, nil //nolint:nilerr // this manager ends, and another goes on
 			case err != nil:
@@ -110,10 +109,13 @@ func (r *WebhookReplayReconciler) handOver(ctx context.Context, replay *v1alpha1
 	return done, nil
 }
 
-// nextQuery asks for the next page of what the selector means; false: the limit is
-// reached.
+// nextQuery makes the query for the next page of what the selector selects; false: the
+// limit is reached.
 func nextQuery(replay *v1alpha1.WebhookReplay, done progress) (query store.DeadQuery, more bool) {
-	selector := ptr.Deref(replay.Spec.Selector, v1alpha1.ReplaySelector{})
+	var selector v1alpha1.ReplaySelector
+	if replay.Spec.Selector != nil {
+		selector = *replay.Spec.Selector
+	}
 	query = store.DeadQuery{
 		Endpoint:      endpointOf(replay).String(),
 		GivenUpBefore: done.cursor.start,
@@ -136,20 +138,20 @@ func nextQuery(replay *v1alpha1.WebhookReplay, done progress) (query store.DeadQ
 	return query, left > 0
 }
 
-// handOverPage hands over one page. After an error the page is asked for again:
-// what was revived is not met again, and what was not is counted then.
-func (r *WebhookReplayReconciler) handOverPage(ctx context.Context, query store.DeadQuery, done *progress, tell func(store.DeadLetter)) error {
+// handOverPage hands over one page. After an error the page is read again: what was
+// revived is not in it any more, and the rest is counted then.
+func (r *WebhookReplayReconciler) handOverPage(ctx context.Context, query store.DeadQuery, done *progress, record func(store.DeadLetter)) error {
 	page, err := r.Store.DeadLetters(ctx, query)
 	if errors.Is(err, store.ErrContinue) {
-		// It is of another version, or somebody edited it. From the beginning, what was
-		// revived is not met again.
+		// Another version wrote the cursor, or somebody edited it. Start from the
+		// beginning: what was revived is no dead letter any more.
 		query.Continue = ""
 		page, err = r.Store.DeadLetters(ctx, query)
 	}
 	if err != nil {
 		return fmt.Errorf("read dead letters: %w", err)
 	}
-	revived, fenced, err := r.reviveAll(ctx, page.Letters[:min(query.Limit, len(page.Letters))], tell)
+	revived, fenced, err := r.reviveAll(ctx, page.Letters[:min(query.Limit, len(page.Letters))], record)
 	done.replayed += revived
 	done.failed += fenced
 	done.matched += revived + fenced
@@ -162,10 +164,10 @@ func (r *WebhookReplayReconciler) handOverPage(ctx context.Context, query store.
 	return nil
 }
 
-// reviveAll revives letters side by side and tells of each. It counts those that are
+// reviveAll revives letters side by side and records each. It counts those that are
 // revived and those that are no dead letters any more, and stops at the first error
-// of Redis, or when ctx ends. What was begun is brought to its end, to be counted.
-func (r *WebhookReplayReconciler) reviveAll(ctx context.Context, letters []store.DeadLetter, tell func(store.DeadLetter)) (revived, fenced int64, err error) {
+// of Redis, or when ctx ends. It finishes those that it has begun, so that they count.
+func (r *WebhookReplayReconciler) reviveAll(ctx context.Context, letters []store.DeadLetter, record func(store.DeadLetter)) (revived, fenced int64, err error) {
 	var (
 		next, alive, gone atomic.Int64
 		failure           atomic.Pointer[error]
@@ -176,7 +178,7 @@ func (r *WebhookReplayReconciler) reviveAll(ctx context.Context, letters []store
 		case err == nil:
 			alive.Add(1)
 			replayedTotal.Inc()
-			tell(l)
+			record(l)
 		case errors.Is(err, store.ErrFenced):
 			gone.Add(1)
 		default:
@@ -197,24 +199,13 @@ func (r *WebhookReplayReconciler) reviveAll(ctx context.Context, letters []store
 	return alive.Load(), gone.Load(), ctx.Err()
 }
 
-// recordOf tells of a letter that was revived.
+// recordOf is the audit record of a letter that was revived.
 func recordOf(l store.DeadLetter, replay *v1alpha1.WebhookReplay, endpoint *v1alpha1.WebhookEndpoint, now time.Time) audit.Record {
-	return audit.Record{
-		Time:              now,
-		Endpoint:          l.Event.Endpoint,
-		EndpointUID:       string(endpoint.UID),
-		Provider:          l.Event.Provider,
-		EventID:           l.Event.ID,
-		EventType:         l.Event.Type,
-		ReceivedAt:        l.Event.ReceivedAt,
-		SignatureVerified: true, // nothing else is stored
-		RequestID:         l.Event.RequestID,
-		Status:            audit.Replayed,
-		ErrorMessage:      "replayed by WebhookReplay " + client.ObjectKeyFromObject(replay).String(),
-		SourceIP:          l.Event.SourceIP,
-		BodyBytes:         l.BodyBytes,
-		Target:            targetName(endpoint, l.Target),
-	}
+	r := audit.Of(l.Event.Meta, audit.Replayed, now)
+	r.EndpointUID = string(endpoint.UID) // it may have been made anew since
+	r.ErrorMessage = "replayed by WebhookReplay " + client.ObjectKeyFromObject(replay).String()
+	r.Target = targetName(endpoint, l.Target)
+	return r
 }
 
 // targetName is the target of a delivery as audit records have it: "" for a route

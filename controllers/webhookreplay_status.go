@@ -18,16 +18,15 @@ import (
 )
 
 // save adds what was done to the status of a replay, if that changes it, and
-// returns the status. What was done can't be told a second time. So it is added to
-// the replay as it is now if somebody has changed that meanwhile (its labels, for
-// example); it is written again while the API server is in trouble; and also when
-// ctx has ended.
+// returns the status. What was done is known only here, so it must not be lost: after a
+// conflict (somebody changed a label, for example) it is added to the replay as it is now,
+// it is written again while the API server fails, and even when ctx has ended.
 func (r *WebhookReplayReconciler) save(ctx context.Context, replay *v1alpha1.WebhookReplay, done progress) (v1alpha1.WebhookReplayStatus, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	var status v1alpha1.WebhookReplayStatus
 	err := retry.OnError(savePace, mayBeSavedLater, func() error {
-		status = judgeReplay(replay, done)
+		status = replayStatus(replay, done)
 		if equality.Semantic.DeepEqual(status, replay.Status) {
 			return nil
 		}
@@ -73,8 +72,8 @@ func (r *WebhookReplayReconciler) applyStatus(ctx context.Context, replay *v1alp
 	return r.Client.Status().Apply(ctx, config, FieldOwner, client.ForceOwnership)
 }
 
-// judgeReplay is the one place that sets conditions of a replay.
-func judgeReplay(replay *v1alpha1.WebhookReplay, done progress) v1alpha1.WebhookReplayStatus {
+// replayStatus adds what was done to the status of a replay. It is the one place that sets conditions of a replay.
+func replayStatus(replay *v1alpha1.WebhookReplay, done progress) v1alpha1.WebhookReplayStatus {
 	status := *replay.Status.DeepCopy()
 	status.ObservedGeneration = replay.Generation
 	status.Matched += done.matched
@@ -98,7 +97,7 @@ func judgeReplay(replay *v1alpha1.WebhookReplay, done progress) v1alpha1.Webhook
 	return status
 }
 
-// setWhile has a condition that is true with the reason of another one, or has none.
+// setWhile sets a condition to true, with the reason of another one, or removes it.
 func setWhile(holds bool, kind string, because metav1.Condition, conditions *[]metav1.Condition) {
 	if !holds {
 		meta.RemoveStatusCondition(conditions, kind)
@@ -126,7 +125,7 @@ func completeCondition(status v1alpha1.WebhookReplayStatus, reason string) metav
 	return isTrue(kind, v1alpha1.ReasonReplayed, fmt.Sprintf("%d of %d dead letters are delivered again.", status.Replayed, status.Matched))
 }
 
-// waitingFor says why a replay is not complete.
+// waitingFor explains, by reason, why a replay is not complete.
 var waitingFor = map[string]string{
 	v1alpha1.ReasonReplaying:          "Dead letters are being handed over; the counts say how many so far.",
 	v1alpha1.ReasonRedisUnavailable:   "Redis does not answer, and is asked again until it does: the manager's log has its error.",

@@ -15,6 +15,7 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/redistest"
 )
@@ -120,7 +121,7 @@ func (g *graveyard) dieOne(event *store.Event, targets ...string) error {
 		return err
 	}
 	for _, lease := range leases {
-		if err := g.Dead(ctx, lease, store.Failure{Attempts: 12, Since: event.ReceivedAt}); err != nil {
+		if err := g.DeadLetter(ctx, lease, store.Failure{Attempts: 12, Since: event.ReceivedAt}); err != nil {
 			return err
 		}
 	}
@@ -146,7 +147,7 @@ func (g *graveyard) dead(endpoint string) func(Gomega) []string {
 
 // anEvent is one of a type.
 func anEvent(id string, details ...func(*store.Event)) *store.Event {
-	event := &store.Event{ID: id, Type: "order.paid"}
+	event := &store.Event{Meta: event.Meta{ID: id, Type: "order.paid"}}
 	for _, detail := range details {
 		detail(event)
 	}

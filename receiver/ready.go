@@ -12,38 +12,38 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// pingInterval is the time between two looks at Redis.
+// pingInterval is the time between two pings of Redis.
 const pingInterval = time.Second
 
-// readiness says whether senders should be sent to this receiver.
+// readiness decides whether the Service sends requests to this receiver.
 //
-// A receiver becomes ready when it has all routes, has told so in its Lease,
-// and has reached Redis once. So a rollout with a wrong --redis-url stops
-// before it has replaced a receiver that works.
+// A receiver becomes ready when it has all routes, has written its Lease object, and
+// has reached Redis once. So a rollout with a wrong --redis-url stops before it has
+// replaced a receiver that works.
 //
-// From then on an outage of Redis does not make it unready: all receivers
-// share one Redis, so that would take every one of them out of the Service, and
-// senders would get a connection error or a proxy's 502 instead of a 503 that
-// tells them when to come again and leaves an audit record. The outage shows
-// here in words, and in the metric redis_up.
+// A later outage of Redis does not make it unready. All receivers share one Redis, so
+// the Service would have none left, and senders would get a connection error or a
+// proxy's 502 instead of our 503, which has a Retry-After and an audit record. The
+// text of /readyz and the metric redis_up show the outage.
 type readiness struct {
-	routes   servedRoutes
-	lease    *leaseKeeper
-	redis    *redisHealth
-	draining atomic.Bool
+	routes       servedRoutes
+	heartbeat    *heartbeat
+	redis        *redisHealth
+	shuttingDown atomic.Bool
 }
 
 // check returns why the receiver is not ready, every reason at once; nil if it is.
 func (r *readiness) check() error {
-	if r.draining.Load() {
+	if r.shuttingDown.Load() {
 		return errors.New("shutting down")
 	}
 	var errs []error
 	select {
 	case <-r.routes.Synced():
-		if !r.lease.held.Load() {
+		if !r.heartbeat.written.Load() {
 			errs = append(errs, errors.New("the Lease is not written yet; see the log"))
 		}
 	default:
@@ -68,39 +68,46 @@ func (r *readiness) serveReady(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, "ok\n")
 }
 
-// serveHealth answers /healthz: that the process answers at all is all that a
-// restart could mend.
+// serveHealth answers /healthz. A restart could only help a process that does not
+// answer at all.
 func serveHealth(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") }
 
-// pinger is the Redis that redisHealth looks at; *store.Store is one.
+// pinger is the Redis that redisHealth watches; *store.Store is one.
 type pinger interface {
 	Ping(context.Context) error
 	// CheckPolicy returns a sentence for each setting that may lose events.
 	CheckPolicy(context.Context) ([]string, error)
 }
 
-// redisHealth knows whether Redis answers.
+// redisHealth asks Redis every second whether it answers.
 type redisHealth struct {
-	redis pinger
-	log   *slog.Logger
-	up    prometheus.Gauge
-	risks prometheus.Gauge // settings that may lose events
+	redis  pinger
+	logger *slog.Logger
+	up     prometheus.Gauge
+	risks  prometheus.Gauge // settings that may lose events
 
 	mu      sync.Mutex
 	reached bool // at least once
 	err     error
 }
 
-func newRedisHealth(redis pinger, log *slog.Logger, metrics *Metrics) *redisHealth {
-	return &redisHealth{redis: redis, log: log, up: metrics.redisUp, risks: metrics.redisRisks, err: errors.New("no answer yet")}
+func newRedisHealth(redis pinger, logger *slog.Logger, registry prometheus.Registerer) *redisHealth {
+	auto := promauto.With(registry)
+	return &redisHealth{
+		redis: redis, logger: logger, err: errors.New("no answer yet"),
+		up: auto.NewGauge(prometheus.GaugeOpts{Name: "sallyport_redis_up", Help: "1 while Redis answers, else 0."}),
+		risks: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "sallyport_redis_risky_settings", Help: "Settings of Redis with which acknowledged events can be lost; the log names them.",
+		}),
+	}
 }
 
-// run looks at Redis until ctx ends.
+// run pings Redis until ctx ends.
 func (h *redisHealth) run(ctx context.Context) {
 	ticker := time.NewTicker(pingInterval)
 	defer ticker.Stop()
 	for {
-		h.look(ctx)
+		h.ping(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -109,7 +116,7 @@ func (h *redisHealth) run(ctx context.Context) {
 	}
 }
 
-func (h *redisHealth) look(ctx context.Context) {
+func (h *redisHealth) ping(ctx context.Context) {
 	err := h.redis.Ping(ctx)
 	if ctx.Err() != nil {
 		return // the end of this receiver says nothing about Redis
@@ -123,28 +130,28 @@ func (h *redisHealth) look(ctx context.Context) {
 	case err != nil:
 		h.up.Set(0)
 		if changed {
-			h.log.Error("redis does not answer; requests get 503 until it does", "error", err)
+			h.logger.Error("redis does not answer; requests get 503 until it does", "error", err)
 		}
 	default:
 		h.up.Set(1)
 		if changed {
-			h.log.Info("redis answers")
+			h.logger.Info("redis answers")
 			h.warn(ctx)
 		}
 	}
 }
 
-// warn says loudly what is dangerous about the settings of Redis. It is asked
-// whenever Redis is back, because it may be another one after a failover.
+// warn logs the settings of Redis with which events can be lost. It is called each
+// time that Redis is back, which may be another server after a failover.
 func (h *redisHealth) warn(ctx context.Context) {
 	risks, err := h.redis.CheckPolicy(ctx)
 	if err != nil {
-		h.log.Warn("the settings of redis could not be read", "error", err)
+		h.logger.Warn("the settings of redis could not be read", "error", err)
 		return
 	}
 	h.risks.Set(float64(len(risks)))
 	for _, risk := range risks {
-		h.log.Error("acknowledged events can be lost", "risk", risk)
+		h.logger.Error("acknowledged events can be lost", "risk", risk)
 	}
 }
 

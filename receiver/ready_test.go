@@ -13,8 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-
-	"sallyport.dev/sallyport/receiver/route"
 )
 
 // scriptedRedis answers as a test wants.
@@ -28,16 +26,15 @@ func (s *scriptedRedis) Ping(ctx context.Context) error { return errors.Join(s.e
 func (s *scriptedRedis) CheckPolicy(context.Context) ([]string, error) { return s.risks, s.err }
 
 func newTestHealth(redis pinger, log io.Writer) *redisHealth {
-	metrics := NewMetrics(prometheus.NewRegistry(), route.NewLive("cluster.local"))
-	return newRedisHealth(redis, slog.New(slog.NewTextHandler(log, nil)), metrics)
+	return newRedisHealth(redis, slog.New(slog.NewTextHandler(log, nil)), prometheus.NewRegistry())
 }
 
 func TestReadiness(t *testing.T) {
 	routes, redis := newScriptedRoutes(), &scriptedRedis{}
 	ready := &readiness{
-		routes: routes,
-		lease:  &leaseKeeper{},
-		redis:  newTestHealth(redis, io.Discard),
+		routes:    routes,
+		heartbeat: &heartbeat{},
+		redis:     newTestHealth(redis, io.Discard),
 	}
 	admin := adminServer(ready, prometheus.NewRegistry()).Handler
 	expect := func(status int, words ...string) {
@@ -57,25 +54,25 @@ func TestReadiness(t *testing.T) {
 	expect(503, "routes", "redis")
 	close(routes.synced)
 	expect(503, "Lease", "redis")
-	ready.lease.held.Store(true)
+	ready.heartbeat.written.Store(true)
 	expect(503, "redis")
 	redis.err = errors.New("connection refused")
-	ready.redis.look(t.Context())
+	ready.redis.ping(t.Context())
 	expect(503, "connection refused")
 	redis.err = nil
-	ready.redis.look(t.Context())
+	ready.redis.ping(t.Context())
 	expect(200, "ok")
 	if testutil.ToFloat64(ready.redis.up) != 1 {
 		t.Error("the metric does not say that Redis is up")
 	}
 
 	redis.err = errors.New("connection refused")
-	ready.redis.look(t.Context())
+	ready.redis.ping(t.Context())
 	expect(200, "connection refused") // see the type's comment
 	if testutil.ToFloat64(ready.redis.up) != 0 {
 		t.Error("the metric does not say that Redis is down")
 	}
-	ready.draining.Store(true)
+	ready.shuttingDown.Store(true)
 	expect(503, "shutting down")
 
 	answer := httptest.NewRecorder()
@@ -92,7 +89,7 @@ func TestReadiness(t *testing.T) {
 
 func TestEndOfTheReceiverSaysNothingAboutRedis(t *testing.T) {
 	h := newTestHealth(&scriptedRedis{}, io.Discard)
-	h.look(t.Context())
+	h.ping(t.Context())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	h.run(ctx)
@@ -107,7 +104,7 @@ func TestRiskySettingsOfRedisAreSaidLoudlyEachTimeItComesBack(t *testing.T) {
 	h := newTestHealth(redis, &log)
 	for _, err := range []error{nil, nil, errors.New("away"), nil} {
 		redis.err = err
-		h.look(t.Context())
+		h.ping(t.Context())
 	}
 	if n := strings.Count(log.String(), "allkeys-lru"); n != 2 || !strings.Contains(log.String(), "level=ERROR") {
 		t.Errorf("the log names the risk %d times, want 2:\n%s", n, &log)

@@ -14,18 +14,19 @@ import (
 	"sallyport.dev/sallyport/internal/buildinfo"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/deliver"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
-// receiver is all parts of a running receiver.
+// receiver holds all parts of a running receiver.
 type receiver struct {
 	options Options
 
 	watcher    *route.Watcher
-	lease      *leaseKeeper
+	heartbeat  *heartbeat
 	store      *store.Store
-	dispatcher dispatcher
+	dispatcher *deliver.Dispatcher
 	auditLog   *audit.Log
 	journal    *audit.Journal
 	events     *audit.Events
@@ -34,36 +35,27 @@ type receiver struct {
 	webhooks, admin *server
 }
 
-// dispatcher delivers what was accepted. Shutdown ends its attempts and hands
-// its leases back; Run returns when its context ends.
-type dispatcher interface {
-	Offerer
-	Caller
-	Run(context.Context)
-	Shutdown(context.Context) error
-}
-
-// Run receives and delivers webhooks until ctx ends, then drains and returns
-// nil. Neither Redis nor the API server need be there when it starts. The error
-// is an ErrOptions, an address that can't be listened on, or says that the
-// shutdown was not complete within its grace.
+// Run receives and delivers webhooks until ctx ends, then shuts down and returns nil.
+// It starts even if Redis or the API server is away. The error is an ErrOptions, an
+// address that can't be listened on, or a shutdown that was not complete within its
+// grace.
 func Run(ctx context.Context, o Options) error {
 	r, err := assemble(o)
 	if err != nil {
 		return err
 	}
-	r.options.Log.Info("receiver starts", "identity", o.Identity, "listen", r.webhooks.listener.Addr().String(),
+	r.options.Logger.Info("receiver starts", "identity", o.Identity, "listen", r.webhooks.listener.Addr().String(),
 		"admin", r.admin.listener.Addr().String(), "routeNamespace", o.RouteNamespace)
 	err = r.run(ctx)
-	r.options.Log.Info("receiver ends", "error", err)
+	r.options.Logger.Info("receiver ends", "error", err)
 	return err
 }
 
-// assemble makes all parts, and starts none but those that only wait.
+// assemble makes all parts. It starts only those that wait for work.
 func assemble(o Options) (*receiver, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildinfo.Collector())
-	client, err := kubernetes.NewForConfig(limitless(o.Kubernetes))
+	client, err := kubernetes.NewForConfig(unthrottled(o.Kubernetes))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
@@ -74,51 +66,76 @@ func assemble(o Options) (*receiver, error) {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	live := route.NewLive(o.ClusterDomain)
-	metrics := NewMetrics(registry, live)
-	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Log)}
+	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Logger)}
 	sink := r.openAudit(client, audit.NewMetrics(registry))
-	r.lease = &leaseKeeper{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, log: o.Log, now: time.Now,
+	r.heartbeat = &heartbeat{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, logger: o.Logger, now: time.Now,
 		keyUse: func(now time.Time) map[string]route.KeyUse { return live.Table().KeyUse(now) }}
-	r.ready = &readiness{routes: r.watcher, lease: r.lease, redis: newRedisHealth(events, o.Log, metrics)}
-	if r.dispatcher, err = newDispatcher(o, live, events, sink, registry); err != nil {
+	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: newRedisHealth(events, o.Logger, registry)}
+	r.dispatcher, err = deliver.New(deliver.Options{
+		Store: events, Routes: live, ClusterDomain: o.ClusterDomain, ConnectTo: o.ConnectTo, DeadLetterRetention: o.DeadLetterRetention,
+		Audit: sink, Registry: registry, Logger: o.Logger,
+	})
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())
 	}
-	handler := NewHandler(HandlerOptions{
-		Routes: live, Accepter: events, Dispatcher: r.dispatcher, Marks: events, Caller: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes, Audit: sink,
-		Metrics: metrics, Proxies: o.TrustedProxies, Log: o.Log, Now: time.Now,
+	handler := intake.NewHandler(intake.Options{
+		Routes: live, Store: events, Deliverer: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes,
+		Audit: sink, Metrics: intake.NewMetrics(registry, live), Proxies: o.TrustedProxies, Logger: o.Logger, Now: time.Now,
 	})
-	if r.webhooks, err = listen(o.Listen, webhookServer(parting{next: handler, draining: &r.ready.draining}), o.Log); err != nil {
+	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}), o.Logger); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
-	if r.admin, err = listen(o.AdminListen, adminServer(r.ready, registry), o.Log); err != nil {
+	if r.admin, err = listen(o.AdminListen, adminServer(r.ready, registry), o.Logger); err != nil {
 		return nil, errors.Join(err, r.webhooks.listener.Close(), events.Close())
 	}
 	return r, nil
 }
 
-// deliver delivers until ctx ends. It begins when the routes are there: before,
-// every target would look as if it were gone.
-func (r *receiver) deliver(ctx context.Context) {
+// run starts all parts and waits for the end of ctx, or of a server.
+func (r *receiver) run(ctx context.Context) error {
+	// The parts don't end with ctx itself: shutdown ends them in order.
+	heartbeat, delivery, rest := newBackground(), newBackground(), newBackground()
+	rest.run(r.watcher.Run)
+	rest.run(r.ready.redis.run)
+	rest.run(r.events.Run)
+	delivery.run(func(ctx context.Context) { whenClosed(ctx, r.watcher.Synced(), r.dispatcher.Run) })
+	heartbeat.run(r.heartbeat.run)
+	r.admin.serve()
+	r.webhooks.serve()
+
+	var failed error
 	select {
 	case <-ctx.Done():
-	case <-r.watcher.Synced():
-		r.dispatcher.Run(ctx)
+		r.lameDuck()
+	case failed = <-r.webhooks.failed:
+	case failed = <-r.admin.failed:
+	}
+	return errors.Join(failed, r.shutdown(heartbeat, delivery, rest))
+}
+
+// whenClosed runs f once closed is, unless ctx ends before. Deliveries wait like that
+// for the routes: without them, every target would look as if it were gone.
+func whenClosed(ctx context.Context, closed <-chan struct{}, f func(context.Context)) {
+	select {
+	case <-ctx.Done():
+	case <-closed:
+		f(ctx)
 	}
 }
 
-// limitless leaves it to the API server's priority and fairness to bound us: a
-// client-side limit would hold up the Lease behind Events.
-func limitless(config *rest.Config) *rest.Config {
+// unthrottled turns the client-side rate limit off, which would delay the heartbeat
+// behind Events. The API server protects itself by priority and fairness.
+func unthrottled(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
-	config.UserAgent = leaseFieldManager
+	config.UserAgent = fieldManager
 	return config
 }
 
 // openAudit makes the sinks of audit records, and keeps them for the shutdown.
 func (r *receiver) openAudit(client kubernetes.Interface, metrics *audit.Metrics) audit.Sink {
 	r.auditLog = audit.NewLog(r.options.AuditLog, metrics)
-	r.events = audit.NewEvents(client, r.options.Identity, time.Now, r.options.Log, metrics)
-	r.journal = audit.NewJournal(audit.JournalOptions{Store: r.store, TrafficOnly: r.options.JournalRecords == 0, Metrics: metrics, Log: r.options.Log})
+	r.events = audit.NewEvents(client, r.options.Identity, time.Now, r.options.Logger, metrics)
+	r.journal = audit.NewJournal(audit.JournalOptions{Store: r.store, TrafficOnly: r.options.JournalRecords == 0, Metrics: metrics, Logger: r.options.Logger})
 	return audit.NewFanOut(r.options.Identity, time.Now, r.auditLog, r.events, r.journal)
 }

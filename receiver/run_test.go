@@ -22,8 +22,10 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
+	"sallyport.dev/sallyport/test/apiserver"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
@@ -44,7 +46,7 @@ func startReceiver(t *testing.T, redisURL, target string) *running {
 	namespace, events := leases(t)
 	r := testRoute()
 	o := objectOf(t, r)
-	published, err := api(t).CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
+	published, err := apiserver.Client(t).CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: o.Name, Labels: route.Labels(r.Endpoint), Annotations: route.Annotations(r)},
 		Type:       route.SecretType, Data: o.Data,
 	}, metav1.CreateOptions{})
@@ -55,7 +57,7 @@ func startReceiver(t *testing.T, redisURL, target string) *running {
 	g.receiver, err = assemble(Options{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", RedisURL: redisURL, RouteNamespace: namespace, ClusterDomain: "cluster.local",
 		ConnectTo: map[string]string{"billing/billing-api:8080": target}, ShutdownGrace: 20 * time.Second, Identity: "receiver-1",
-		Kubernetes: apiConfig(t), AuditLog: g.audit, JournalRecords: 100, Log: slog.New(slog.DiscardHandler),
+		Kubernetes: apiserver.Config(t), AuditLog: g.audit, JournalRecords: 100, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -244,8 +246,8 @@ func TestRequestInFlightIsAnsweredWhenTheReceiverEnds(t *testing.T) {
 	if _, err := io.WriteString(sender, "{"); err != nil {
 		t.Fatal(err)
 	}
-	handler := g.webhooks.http.Handler.(parting).next.(*Handler)
-	for handler.bytesInFlight.Load() == 0 { // until the handler has begun to read
+	routes := g.webhooks.http.Handler.(closeAfterAnswer).next.(*intake.Handler).Routes
+	for routes.Table().Lookup(testPath, "").BytesInFlight.Load() == 0 { // until the handler has begun to read
 		runtime.Gosched()
 	}
 	g.cancel()
@@ -270,34 +272,25 @@ func TestRequestInFlightIsAnsweredWhenTheReceiverEnds(t *testing.T) {
 	g.stop()
 }
 
-// unroutedDispatcher reports whether the routes were there when it began.
-type unroutedDispatcher struct {
-	dispatcher
-	routes *route.Watcher
-	routed chan bool
-}
-
-func (d unroutedDispatcher) Run(context.Context) {
-	select {
-	case <-d.routes.Synced():
-		d.routed <- true
-	default:
-		d.routed <- false
-	}
-}
-
-// What is due must not be taken before the routes are there: its targets would
-// count as gone.
+// Deliveries must not begin before the routes are there: their targets would count as
+// gone.
 func TestDeliveriesBeginWhenTheRoutesAreThere(t *testing.T) {
 	namespace, _ := leases(t)
-	watcher := route.NewWatcher(route.NewLive("cluster.local"), api(t), namespace, slog.New(slog.DiscardHandler))
-	d := unroutedDispatcher{routes: watcher, routed: make(chan bool, 2)}
-	r := &receiver{watcher: watcher, dispatcher: d}
+	watcher := route.NewWatcher(route.NewLive("cluster.local"), apiserver.Client(t), namespace, slog.New(slog.DiscardHandler))
+	routed := make(chan bool, 2)
+	deliver := func(context.Context) {
+		select {
+		case <-watcher.Synced():
+			routed <- true
+		default:
+			routed <- false
+		}
+	}
 
 	ended, end := context.WithCancel(t.Context())
 	end()
-	r.deliver(ended) // returns, though no routes ever came
-	if len(d.routed) > 0 {
+	whenClosed(ended, watcher.Synced(), deliver) // returns, though no routes ever came
+	if len(routed) > 0 {
 		t.Fatal("deliveries began without routes")
 	}
 
@@ -305,10 +298,10 @@ func TestDeliveriesBeginWhenTheRoutesAreThere(t *testing.T) {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	defer cancel()
-	parts.Go(func() { r.deliver(ctx) })
+	parts.Go(func() { whenClosed(ctx, watcher.Synced(), deliver) })
 	parts.Go(func() { watcher.Run(ctx) })
 	select {
-	case routed := <-d.routed:
+	case routed := <-routed:
 		if !routed {
 			t.Error("deliveries began before the routes were there")
 		}
@@ -325,7 +318,7 @@ func TestReceiverThatCannotStartSaysWhy(t *testing.T) {
 	defer taken.Close()
 	good := Options{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", RedisURL: "redis://127.0.0.1:1", RouteNamespace: "default", ClusterDomain: "cluster.local",
-		ShutdownGrace: time.Second, Identity: "receiver-1", Kubernetes: apiConfig(t), AuditLog: io.Discard, Log: slog.New(slog.DiscardHandler),
+		ShutdownGrace: time.Second, Identity: "receiver-1", Kubernetes: apiserver.Config(t), AuditLog: io.Discard, Logger: slog.New(slog.DiscardHandler),
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel() // a receiver that starts nevertheless ends at once

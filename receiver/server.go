@@ -13,8 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// adminTimeout bounds requests of probes and of Prometheus.
-const adminTimeout = 10 * time.Second
+// The bounds of requests of probes and of Prometheus.
+const (
+	adminTimeout     = 10 * time.Second
+	adminIdleTimeout = 120 * time.Second
+	adminHeaderBytes = 32 << 10
+)
 
 // server is an HTTP server that listens.
 type server struct {
@@ -24,12 +28,12 @@ type server struct {
 }
 
 // listen opens address. Requests wait until serve is called.
-func listen(address string, s *http.Server, log *slog.Logger) (*server, error) {
+func listen(address string, s *http.Server, logger *slog.Logger) (*server, error) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("can't listen on %s: %w", address, err)
 	}
-	s.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	s.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelWarn)
 	return &server{http: s, listener: listener, failed: make(chan error, 1)}, nil
 }
 
@@ -51,19 +55,6 @@ func (s *server) shutdown(ctx context.Context) error {
 	return nil
 }
 
-// webhookServer faces senders.
-func webhookServer(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler:                      handler,
-		ReadHeaderTimeout:            headerTimeout,
-		ReadTimeout:                  headerTimeout + bodyTimeout,
-		WriteTimeout:                 answerTimeout,
-		IdleTimeout:                  idleTimeout,
-		MaxHeaderBytes:               maxHeaderBytes,
-		DisableGeneralOptionsHandler: true,
-	}
-}
-
 // adminServer faces the kubelet and Prometheus. It is not for the Internet.
 func adminServer(ready *readiness, metrics prometheus.Gatherer) *http.Server {
 	mux := http.NewServeMux()
@@ -75,7 +66,7 @@ func adminServer(ready *readiness, metrics prometheus.Gatherer) *http.Server {
 		ReadHeaderTimeout: adminTimeout,
 		ReadTimeout:       adminTimeout,
 		WriteTimeout:      2 * adminTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		IdleTimeout:       adminIdleTimeout,
+		MaxHeaderBytes:    adminHeaderBytes,
 	}
 }

@@ -16,8 +16,8 @@ import (
 // an API server which ends each at once is not asked without pause.
 const rewatchPause = time.Second
 
-// await looks at an object at each of its changes, beginning with how it is, until
-// done says so or fails, or ctx ends. list is a list of its type. A deleted object
+// await calls done with an object as it is, and after each change of it, until done
+// returns true or an error, or ctx ends. list is a list of its type. A deleted object
 // is a NotFound error.
 func await[T client.Object](ctx context.Context, c client.WithWatch, object T, list client.ObjectList, done func(T) (bool, error)) error {
 	key := client.ObjectKeyFromObject(object)
@@ -41,13 +41,16 @@ func await[T client.Object](ctx context.Context, c client.WithWatch, object T, l
 		if over || err != nil {
 			return err
 		}
-		if err := beforeRewatch(ctx); err != nil {
-			return err
+		select {
+		case <-time.After(rewatchPause):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
 
-// changes looks at what a watch reports until it ends; over: done said so.
+// changes calls done with what a watch reports until the watch ends; over: done
+// returned true.
 func changes[T client.Object](ctx context.Context, watcher watch.Interface, done func(T) (bool, error)) (over bool, err error) {
 	for {
 		select {
@@ -67,18 +70,6 @@ func changes[T client.Object](ctx context.Context, watcher watch.Interface, done
 		case <-ctx.Done():
 			return false, ctx.Err()
 		}
-	}
-}
-
-// beforeRewatch waits for rewatchPause, unless ctx ends.
-func beforeRewatch(ctx context.Context) error {
-	timer := time.NewTimer(rewatchPause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 )
 
 // completeTimeout bounds how long a shell waits for completions.
@@ -30,62 +31,37 @@ func mustComplete(cmd *cobra.Command, flag string, complete cobra.CompletionFunc
 
 // completer makes a completion of a function that lists candidates, each a value
 // or "value\tdescription". Errors complete nothing: a shell has no place for them.
-func (a *app) completer(list func(ctx context.Context, c client.Client, args []string, typed string) []string) cobra.CompletionFunc {
+func (a *app) completer(list func(ctx context.Context, args []string, typed string) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		a.ErrOut = io.Discard
-		c, err := a.connect()
-		if err != nil {
+		if _, err := a.connect(); err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		ctx, stop := context.WithTimeout(cmd.Context(), completeTimeout)
 		defer stop()
-		candidates := slices.DeleteFunc(list(ctx, c, args, typed), func(candidate string) bool {
+		candidates := slices.DeleteFunc(list(ctx, args, typed), func(candidate string) bool {
 			return !strings.HasPrefix(candidate, typed)
 		})
 		return candidates, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-// completeEndpoint completes the first argument, ENDPOINT.
-func (a *app) completeEndpoint(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return a.completeEndpoints(cmd, args, typed)
-}
-
-// completeEndpoints completes an endpoint: NAME, or NAMESPACE/NAME once there is a
-// slash.
-func (a *app) completeEndpoints(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return a.completer(func(ctx context.Context, c client.Client, _ []string, typed string) []string {
-		namespace, _, both := strings.Cut(typed, "/")
-		if !both {
-			var err error
-			if namespace, err = a.namespace(); err != nil {
-				return nil
-			}
-		}
-		var found v1alpha1.WebhookEndpointList
-		if err := c.List(ctx, &found, client.InNamespace(namespace)); err != nil {
+// completeEndpoint completes the only argument, ENDPOINT.
+func (a *app) completeEndpoint() cobra.CompletionFunc {
+	return a.completer(func(ctx context.Context, args []string, typed string) []string {
+		if len(args) > 0 {
 			return nil
 		}
-		candidates := make([]string, len(found.Items))
-		for i := range found.Items {
-			candidates[i] = found.Items[i].Name + "\t" + found.Items[i].Spec.Provider
-			if both {
-				candidates[i] = namespace + "/" + candidates[i]
-			}
-		}
-		return candidates
-	})(cmd, args, typed)
+		return a.endpointCandidates(ctx, typed)
+	})
 }
 
 // completeEndpointThenDead completes ENDPOINT and then ids of its dead letters.
-func (a *app) completeEndpointThenDead(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) == 0 {
-		return a.completeEndpoints(cmd, args, typed)
-	}
-	return a.completer(func(ctx context.Context, _ client.Client, args []string, _ string) []string {
+func (a *app) completeEndpointThenDead() cobra.CompletionFunc {
+	return a.completer(func(ctx context.Context, args []string, typed string) []string {
+		if len(args) == 0 {
+			return a.endpointCandidates(ctx, typed)
+		}
 		key, err := a.endpointName(args[0])
 		if err != nil {
 			return nil
@@ -95,87 +71,101 @@ func (a *app) completeEndpointThenDead(cmd *cobra.Command, args []string, typed 
 			id, _, _ := strings.Cut(candidate, "\t")
 			return slices.Contains(args[1:], id)
 		})
-	})(cmd, args, typed)
+	})
 }
 
-// completeEvents completes EVENT by the ids and, once enough is typed of one, the
-// names of recent events.
-func (a *app) completeEvents(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return a.completer(func(ctx context.Context, _ client.Client, _ []string, _ string) []string {
+// completeEvent completes the only argument, EVENT, by the ids of recent events.
+func (a *app) completeEvent() cobra.CompletionFunc {
+	return a.completer(func(ctx context.Context, args []string, _ string) []string {
 		s, err := a.scopeOf(ctx, nil, false)
-		if err != nil {
+		if err != nil || len(args) > 0 {
 			return nil
 		}
 		return a.eventCandidates(ctx, s, nil)
-	})(cmd, args, typed)
+	})
 }
 
-// eventCandidates are ids, and names, of events.
+// endpointCandidates are endpoints: NAME, or NAMESPACE/NAME once there is a slash.
+func (a *app) endpointCandidates(ctx context.Context, typed string) []string {
+	namespace, _, both := strings.Cut(typed, "/")
+	if !both {
+		var err error
+		if namespace, err = a.namespace(); err != nil {
+			return nil
+		}
+	}
+	var found v1alpha1.WebhookEndpointList
+	if err := a.client.List(ctx, &found, client.InNamespace(namespace)); err != nil {
+		return nil
+	}
+	candidates := make([]string, len(found.Items))
+	for i := range found.Items {
+		candidates[i] = found.Items[i].Name + "\t" + found.Items[i].Spec.Provider
+		if both {
+			candidates[i] = namespace + "/" + candidates[i]
+		}
+	}
+	return candidates
+}
+
+// eventCandidates are ids of events.
 func (a *app) eventCandidates(ctx context.Context, s scope, selectors fields.Set) []string {
 	list, err := a.listEvents(ctx, s, selectors, nil)
 	if err != nil {
 		return nil
 	}
-	var candidates []string
+	candidates := make([]string, len(list.Items))
 	for i := range list.Items {
 		spec := &list.Items[i].Spec
-		about := "\t" + oneLine(spec.Endpoint+" "+spec.Type)
-		candidates = append(candidates, oneLine(spec.EventID)+about)
+		candidates[i] = human.OneLine(spec.EventID) + "\t" + human.OneLine(spec.Endpoint+" "+spec.Type)
 	}
 	return candidates
 }
 
-// completeTypes completes the types of recent events.
-func (a *app) completeTypes(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return a.completer(func(ctx context.Context, _ client.Client, args []string, _ string) []string {
-		s, err := a.scopeOf(ctx, args[:min(1, len(args))], false)
-		if err != nil {
-			return nil
+// typeCandidates are the types of recent events of an endpoint, or of all.
+func (a *app) typeCandidates(ctx context.Context, args []string, _ string) []string {
+	s, err := a.scopeOf(ctx, args[:min(1, len(args))], false)
+	if err != nil {
+		return nil
+	}
+	list, err := a.listEvents(ctx, s, nil, nil)
+	if err != nil {
+		return nil
+	}
+	var types []string
+	for i := range list.Items {
+		if name := human.OneLine(list.Items[i].Spec.Type); name != "" && !slices.Contains(types, name) {
+			types = append(types, name)
 		}
-		list, err := a.listEvents(ctx, s, nil, nil)
-		if err != nil {
-			return nil
-		}
-		var found []string
-		for i := range list.Items {
-			if kind := oneLine(list.Items[i].Spec.Type); kind != "" && !slices.Contains(found, kind) {
-				found = append(found, kind)
-			}
-		}
-		return found
-	})(cmd, args, typed)
+	}
+	return types
 }
 
-// completeSchemes completes the schemes of an endpoint's provider.
-func (a *app) completeSchemes(cmd *cobra.Command, args []string, typed string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	return a.completer(func(ctx context.Context, _ client.Client, args []string, _ string) []string {
-		if len(args) == 0 {
-			return nil
-		}
-		endpoint, err := a.endpoint(ctx, args[0])
-		if err != nil {
-			return nil
-		}
-		provider, err := a.provider(ctx, endpoint.Spec.Provider)
-		if err != nil {
-			return nil
-		}
-		names := make([]string, len(provider.Spec.Verify))
-		for i := range provider.Spec.Verify {
-			names[i] = provider.Spec.Verify[i].Name + "\t" + string(provider.Spec.Verify[i].Algorithm)
-		}
-		return names
-	})(cmd, args, typed)
+// schemeCandidates are the schemes of an endpoint's provider.
+func (a *app) schemeCandidates(ctx context.Context, args []string, _ string) []string {
+	if len(args) == 0 {
+		return nil
+	}
+	endpoint, err := a.endpoint(ctx, args[0])
+	if err != nil {
+		return nil
+	}
+	provider, err := a.provider(ctx, endpoint.Spec.Provider)
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(provider.Spec.Verify))
+	for i := range provider.Spec.Verify {
+		names[i] = provider.Spec.Verify[i].Name + "\t" + string(provider.Spec.Verify[i].Algorithm)
+	}
+	return names
 }
 
 // completeGlobalFlags completes --namespace and --context.
 func (a *app) completeGlobalFlags(root *cobra.Command) {
-	mustComplete(root, "namespace", a.completer(func(ctx context.Context, c client.Client, _ []string, _ string) []string {
+	mustComplete(root, "namespace", a.completer(func(ctx context.Context, _ []string, _ string) []string {
 		var found corev1.NamespaceList
-		if err := c.List(ctx, &found); err != nil {
+		if err := a.client.List(ctx, &found); err != nil {
 			return nil
 		}
 		names := make([]string, len(found.Items))

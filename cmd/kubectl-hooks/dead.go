@@ -7,16 +7,18 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 )
 
-type deadOptions struct {
+type deadCommand struct {
+	*app
 	output
 	all   bool
 	types []string
 }
 
-func (a *app) deadCommand() *cobra.Command {
-	var o deadOptions
+func newDeadCommand(a *app) *cobra.Command {
+	c := &deadCommand{app: a}
 	cmd := &cobra.Command{
 		Use:   "dead [ENDPOINT]",
 		Short: "List the dead letters of an endpoint: what was given up",
@@ -29,36 +31,36 @@ replay delivers them again, purge removes them.`,
 kubectl hooks dead stripe --type 'invoice.*'
 kubectl hooks dead -A -o wide`,
 		Args:              arguments(0, 1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpoint,
-		RunE:              runE(func(ctx context.Context, args []string) error { return a.dead(ctx, args, &o) }),
+		ValidArgsFunction: a.completeEndpoint(),
+		RunE:              runE(c.run),
 	}
-	scopeFlag(cmd, &o.all)
-	a.typeFlag(cmd, &o.types)
-	o.addFlags(cmd, true)
+	scopeFlag(cmd, &c.all)
+	a.typeFlag(cmd, &c.types)
+	c.addFlags(cmd, true)
 	return cmd
 }
 
-func (a *app) dead(ctx context.Context, args []string, o *deadOptions) error {
-	keep, err := typeFilter(o.types)
+func (c *deadCommand) run(ctx context.Context, args []string) error {
+	keep, err := typeFilter(c.types)
 	if err != nil {
 		return err
 	}
-	s, err := a.scopeOf(ctx, args, o.all)
+	s, err := c.scopeOf(ctx, args, c.all)
 	if err != nil {
 		return err
 	}
-	list, err := a.listDead(ctx, s, o.types, keep)
+	list, err := c.listDead(ctx, s, c.types, keep)
 	if err != nil {
 		return err
 	}
-	if o.printer != nil {
-		return o.object(a.Out, list)
+	if c.printer != nil {
+		return c.object(c.Out, list)
 	}
 	if len(list.Items) == 0 {
-		a.sayf("There are no such dead letters %s.", s)
+		c.sayf("There are no such dead letters %s.", s)
 		return nil
 	}
-	return o.table(a.Out, a.deadTable(s, list))
+	return c.table(c.Out, c.deadTable(s, list))
 }
 
 // listDead lists events of which a delivery was given up.
@@ -67,13 +69,13 @@ func (a *app) listDead(ctx context.Context, s scope, types []string, keep func(*
 }
 
 // deadTable has a row for each delivery that was given up.
-func (a *app) deadTable(s scope, list *eventsv1alpha1.WebhookEventList) *table {
+func (c *deadCommand) deadTable(s scope, list *eventsv1alpha1.WebhookEventList) *table {
 	t := &table{columns: columns(s.columns("EVENT", "TYPE", "TARGET", "RECEIVED", "GIVEN UP", "ATTEMPTS", "+SIZE", "+NAME", "LAST ERROR")...)}
 	for i := range list.Items {
 		e := &list.Items[i]
 		for _, d := range deadDeliveries(e) {
-			t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, orNone(e.Spec.Type), targetName(d.Route), age(a.now(), e.Spec.ReceivedTime.Time),
-				ageOf(a.now(), d.DeadLetteredTime), d.Attempts, size(e.Spec.BodyBytes), e.Name, orNone(d.LastError))...)
+			t.add(s.cells(e.Namespace, e.Spec.Endpoint, e.Spec.EventID, human.OrNone(e.Spec.Type), targetName(d.Route), human.Age(c.now(), e.Spec.ReceivedTime.Time),
+				human.AgeOf(c.now(), d.DeadLetteredTime), d.Attempts, human.Size(e.Spec.BodyBytes), e.Name, human.OrNone(d.LastError))...)
 		}
 	}
 	return t

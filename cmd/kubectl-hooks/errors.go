@@ -36,7 +36,7 @@ func explain(err error) error {
 	return err
 }
 
-// explainStatus does it for what the API server, or the one behind it, said.
+// explainStatus explains a Status of the API server, or of one behind it.
 func explainStatus(err error, status metav1.Status) error {
 	switch {
 	case apierrors.IsForbidden(err):
@@ -55,6 +55,12 @@ func explainStatus(err error, status metav1.Status) error {
 func isMissingAPI(err error) bool {
 	var status apierrors.APIStatus
 	return apierrors.IsNotFound(err) && errors.As(err, &status) && fromProxy(status.Status())
+}
+
+// isFinal reports whether an error of the server stays, so that there is no use in
+// asking again.
+func isFinal(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || isMissingAPI(err)
 }
 
 // fromProxy reports whether the answer was no Status: the API that was asked for

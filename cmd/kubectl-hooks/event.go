@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 )
 
 // eventNamePattern is what names of WebhookEvents look like. A provider may give
@@ -36,7 +37,7 @@ func (a *app) event(ctx context.Context, argument string, s scope) (*eventsv1alp
 	}
 	switch len(found.Items) {
 	case 0:
-		return nil, fmt.Errorf("there is no event %s %s: it was never accepted, or it is forgotten; %s events lists those that are known", oneLine(argument), s, a.name)
+		return nil, fmt.Errorf("there is no event %s %s: it was never accepted, or it is forgotten; %s events lists those that are known", human.OneLine(argument), s, a.name)
 	case 1:
 		return &found.Items[0], nil
 	}
@@ -45,7 +46,7 @@ func (a *app) event(ctx context.Context, argument string, s scope) (*eventsv1alp
 		endpoints[i] = found.Items[i].Spec.Endpoint
 	}
 	slices.Sort(endpoints)
-	return nil, fmt.Errorf("several endpoints have an event %s: say which is meant by --endpoint, one of %s", oneLine(argument), strings.Join(endpoints, ", "))
+	return nil, fmt.Errorf("several endpoints have an event %s: say which is meant by --endpoint, one of %s", human.OneLine(argument), strings.Join(endpoints, ", "))
 }
 
 // eventIDs makes ids of EVENT arguments, which may be names.

@@ -54,7 +54,7 @@ func isKeptBy(endpoint *v1alpha1.WebhookEndpoint, metadata, manager string) bool
 	return false
 }
 
-// ownsPaused reports whether somebody has set spec.paused.
+// ownsPaused reports whether the manager set spec.paused.
 func ownsPaused(fields []metav1.ManagedFieldsEntry, manager string) bool {
 	path := fieldpath.MakePathOrDie("spec", "paused")
 	for i := range fields {

@@ -42,7 +42,7 @@ type scope struct {
 // several reports whether rows have to name the endpoint.
 func (s scope) several() bool { return s.endpoint == "" }
 
-// String is for sentences.
+// String says it in words, for the end of a sentence.
 func (s scope) String() string {
 	switch {
 	case s.namespace == "":
@@ -53,7 +53,7 @@ func (s scope) String() string {
 	return "of " + s.namespace + "/" + s.endpoint
 }
 
-// scopeFlag is --all-namespaces.
+// scopeFlag defines --all-namespaces.
 func scopeFlag(cmd *cobra.Command, all *bool) {
 	cmd.Flags().BoolVarP(all, "all-namespaces", "A", false, "of all namespaces")
 }
@@ -105,7 +105,7 @@ func (a *app) listEvents(ctx context.Context, s scope, selectors fields.Set, kee
 	return list, nil
 }
 
-// with is a set in which a field has a value; set is not changed itself.
+// with returns a copy of a set in which a field has the value.
 func with(set fields.Set, field, value string) fields.Set {
 	more := fields.Set{}
 	maps.Copy(more, set)
@@ -135,7 +135,8 @@ func typeFilter(patterns []string) (func(*eventsv1alpha1.WebhookEvent) bool, err
 	return func(e *eventsv1alpha1.WebhookEvent) bool { return types.Match(e.Spec.Type) }, nil
 }
 
-// selectType adds what the server can choose by of these patterns: one of them.
+// selectType adds the pattern to the selectors if there is one: the server can
+// choose by one, and by no more.
 func selectType(selectors fields.Set, patterns []string) fields.Set {
 	if len(patterns) != 1 {
 		return selectors
@@ -143,10 +144,10 @@ func selectType(selectors fields.Set, patterns []string) fields.Set {
 	return with(selectors, fieldEventType, patterns[0])
 }
 
-// typeFlag is --type.
+// typeFlag defines --type.
 func (a *app) typeFlag(cmd *cobra.Command, patterns *[]string) {
 	cmd.Flags().StringArrayVar(patterns, "type", nil, "only events of this `type`; * stands for any characters, and several may be given")
-	mustComplete(cmd, "type", a.completeTypes)
+	mustComplete(cmd, "type", a.completer(a.typeCandidates))
 }
 
 // stateNames are the states of events, for --state and its completion.

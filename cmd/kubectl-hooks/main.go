@@ -16,7 +16,7 @@ import (
 
 func main() { os.Exit(cli.Main(run)) }
 
-// run is the whole program, less the process that it runs in.
+// run is the whole program, without the process around it.
 func run(ctx context.Context, env cli.Env) error {
 	log.SetLogger(logr.Discard()) // what is worth saying is in errors
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: env.Stdout, ErrOut: env.Stderr}

@@ -20,8 +20,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"sallyport.dev/sallyport/test/apiserver"
 )
 
 // What the tests share: an API server with the CRDs, and without the events API.
@@ -43,15 +44,11 @@ func TestMain(m *testing.M) {
 }
 
 func startAndRun(m *testing.M) (code int, err error) {
-	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
-		ErrorIfCRDPathMissing: true,
-	}
-	defer func() { err = errors.Join(err, environment.Stop()) }() // also what a failed start leaves behind
 	log.SetLogger(logr.Discard())
-	config, err := environment.Start()
+	environment, config, err := apiserver.StartWithCRDs("../../config/crd/bases")
+	defer func() { err = errors.Join(err, environment.Stop()) }()
 	if err != nil {
-		return 0, fmt.Errorf("start an API server: %w (export KUBEBUILDER_ASSETS=$(hack/controlplane.sh) says where its programs are)", err)
+		return 0, err
 	}
 	if err := errors.Join(rbacv1.AddToScheme(scheme), authorizationv1.AddToScheme(scheme)); err != nil { // to give rights to others
 		return 0, err

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"sallyport.dev/sallyport/cmd/internal/cli"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 )
 
 // The formats that need care: a table with more columns, and names line by line.
@@ -57,7 +58,7 @@ func (o *output) read(tables bool) error {
 	return nil
 }
 
-// object prints an object or a list, which must not be for people.
+// object prints an object or a list by the printer that -o asked for.
 func (o *output) object(w io.Writer, object runtime.Object) error {
 	if meta.IsListType(object) {
 		if err := meta.EachListItem(object, setKind); err != nil {
@@ -104,7 +105,7 @@ func columns(names ...string) []column {
 func (t *table) add(cells ...any) {
 	for i, cell := range cells {
 		if text, ok := cell.(string); ok {
-			cells[i] = oneLine(text)
+			cells[i] = human.OneLine(text)
 		}
 	}
 	t.rows = append(t.rows, metav1.TableRow{Cells: cells})
@@ -129,7 +130,7 @@ func (a *app) sayf(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.ErrOut, format+"\n", args...)
 }
 
-// printf is the answer, or a part of it.
+// printf prints the answer, or a part of it.
 func (a *app) printf(format string, args ...any) {
 	_, _ = fmt.Fprintf(a.Out, format, args...)
 }

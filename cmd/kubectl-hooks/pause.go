@@ -12,21 +12,24 @@ import (
 	"sallyport.dev/sallyport/api/v1alpha1"
 )
 
-// fieldOwner is by whom fields are set that this program sets. It does not begin
+// fieldOwner is the owner of the fields that this program sets. It does not begin
 // with "kubectl": Flux takes what kubectl has set for a mistake, and takes it back
 // (fluxcd.io/flux/faq, "Why are kubectl edits rolled back by Flux?").
 const fieldOwner = "sallyport-hooks"
 
-type pauseOptions struct {
+// pauseCommand is pause or resume.
+type pauseCommand struct {
+	*app
+	paused  bool // what spec.paused becomes
 	wait    bool
 	timeout time.Duration
 }
 
-func (a *app) pauseCommand() *cobra.Command {
-	return a.switchCommand(true, &cobra.Command{
+func newPauseCommand(a *app) *cobra.Command {
+	return (&pauseCommand{app: a, paused: true}).define(&cobra.Command{
 		Use:   "pause ENDPOINT",
-		Short: "Hold all deliveries of an endpoint: events are accepted and kept",
-		Long: `Hold all deliveries of an endpoint: set spec.paused. Events are accepted and kept
+		Short: "Hold all deliveries of an endpoint; events are accepted all the same",
+		Long: `Hold all deliveries of an endpoint: set spec.paused. Events are accepted and held
 meanwhile, and delivered after resume; that spends no attempts, and an event grows no
 older by it. With delivery.mode Sync, where nothing is kept, the sender gets 503.`,
 		Example: `kubectl hooks pause stripe
@@ -34,68 +37,67 @@ kubectl hooks pause billing/stripe --wait=false`,
 	})
 }
 
-func (a *app) resumeCommand() *cobra.Command {
-	return a.switchCommand(false, &cobra.Command{
+func newResumeCommand(a *app) *cobra.Command {
+	return (&pauseCommand{app: a}).define(&cobra.Command{
 		Use:     "resume ENDPOINT",
-		Short:   "Deliver again what a paused endpoint has kept, and what comes",
-		Long:    `Deliver again what a paused endpoint has kept, and what comes: unset spec.paused.`,
+		Short:   "Deliver what a paused endpoint holds, and what comes",
+		Long:    `Deliver what a paused endpoint holds, and what comes: unset spec.paused.`,
 		Example: `kubectl hooks resume stripe`,
 	})
 }
 
-// switchCommand is what pause and resume have in common.
-func (a *app) switchCommand(paused bool, cmd *cobra.Command) *cobra.Command {
-	var o pauseOptions
+// define adds what pause and resume have in common.
+func (c *pauseCommand) define(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = arguments(1, 1, "one ENDPOINT")
-	cmd.ValidArgsFunction = a.completeEndpoint
-	cmd.RunE = runE(func(ctx context.Context, args []string) error { return a.setPaused(ctx, args[0], paused, &o) })
-	cmd.Flags().BoolVar(&o.wait, "wait", true, "wait until all receivers know of it")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", 30*time.Second, "how long to wait; the change stays all the same")
+	cmd.ValidArgsFunction = c.completeEndpoint()
+	cmd.RunE = runE(c.run)
+	cmd.Flags().BoolVar(&c.wait, "wait", true, "wait until all receivers know of it")
+	cmd.Flags().DurationVar(&c.timeout, "timeout", 30*time.Second, "how long to wait; the change stays all the same")
 	return cmd
 }
 
-func (a *app) setPaused(ctx context.Context, argument string, paused bool, o *pauseOptions) error {
-	endpoint, err := a.endpoint(ctx, argument)
+func (c *pauseCommand) run(ctx context.Context, args []string) error {
+	endpoint, err := c.endpoint(ctx, args[0])
 	if err != nil {
 		return err
 	}
 	name, word := fullName(endpoint.Namespace, endpoint.Name), "resumed"
-	if paused {
+	if c.paused {
 		word = "paused"
 	}
-	if endpoint.Spec.Paused == paused {
+	if endpoint.Spec.Paused == c.paused {
 		already := "is paused already"
-		if !paused {
+		if !c.paused {
 			already = "is not paused"
 		}
-		a.printf("webhookendpoint %s %s\n", name, already)
+		c.printf("webhookendpoint %s %s\n", name, already)
 		return nil
 	}
 	// Read before the change: what this program sets, it owns afterwards.
-	warning := gitOpsWarning(endpoint, paused)
+	warning := gitOpsWarning(endpoint, c.paused)
 	before := endpoint.DeepCopy()
-	endpoint.Spec.Paused = paused
-	if err := a.client.Patch(ctx, endpoint, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
+	endpoint.Spec.Paused = c.paused
+	if err := c.client.Patch(ctx, endpoint, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
 		return err
 	}
-	a.printf("webhookendpoint %s %s\n", name, word)
+	c.printf("webhookendpoint %s %s\n", name, word)
 	if warning != "" {
-		a.sayf("Warning: %s", warning)
+		c.sayf("Warning: %s", warning)
 	}
-	if o.wait {
-		a.awaitProgrammed(ctx, endpoint, o.timeout)
+	if c.wait {
+		c.awaitProgrammed(ctx, endpoint)
 	}
-	a.sayf("%s", meanwhile(endpoint, a.name))
+	c.sayf("%s", meanwhile(endpoint, c.name))
 	return nil
 }
 
-// awaitProgrammed waits until all receivers serve the endpoint as it is now. That
-// it takes long is no failure: the change is made.
-func (a *app) awaitProgrammed(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint, timeout time.Duration) {
-	waiting, stop := context.WithTimeout(ctx, timeout)
+// awaitProgrammed waits until all receivers serve the endpoint as it is now. If that
+// takes too long, it warns and does not fail: the change is made.
+func (c *pauseCommand) awaitProgrammed(ctx context.Context, endpoint *v1alpha1.WebhookEndpoint) {
+	waiting, stop := context.WithTimeout(ctx, c.timeout)
 	defer stop()
 	generation := endpoint.Generation
-	err := await(waiting, a.client, endpoint, &v1alpha1.WebhookEndpointList{}, func(now *v1alpha1.WebhookEndpoint) (bool, error) {
+	err := await(waiting, c.client, endpoint, &v1alpha1.WebhookEndpointList{}, func(now *v1alpha1.WebhookEndpoint) (bool, error) {
 		condition := meta.FindStatusCondition(now.Status.Conditions, v1alpha1.ConditionProgrammed)
 		*endpoint = *now
 		return condition != nil && condition.Status == "True" && condition.ObservedGeneration >= generation, nil
@@ -103,9 +105,9 @@ func (a *app) awaitProgrammed(ctx context.Context, endpoint *v1alpha1.WebhookEnd
 	switch {
 	case err == nil:
 	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled):
-		a.sayf("Warning: not all receivers know of it yet: kubectl describe webhookendpoint %s --namespace %s says why.", endpoint.Name, endpoint.Namespace)
+		c.sayf("Warning: not all receivers know of it yet: kubectl describe webhookendpoint %s --namespace %s says why.", endpoint.Name, endpoint.Namespace)
 	default:
-		a.sayf("Warning: whether the receivers know of it can't be seen: %v", err)
+		c.sayf("Warning: whether the receivers know of it can't be seen: %v", err)
 	}
 }
 
@@ -117,9 +119,9 @@ func meanwhile(endpoint *v1alpha1.WebhookEndpoint, program string) string {
 	case !endpoint.Spec.Paused && sync:
 		return "Events are handed to the target again."
 	case !endpoint.Spec.Paused:
-		return "What was kept is delivered now, beside what comes: " + program + " stats " + name + " shows how much is left."
+		return "What was held is delivered now, beside what comes: " + program + " stats " + name + " shows how much is left."
 	case sync:
 		return "Senders get 503 until " + program + " resume " + name + ": with delivery.mode Sync nothing is kept, so they have to send again."
 	}
-	return "Events are accepted and kept, and nothing is delivered until " + program + " resume " + name + ". They grow no older by it."
+	return "Events are accepted and held, and nothing is delivered until " + program + " resume " + name + ". They grow no older by it."
 }

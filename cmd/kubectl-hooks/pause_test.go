@@ -20,7 +20,7 @@ func TestPauseAndResumeChangeTheEndpointOnce(t *testing.T) {
 		says    []string
 	}{
 		{"resume", false, []string{"is not paused"}},
-		{"pause", true, []string{"paused", "accepted and kept", "until kubectl hooks resume " + namespace + "/stripe"}},
+		{"pause", true, []string{"paused", "accepted and held", "until kubectl hooks resume " + namespace + "/stripe"}},
 		{"pause", true, []string{"is paused already"}},
 		{"resume", false, []string{"resumed", "is delivered now"}},
 		{"resume", false, []string{"is not paused"}},

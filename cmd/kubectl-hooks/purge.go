@@ -16,12 +16,14 @@ import (
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 	"sallyport.dev/sallyport/cmd/internal/cli"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 )
 
 // purgeAtATime is how many dead letters are removed at a time.
 const purgeAtATime = 8
 
-type purgeOptions struct {
+type purgeCommand struct {
+	*app
 	olderThan string
 	types     []string
 	all       bool
@@ -29,8 +31,8 @@ type purgeOptions struct {
 	dryRun    bool
 }
 
-func (a *app) purgeCommand() *cobra.Command {
-	var o purgeOptions
+func newPurgeCommand(a *app) *cobra.Command {
+	c := &purgeCommand{app: a}
 	cmd := &cobra.Command{
 		Use:   "purge ENDPOINT [EVENT...]",
 		Short: "Remove dead letters of an endpoint for good",
@@ -43,83 +45,84 @@ It asks first, and without a terminal to ask at it needs --yes.`,
 kubectl hooks purge stripe --older-than 30d --yes
 kubectl hooks purge stripe --type 'test.*'`,
 		Args:              arguments(1, -1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpointThenDead,
-		RunE:              runE(func(ctx context.Context, args []string) error { return a.purge(ctx, args[0], args[1:], &o) }),
+		ValidArgsFunction: a.completeEndpointThenDead(),
+		RunE:              runE(c.run),
 	}
-	a.typeFlag(cmd, &o.types)
+	a.typeFlag(cmd, &c.types)
 	flags := cmd.Flags()
-	flags.StringVar(&o.olderThan, "older-than", "", "only what was given up that `long` ago or longer, for example 12h or 30d")
-	flags.BoolVar(&o.all, "all", false, "all dead letters of the endpoint")
-	flags.BoolVarP(&o.yes, "yes", "y", false, "don't ask")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "only say what would be removed")
+	flags.StringVar(&c.olderThan, "older-than", "", "only what was given up that `long` ago or longer, for example 12h or 30d")
+	flags.BoolVar(&c.all, "all", false, "all dead letters of the endpoint")
+	flags.BoolVarP(&c.yes, "yes", "y", false, "don't ask")
+	flags.BoolVar(&c.dryRun, "dry-run", false, "only say what would be removed")
 	return cmd
 }
 
-func (a *app) purge(ctx context.Context, endpoint string, events []string, o *purgeOptions) error {
-	keep, err := o.selection(events, a.now())
+func (c *purgeCommand) run(ctx context.Context, args []string) error {
+	endpoint, events := args[0], args[1:]
+	keep, err := c.selection(events)
 	if err != nil {
 		return err
 	}
-	s, err := a.scopeOf(ctx, []string{endpoint}, false)
+	s, err := c.scopeOf(ctx, []string{endpoint}, false)
 	if err != nil {
 		return err
 	}
-	list, err := a.listDead(ctx, s, o.types, keep)
+	list, err := c.listDead(ctx, s, c.types, keep)
 	if err != nil {
 		return err
 	}
 	if missing := missingEvents(events, list); len(missing) > 0 {
 		return fmt.Errorf("there is no dead letter of %s %s: %s dead %s/%s lists those that are there, and nothing was removed",
-			oneLine(strings.Join(missing, ", ")), s, a.name, s.namespace, s.endpoint)
+			human.OneLine(strings.Join(missing, ", ")), s, c.name, s.namespace, s.endpoint)
 	}
 	if len(list.Items) == 0 {
-		a.sayf("There are no such dead letters %s.", s)
+		c.sayf("There are no such dead letters %s.", s)
 		return nil
 	}
 	var letters int64
 	for i := range list.Items {
 		letters += int64(len(deadDeliveries(&list.Items[i])))
 	}
-	what := fmt.Sprintf("%s (of %s) %s", count(letters, "dead letter"), count(int64(len(list.Items)), "event"), s)
-	if o.dryRun {
-		a.printf("%s would be removed\n", what)
+	what := fmt.Sprintf("%s (of %s) %s", human.Count(letters, "dead letter"), human.Count(int64(len(list.Items)), "event"), s)
+	if c.dryRun {
+		c.printf("%s would be removed\n", what)
 		return nil
 	}
-	if err := a.confirm(ctx, o.yes, "Remove "+what+" for good?"); err != nil {
+	if err := c.confirm(ctx, "Remove "+what+" for good?"); err != nil {
 		return err
 	}
-	return a.removeAll(ctx, list.Items)
+	return c.removeAll(ctx, list.Items)
 }
 
 // selection says which dead letters are meant.
-func (o *purgeOptions) selection(events []string, now time.Time) (func(*eventsv1alpha1.WebhookEvent) bool, error) {
-	if len(events)+len(o.types) == 0 && o.olderThan == "" && !o.all {
+func (c *purgeCommand) selection(events []string) (func(*eventsv1alpha1.WebhookEvent) bool, error) {
+	if len(events)+len(c.types) == 0 && c.olderThan == "" && !c.all {
 		return nil, cli.Usagef("say which dead letters to remove: name EVENTs, or give --older-than, --type or --all")
 	}
-	if len(events) > 0 && o.all {
+	if len(events) > 0 && c.all {
 		return nil, cli.Usagef("--all is for all dead letters: leave it out, or the EVENTs")
 	}
-	fits, err := typeFilter(o.types)
+	fits, err := typeFilter(c.types)
 	if err != nil {
 		return nil, err
 	}
-	before := now
-	if o.olderThan != "" {
-		older, err := parseAge("--older-than", o.olderThan)
+	before := c.now()
+	if c.olderThan != "" {
+		older, err := parseAge("--older-than", c.olderThan)
 		if err != nil {
 			return nil, err
 		}
-		before = now.Add(-older)
+		before = before.Add(-older)
 	}
 	return func(e *eventsv1alpha1.WebhookEvent) bool {
 		named := len(events) == 0 || slices.Contains(events, e.Spec.EventID) || slices.Contains(events, e.Name)
-		return named && fits(e) && (o.olderThan == "" || allGivenUpBefore(e, before))
+		return named && fits(e) && (c.olderThan == "" || allDeadLetteredBefore(e, before))
 	}, nil
 }
 
-// allGivenUpBefore reports whether all dead letters of an event are that old: they
-// are removed together.
-func allGivenUpBefore(e *eventsv1alpha1.WebhookEvent, before time.Time) bool {
+// allDeadLetteredBefore reports whether all dead letters of an event are that old.
+// They are removed together.
+func allDeadLetteredBefore(e *eventsv1alpha1.WebhookEvent, before time.Time) bool {
 	return !slices.ContainsFunc(deadDeliveries(e), func(d eventsv1alpha1.DeliveryStatus) bool {
 		return d.DeadLetteredTime == nil || d.DeadLetteredTime.After(before)
 	})
@@ -135,17 +138,17 @@ func missingEvents(arguments []string, list *eventsv1alpha1.WebhookEventList) []
 }
 
 // confirm asks whoever sits at the terminal.
-func (a *app) confirm(ctx context.Context, yes bool, question string) error {
-	if yes {
+func (c *purgeCommand) confirm(ctx context.Context, question string) error {
+	if c.yes {
 		return nil
 	}
-	if !printers.IsTerminal(a.In) {
+	if !printers.IsTerminal(c.In) {
 		return cli.Usagef("%s There is no terminal to ask at: give --yes", question)
 	}
-	_, _ = fmt.Fprintf(a.ErrOut, "%s [y/N] ", question)
+	_, _ = fmt.Fprintf(c.ErrOut, "%s [y/N] ", question)
 	answers := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(a.In).ReadString('\n') // what ends early is no yes
+		line, _ := bufio.NewReader(c.In).ReadString('\n') // what ends early is no yes
 		answers <- strings.ToLower(strings.TrimSpace(line))
 	}()
 	select {
@@ -159,7 +162,7 @@ func (a *app) confirm(ctx context.Context, yes bool, question string) error {
 }
 
 // removeAll removes the dead letters of events, and tells how many.
-func (a *app) removeAll(ctx context.Context, events []eventsv1alpha1.WebhookEvent) error {
+func (c *purgeCommand) removeAll(ctx context.Context, events []eventsv1alpha1.WebhookEvent) error {
 	results := make([]error, len(events))
 	var removing sync.WaitGroup
 	tickets := make(chan struct{}, purgeAtATime)
@@ -167,7 +170,7 @@ func (a *app) removeAll(ctx context.Context, events []eventsv1alpha1.WebhookEven
 		tickets <- struct{}{}
 		removing.Go(func() {
 			defer func() { <-tickets }()
-			results[i] = a.remove(ctx, &events[i])
+			results[i] = c.remove(ctx, &events[i])
 		})
 	}
 	removing.Wait()
@@ -180,27 +183,28 @@ func (a *app) removeAll(ctx context.Context, events []eventsv1alpha1.WebhookEven
 		case apierrors.IsNotFound(err) && !isMissingAPI(err):
 			gone++
 		case apierrors.IsConflict(err):
-			left = append(left, fmt.Errorf("%s: %w", oneLine(events[i].Spec.EventID), err))
+			left = append(left, fmt.Errorf("%s: %w", human.OneLine(events[i].Spec.EventID), err))
 		default:
 			failed = append(failed, err)
 		}
 	}
-	a.printf("Removed the dead letters of %s.\n", count(removed, "event"))
+	c.printf("Removed the dead letters of %s.\n", human.Count(removed, "event"))
 	if gone > 0 {
-		a.sayf("Of %s there was nothing left to remove.", count(gone, "event"))
+		c.sayf("Of %s there was nothing left to remove.", human.Count(gone, "event"))
 	}
 	for _, err := range left {
-		a.sayf("Left as it is: %v", err)
+		c.sayf("Left as it is: %v", err)
 	}
 	if len(failed) > 0 {
-		return fmt.Errorf("the dead letters of %s could not be removed; the first error is: %w", count(int64(len(failed)), "event"), explain(failed[0]))
+		return fmt.Errorf("the dead letters of %s could not be removed; the first error is: %w", human.Count(int64(len(failed)), "event"), explain(failed[0]))
 	}
 	return nil
 }
 
-// remove removes the dead letters of an event. The server refuses what is none.
-func (a *app) remove(ctx context.Context, event *eventsv1alpha1.WebhookEvent) error {
+// remove removes the dead letters of an event. The server refuses if another delivery
+// of the event is not done.
+func (c *purgeCommand) remove(ctx context.Context, event *eventsv1alpha1.WebhookEvent) error {
 	fresh := &eventsv1alpha1.WebhookEvent{}
 	fresh.Namespace, fresh.Name = event.Namespace, event.Name
-	return a.client.Delete(ctx, fresh)
+	return c.client.Delete(ctx, fresh)
 }

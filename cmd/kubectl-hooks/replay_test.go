@@ -9,31 +9,31 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 )
 
 func TestSelectorIsWhatWasAskedFor(t *testing.T) {
-	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	atNoon := &app{now: func() time.Time { return noon }}
 	at := func(hour int) *metav1.Time {
 		return &metav1.Time{Time: time.Date(2026, 11, 25, hour, 0, 0, 0, time.UTC)}
 	}
 	for name, test := range map[string]struct {
-		options replayOptions
+		command replayCommand
 		events  []string
 		want    *v1alpha1.ReplaySelector
 	}{
-		"everything": {replayOptions{}, nil, nil},
-		"events":     {replayOptions{}, []string{"a", "b", "a"}, &v1alpha1.ReplaySelector{EventIDs: []string{"a", "b"}}},
+		"everything": {replayCommand{}, nil, nil},
+		"events":     {replayCommand{}, []string{"a", "b", "a"}, &v1alpha1.ReplaySelector{EventIDs: []string{"a", "b"}}},
 		"all at once": {
-			replayOptions{since: "2h", until: "2026-11-25T11:00:00Z", types: []string{"a.*"}, limit: 5}, []string{"a"},
-			&v1alpha1.ReplaySelector{Since: at(10), Until: at(11), Types: []string{"a.*"}, EventIDs: []string{"a"}, Limit: ptr.To[int64](5)},
+			replayCommand{since: "2h", until: "2026-11-25T11:00:00Z", types: []string{"a.*"}, limit: 5}, []string{"a"},
+			&v1alpha1.ReplaySelector{Since: at(10), Until: at(11), Types: []string{"a.*"}, EventIDs: []string{"a"}, Limit: new(int64(5))},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := test.options.selector(test.events, now)
+			test.command.app = atNoon
+			got, err := test.command.selector(test.events)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,16 +45,17 @@ func TestSelectorIsWhatWasAskedFor(t *testing.T) {
 			}
 		})
 	}
-	for says, o := range map[string]replayOptions{
+	for says, c := range map[string]replayCommand{
 		"--since=soon":             {since: "soon"},
 		"--until=":                 {until: "x"},
 		"is not before --until=2h": {since: "1h", until: "2h"},
 		"--limit=-1":               {limit: -1},
 	} {
-		_, err := o.selector(nil, now)
+		c.app = atNoon
+		_, err := c.selector(nil)
 		wantError(t, err, says)
 	}
-	_, err := new(replayOptions).selector(make([]string, maxReplayIDs+1), now)
+	_, err := new(replayCommand).selector(make([]string, maxReplayIDs+1))
 	wantError(t, err, "1001 events are too many")
 }
 

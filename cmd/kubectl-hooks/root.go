@@ -36,7 +36,7 @@ func newApp(streams genericiooptions.IOStreams, name string) *app {
 	return &app{IOStreams: streams, name: name, now: time.Now, flags: genericclioptions.NewConfigFlags(false)}
 }
 
-// rootCommand is the command without a command.
+// rootCommand is kubectl hooks itself, with all its commands.
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   programName,
@@ -47,7 +47,7 @@ events, deliver dead letters again, pause an endpoint, watch what happens.
 An ENDPOINT is the name of a WebhookEndpoint, or namespace/name. An EVENT is the
 id that the provider gave it, or the name of the WebhookEvent.`,
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: a.name},
-		SilenceErrors:     true, // whoever called run tells them
+		SilenceErrors:     true, // package cli prints them
 		SilenceUsage:      true,
 		Args:              noSuchCommand,
 		PersistentPreRunE: noEmptyFlags,
@@ -59,11 +59,11 @@ id that the provider gave it, or the name of the WebhookEvent.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return cli.Usagef("%w", err) })
 	a.addConnectionFlags(root)
 	a.completeGlobalFlags(root)
-	for _, command := range []func() *cobra.Command{
-		a.sendCommand, a.eventsCommand, a.deadCommand, a.showCommand, a.replayCommand, a.purgeCommand,
-		a.pauseCommand, a.resumeCommand, a.statsCommand, a.tailCommand, a.versionCommand,
+	for _, newCommand := range []func(*app) *cobra.Command{
+		newSendCommand, newEventsCommand, newDeadCommand, newShowCommand, newReplayCommand, newPurgeCommand,
+		newPauseCommand, newResumeCommand, newStatsCommand, newTailCommand, newVersionCommand,
 	} {
-		c := command()
+		c := newCommand(a)
 		c.Example = a.example(c.Example)
 		root.AddCommand(c)
 	}
@@ -117,8 +117,8 @@ func (a *app) example(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(text, pluginName, a.name)), "\n", "\n  ")
 }
 
-// arguments demands min to max arguments (max < 0: any number); names is how the
-// usage calls them.
+// arguments demands least to most arguments (most < 0: any number). The usage calls
+// them names.
 func arguments(least, most int, names string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
@@ -133,10 +133,10 @@ func arguments(least, most int, names string) cobra.PositionalArgs {
 	}
 }
 
-// runner is what a command does once its flags are read.
+// runner does the work of a command once its flags are read.
 type runner func(ctx context.Context, args []string) error
 
-// runE makes a runner what cobra calls.
+// runE makes of a runner what cobra calls.
 func runE(run runner) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error { return run(cmd.Context(), args) }
 }

@@ -23,6 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/test/cluster"
 )
 
@@ -123,28 +125,6 @@ func TestSendTakesAnExampleOfTheProvider(t *testing.T) {
 	}
 }
 
-func TestSendFindsTheURL(t *testing.T) {
-	for _, test := range []struct{ flag, published, want, fails string }{
-		{"", "https://hooks.example.com/a/b", "https://hooks.example.com/a/b", ""},
-		{"", "/a/b", "", "was not told its public URL"},
-		{"", "", "", "has no URL yet"},
-		{"http://localhost:8080", "https://hooks.example.com/a/b", "http://localhost:8080/a/b", ""},
-		{"http://localhost:8080/", "/a/b", "http://localhost:8080/a/b", ""},
-		{"http://localhost:8080/c", "/a/b", "http://localhost:8080/c", ""},
-		{"http://localhost:8080?x=1", "/a/b", "http://localhost:8080?x=1", ""},
-		{"localhost:8080", "/a/b", "", "is no URL"},
-		{"ftp://localhost", "/a/b", "", "is no URL"},
-	} {
-		o := sendOptions{url: test.flag}
-		got, err := o.address(test.published)
-		if test.fails != "" {
-			wantError(t, err, test.fails)
-		} else if err != nil || got != test.want {
-			t.Errorf("with --url %q and %q it is %q (%v), want %q", test.flag, test.published, got, err, test.want)
-		}
-	}
-}
-
 func TestSendFailsUnlessTheAnswerIs2xx(t *testing.T) {
 	r := newReceiver(t)
 	endpoint := newSender(t, "github", sharedSecret)
@@ -230,24 +210,24 @@ func TestSendWithoutTheRightToReadSecrets(t *testing.T) {
 // The cluster's provider counts, not the preset of the same name.
 func TestSendReadsTheProviderOfTheCluster(t *testing.T) {
 	r := newReceiver(t)
-	provider, found := builtIn("github")
-	if !found {
-		t.Fatal("there is no preset github")
+	object, err := provider.Preset("github")
+	if err != nil {
+		t.Fatal(err)
 	}
-	provider.Name = "own-github"
-	provider.Spec.Verify[0].Signature.From[0].Header = "X-Own-Signature"
-	for i := range provider.Spec.Tests {
-		for j := range provider.Spec.Tests[i].Request.Headers {
-			if header := &provider.Spec.Tests[i].Request.Headers[j]; strings.EqualFold(header.Name, "X-Hub-Signature-256") {
+	object.Name = "own-github"
+	object.Spec.Verify[0].Signature.From[0].Header = "X-Own-Signature"
+	for i := range object.Spec.Tests {
+		for j := range object.Spec.Tests[i].Request.Headers {
+			if header := &object.Spec.Tests[i].Request.Headers[j]; strings.EqualFold(header.Name, "X-Hub-Signature-256") {
 				header.Name = "X-Own-Signature"
 			}
 		}
 	}
-	create(t, provider)
+	create(t, object)
 	t.Cleanup(func() {
-		_ = api.Delete(t.Context(), &v1alpha1.WebhookProvider{ObjectMeta: metav1.ObjectMeta{Name: provider.Name}}, client.GracePeriodSeconds(0))
+		_ = api.Delete(t.Context(), &v1alpha1.WebhookProvider{ObjectMeta: metav1.ObjectMeta{Name: object.Name}}, client.GracePeriodSeconds(0))
 	})
-	endpoint := newSender(t, provider.Name, sharedSecret)
+	endpoint := newSender(t, object.Name, sharedSecret)
 	if _, _, err := hooks(t, "send", name(endpoint), "--url", r.URL); err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +257,7 @@ func TestDryRunIsACommandOfCurl(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantContains(t, stderr, test.says)
-			for _, form := range []string{test.value, base64.StdEncoding.EncodeToString([]byte(test.value)), shellWord(test.value)} {
+			for _, form := range []string{test.value, base64.StdEncoding.EncodeToString([]byte(test.value)), human.ShellWord(test.value)} {
 				if strings.Contains(stdout, form) {
 					t.Fatalf("the secret is in the command:\n%s", stdout)
 				}

@@ -10,15 +10,17 @@ import (
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 )
 
-type statsOptions struct {
+type statsCommand struct {
+	*app
 	output
 	all bool
 }
 
-func (a *app) statsCommand() *cobra.Command {
-	var o statsOptions
+func newStatsCommand(a *app) *cobra.Command {
+	c := &statsCommand{app: a}
 	cmd := &cobra.Command{
 		Use:   "stats [ENDPOINT]",
 		Short: "Show what endpoints have stored, and when something last came and went",
@@ -29,53 +31,53 @@ for the end of a pause.`,
 kubectl hooks stats -A
 kubectl hooks stats stripe -o yaml`,
 		Args:              arguments(0, 1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpoint,
-		RunE:              runE(func(ctx context.Context, args []string) error { return a.stats(ctx, args, &o) }),
+		ValidArgsFunction: a.completeEndpoint(),
+		RunE:              runE(c.run),
 	}
-	scopeFlag(cmd, &o.all)
-	o.addFlags(cmd, true)
+	scopeFlag(cmd, &c.all)
+	c.addFlags(cmd, true)
 	return cmd
 }
 
-func (a *app) stats(ctx context.Context, args []string, o *statsOptions) error {
-	s, err := a.scopeOf(ctx, args, o.all)
+func (c *statsCommand) run(ctx context.Context, args []string) error {
+	s, err := c.scopeOf(ctx, args, c.all)
 	if err != nil {
 		return err
 	}
-	list, err := a.queues(ctx, s)
+	list, err := c.queues(ctx, s)
 	if err != nil {
 		return err
 	}
-	if o.printer != nil && !s.several() {
-		return o.object(a.Out, &list.Items[0])
+	if c.printer != nil && !s.several() {
+		return c.object(c.Out, &list.Items[0])
 	}
-	if o.printer != nil {
-		return o.object(a.Out, list)
+	if c.printer != nil {
+		return c.object(c.Out, list)
 	}
 	if len(list.Items) == 0 {
-		a.sayf("There are no endpoints %s.", s)
+		c.sayf("There are no endpoints %s.", s)
 		return nil
 	}
 	if !s.several() {
 		s.endpoint = "" // the table names it all the same
 	}
-	return o.table(a.Out, a.queueTable(s, list, a.endpointsOf(ctx, s)))
+	return c.table(c.Out, c.queueTable(s, list, c.endpointsOf(ctx, s)))
 }
 
 // queues gets the queue of an endpoint, or lists those of several.
-func (a *app) queues(ctx context.Context, s scope) (*eventsv1alpha1.WebhookQueueList, error) {
+func (c *statsCommand) queues(ctx context.Context, s scope) (*eventsv1alpha1.WebhookQueueList, error) {
 	list := &eventsv1alpha1.WebhookQueueList{}
 	if s.several() {
-		return list, a.client.List(ctx, list, client.InNamespace(s.namespace))
+		return list, c.client.List(ctx, list, client.InNamespace(s.namespace))
 	}
 	list.Items = make([]eventsv1alpha1.WebhookQueue, 1)
-	return list, a.client.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: s.endpoint}, &list.Items[0])
+	return list, c.client.Get(ctx, types.NamespacedName{Namespace: s.namespace, Name: s.endpoint}, &list.Items[0])
 }
 
 // endpointsOf are the endpoints, by namespace/name, as far as the caller may see them.
-func (a *app) endpointsOf(ctx context.Context, s scope) map[string]*v1alpha1.WebhookEndpoint {
+func (c *statsCommand) endpointsOf(ctx context.Context, s scope) map[string]*v1alpha1.WebhookEndpoint {
 	var list v1alpha1.WebhookEndpointList
-	if err := a.client.List(ctx, &list, client.InNamespace(s.namespace)); err != nil {
+	if err := c.client.List(ctx, &list, client.InNamespace(s.namespace)); err != nil {
 		return nil
 	}
 	found := map[string]*v1alpha1.WebhookEndpoint{}
@@ -85,19 +87,19 @@ func (a *app) endpointsOf(ctx context.Context, s scope) map[string]*v1alpha1.Web
 	return found
 }
 
-func (a *app) queueTable(s scope, list *eventsv1alpha1.WebhookQueueList, endpoints map[string]*v1alpha1.WebhookEndpoint) *table {
+func (c *statsCommand) queueTable(s scope, list *eventsv1alpha1.WebhookQueueList, endpoints map[string]*v1alpha1.WebhookEndpoint) *table {
 	t := &table{columns: columns(s.columns("READY", "PAUSED", "PENDING", "HELD", "DEAD", "SIZE", "LAST RECEIVED", "LAST DELIVERED", "LAST REJECTED", "+PROVIDER", "+URL")...)}
 	for i := range list.Items {
 		q := &list.Items[i]
-		ready, paused, provider, url := none, none, none, none
+		ready, paused, provider, url := human.None, human.None, human.None, human.None
 		if e := endpoints[fullName(q.Namespace, q.Name)]; e != nil {
-			ready, paused, provider, url = readiness(e), "no", e.Spec.Provider, orNone(e.Status.URL)
+			ready, paused, provider, url = readiness(e), "no", e.Spec.Provider, human.OrNone(e.Status.URL)
 			if e.Spec.Paused {
 				paused = "yes"
 			}
 		}
-		t.add(s.cells(q.Namespace, q.Name, ready, paused, q.Pending, q.Held, q.DeadLetters, size(q.Bytes),
-			ageOf(a.now(), q.LastReceivedTime), ageOf(a.now(), q.LastDeliveredTime), ageOf(a.now(), q.LastRejectedTime), provider, url)...)
+		t.add(s.cells(q.Namespace, q.Name, ready, paused, q.Pending, q.Held, q.DeadLetters, human.Size(q.Bytes),
+			human.AgeOf(c.now(), q.LastReceivedTime), human.AgeOf(c.now(), q.LastDeliveredTime), human.AgeOf(c.now(), q.LastRejectedTime), provider, url)...)
 	}
 	return t
 }

@@ -10,17 +10,29 @@ import (
 
 	eventsv1alpha1 "sallyport.dev/sallyport/api/events/v1alpha1"
 	"sallyport.dev/sallyport/cmd/internal/cli"
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/tail"
 	"sallyport.dev/sallyport/receiver/audit"
 )
 
 // defaultSinceLines is how many records of the past are shown first.
 const defaultSinceLines = 10
 
-type tailOptions struct {
+// The values of --color.
+const (
+	colorAuto   = "auto"
+	colorAlways = "always"
+	colorNever  = "never"
+)
+
+var colorModes = []string{colorAuto, colorAlways, colorNever}
+
+type tailCommand struct {
+	*app
 	output
 	all        bool
 	statuses   []string
 	sinceLines int
+	color      string
 }
 
 // statusNames are the outcomes that records tell of.
@@ -30,8 +42,8 @@ var statusNames = []string{
 	string(audit.Purged), string(audit.Expired),
 }
 
-func (a *app) tailCommand() *cobra.Command {
-	var o tailOptions
+func newTailCommand(a *app) *cobra.Command {
+	c := &tailCommand{app: a}
 	cmd := &cobra.Command{
 		Use:   "tail [ENDPOINT]",
 		Short: "Watch what happens: one line for each outcome of a request or a delivery",
@@ -45,60 +57,69 @@ attempt (#2: the second), the status code, how long it took, and why.`,
 kubectl hooks tail -A --status rejected --status dead_lettered
 kubectl hooks tail stripe --since-lines 0 -o json`,
 		Args:              arguments(0, 1, "an ENDPOINT"),
-		ValidArgsFunction: a.completeEndpoint,
-		RunE:              runE(func(ctx context.Context, args []string) error { return a.tail(ctx, args, &o) }),
+		ValidArgsFunction: a.completeEndpoint(),
+		RunE:              runE(c.run),
 	}
-	scopeFlag(cmd, &o.all)
-	cmd.Flags().StringSliceVar(&o.statuses, "status", nil, "only these `outcomes`, for example delivered or rejected; several may be given")
+	scopeFlag(cmd, &c.all)
+	cmd.Flags().StringSliceVar(&c.statuses, "status", nil, "only these `outcomes`, for example delivered or rejected; several may be given")
 	mustComplete(cmd, "status", cobra.FixedCompletions(statusNames, cobra.ShellCompDirectiveNoFileComp))
-	cmd.Flags().IntVar(&o.sinceLines, "since-lines", defaultSinceLines, "show so many `records` of the past first")
-	o.addFlags(cmd, false)
+	cmd.Flags().IntVar(&c.sinceLines, "since-lines", defaultSinceLines, "show so many `records` of the past first")
+	cmd.Flags().StringVar(&c.color, "color", colorAuto, "`when` to colour the outcomes: always, never, or auto: on a terminal, unless NO_COLOR is set")
+	mustComplete(cmd, "color", cobra.FixedCompletions(colorModes, cobra.ShellCompDirectiveNoFileComp))
+	c.addFlags(cmd, false)
 	return cmd
 }
 
-func (a *app) tail(ctx context.Context, args []string, o *tailOptions) error {
-	selectors, err := o.selectors()
+func (c *tailCommand) run(ctx context.Context, args []string) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	s, err := c.scopeOf(ctx, args, c.all)
 	if err != nil {
 		return err
 	}
-	s, err := a.scopeOf(ctx, args, o.all)
-	if err != nil {
-		return err
+	var selectors fields.Set
+	if len(c.statuses) == 1 { // more than one is for Keep
+		selectors = with(selectors, fieldRecordStatus, c.statuses[0])
 	}
-	show := a.linePrinter(s)
-	if o.printer != nil {
-		show = func(r *eventsv1alpha1.WebhookRecord) error { return o.object(a.Out, r) }
+	if !s.several() {
+		selectors = with(selectors, fieldRecordEndpoint, s.endpoint)
 	}
-	f := &follower{app: a, scope: s, selectors: selectors, show: show, keep: func(r *eventsv1alpha1.WebhookRecord) bool {
-		return len(o.statuses) == 0 || slices.Contains(o.statuses, r.ProcessingStatus)
-	}}
-	if err := f.run(ctx, o.sinceLines); ctx.Err() == nil {
+	color := c.color == colorAlways || c.color == colorAuto && printers.AllowsColorOutput(c.Out)
+	lines := &tail.Lines{W: c.Out, Color: color, Namespaces: s.namespace == "", Endpoints: s.several()}
+	show := lines.Print
+	if c.printer != nil {
+		show = func(r *eventsv1alpha1.WebhookRecord) error { return c.object(c.Out, r) }
+	}
+	follower := &tail.Follower{
+		Client: c.client, Namespace: s.namespace, Selectors: selectors, Past: c.sinceLines, Show: show, Final: isFinal,
+		Keep: func(r *eventsv1alpha1.WebhookRecord) bool {
+			return len(c.statuses) == 0 || slices.Contains(c.statuses, r.ProcessingStatus)
+		},
+		Interrupted: func(err error) {
+			c.sayf("The watch is interrupted until the server answers again: %v", explain(err))
+		},
+	}
+	if err := follower.Run(ctx); ctx.Err() == nil {
 		return err
 	}
 	return nil // Ctrl-C is how it ends
 }
 
-// selectors are what the server can choose by: one status.
-func (o *tailOptions) selectors() (fields.Set, error) {
-	if o.sinceLines < 0 {
-		return nil, cli.Usagef("--since-lines=%d is no number of records: write 0 or more", o.sinceLines)
+func (c *tailCommand) check() error {
+	if c.sinceLines < 0 {
+		return cli.Usagef("--since-lines=%d is no number of records: write 0 or more", c.sinceLines)
 	}
-	for _, status := range o.statuses {
+	if !slices.Contains(colorModes, c.color) {
+		return cli.Usagef("--color=%s is not known: write auto, always or never", c.color)
+	}
+	for _, status := range c.statuses {
 		if !slices.Contains(statusNames, status) {
 			if near := closeTo(status, statusNames); len(near) > 0 {
-				return nil, cli.Usagef("--status=%s is no outcome: did you mean %s?", status, near[0])
+				return cli.Usagef("--status=%s is no outcome: did you mean %s?", status, near[0])
 			}
-			return nil, cli.Usagef("--status=%s is no outcome: completion, or --help of tail, lists them", status)
+			return cli.Usagef("--status=%s is no outcome: completion, or --help of tail, lists them", status)
 		}
 	}
-	if len(o.statuses) == 1 {
-		return fields.Set{fieldRecordStatus: o.statuses[0]}, nil
-	}
-	return nil, nil
-}
-
-// linePrinter prints records in aligned lines, in colours on a terminal.
-func (a *app) linePrinter(s scope) func(*eventsv1alpha1.WebhookRecord) error {
-	l := &lines{w: a.Out, color: printers.AllowsColorOutput(a.Out), namespaces: s.namespace == "", endpoints: s.several()}
-	return l.print
+	return nil
 }

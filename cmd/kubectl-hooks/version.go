@@ -12,6 +12,7 @@ import (
 	utilversion "k8s.io/apimachinery/pkg/util/version"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"sallyport.dev/sallyport/cmd/kubectl-hooks/human"
 	"sallyport.dev/sallyport/internal/buildinfo"
 )
 
@@ -29,7 +30,7 @@ const (
 	versionLabel = "app.kubernetes.io/version"
 )
 
-func (a *app) versionCommand() *cobra.Command {
+func newVersionCommand(a *app) *cobra.Command {
 	var clientOnly bool
 	c := &cobra.Command{
 		Use:   "version",
@@ -65,7 +66,7 @@ func (a *app) printServerVersions(ctx context.Context) error {
 	for i := range deployments {
 		d := &deployments[i]
 		server := serverVersion(d)
-		a.printf("%s %s in the namespace %s\n", d.Name, oneLine(server), d.Namespace)
+		a.printf("%s %s in the namespace %s\n", d.Name, human.OneLine(server), d.Namespace)
 		if tooFarApart(buildinfo.Get().Version, server) {
 			a.sayf("%s and %s are more than one minor version apart: take a %s of the cluster's version.", programName, d.Name, programName)
 		}

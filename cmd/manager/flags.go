@@ -8,8 +8,6 @@ import (
 	"net/url"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/resource"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/cmd/internal/cli"
 	"sallyport.dev/sallyport/controllers/compile"
@@ -33,87 +31,61 @@ type options struct {
 }
 
 func parseFlags(env cli.Env) (options, error) {
+	var o options
+	var publicURL, receiverService, clusterDomain string
 	flags := cli.NewFlags(env, "turns WebhookEndpoints into the routes that receivers serve.")
-	publicURL := flags.String("public-url", "", "`URL` under which providers reach the receivers, for example https://hooks.example.com")
-	receiverService := flags.String("receiver-service", "sallyport-receiver", "the receivers' Service: a `name` in the route namespace, or namespace/name")
-	clusterDomain := flags.String("cluster-domain", "cluster.local", "DNS `domain` of the cluster")
-	allowExternalName := flags.Bool("allow-external-name-targets", false, "let endpoints target Services of type ExternalName, which may lead out of the cluster")
-	className := flags.String("class-name", "", "spec.className of the endpoints to serve, in a cluster with several Sallyports; by default those without one")
-	var namespaces []string
+	flags.StringVar(&publicURL, "public-url", "", "`URL` under which providers reach the receivers, for example https://hooks.example.com")
+	flags.StringVar(&receiverService, "receiver-service", "sallyport-receiver", "the receivers' Service: a `name` in the route namespace, or namespace/name")
+	flags.StringVar(&clusterDomain, "cluster-domain", "cluster.local", "DNS `domain` of the cluster")
+	flags.BoolVar(&o.settings.AllowExternalName, "allow-external-name-targets", false, "let endpoints target Services of type ExternalName, which may lead out of the cluster")
+	flags.StringVar(&o.className, "class-name", "", "spec.className of the endpoints to serve, in a cluster with several Sallyports; by default those without one")
 	flags.List("namespaces", "`namespaces` whose endpoints are served; repeatable; by default all", func(namespace string) error {
-		namespaces = append(namespaces, namespace)
+		o.namespaces = append(o.namespaces, namespace)
 		return nil
 	})
-	quota := quotaFlags(flags)
-	leaderElect := flags.Bool("leader-elect", false, "work only while holding the manager's Lease, so that several managers can stand by")
-	metricsAddress := flags.String("metrics-bind-address", ":8080", "`address` of the metrics; 0 turns them off")
-	healthAddress := flags.String("health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
-	eventsAPIAddress := flags.String("events-api-bind-address", ":8443", "`address` of the API to events, for the API server only; 0 turns it off")
-	var redis store.Options
-	flags.Redis(&redis.URL, &redis.PasswordFile, &redis.TLS, "; without it, dead letters can't be replayed, and there is no API to events")
-	routeNamespace, kubeconfig, logLevel := flags.RouteNamespace(), flags.Kubeconfig(), flags.LogLevel()
+	quotaFlags(flags, &o.quota)
+	flags.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding the manager's Lease, so that several managers can stand by")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "`address` of the metrics; 0 turns them off")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "`address` of /healthz and /readyz; 0 turns them off")
+	flags.StringVar(&o.eventsAPIAddress, "events-api-bind-address", ":8443", "`address` of the events API, for the API server only; 0 turns it off")
+	flags.Redis(&o.redis.URL, &o.redis.PasswordFile, &o.redis.TLS, "; without it, dead letters can't be replayed, and there is no events API")
+	flags.RouteNamespace(&o.routeNamespace)
+	flags.Kubeconfig(&o.kubeconfig)
+	o.logLevel = flags.LogLevel()
 	if err := flags.Read(); err != nil {
-		return options{}, err
+		return o, err
 	}
+	if err := o.check(); err != nil {
+		return o, err
+	}
+	var err error
+	if o.settings.PublicURL, err = publicBase(publicURL); err != nil {
+		return o, err
+	}
+	o.settings.ReceiverHost, err = serviceHost(receiverService, o.routeNamespace, clusterDomain)
+	return o, err
+}
 
-	if *routeNamespace == "" {
-		return options{}, cli.Usagef("--route-namespace is not set and this is not a pod: name the namespace in which the receivers read their routes")
+// check finds what can't be right, whatever the cluster is like.
+func (o *options) check() error {
+	switch {
+	case o.routeNamespace == "":
+		return cli.Usagef("--route-namespace is not set and this is not a pod: name the namespace in which the receivers read their routes")
+	case o.quota.MaxEndpoints < 0:
+		return cli.Usagef("--max-endpoints-per-namespace=%d must not be negative; 0 means any number", o.quota.MaxEndpoints)
 	}
-	if err := errors.Join(checkRedis(redis), checkQuota(quota)); err != nil {
-		return options{}, err
-	}
-	base, err := publicBase(*publicURL)
-	if err != nil {
-		return options{}, err
-	}
-	host, err := serviceHost(*receiverService, *routeNamespace, *clusterDomain)
-	if err != nil {
-		return options{}, err
-	}
-	for name, address := range map[string]string{
-		"metrics-bind-address": *metricsAddress, "health-probe-bind-address": *healthAddress, "events-api-bind-address": *eventsAPIAddress,
-	} {
-		if err := checkAddress(name, address); err != nil {
-			return options{}, err
-		}
-	}
-	return options{
-		settings:         compile.Settings{PublicURL: base, ReceiverHost: host, AllowExternalName: *allowExternalName},
-		className:        *className,
-		namespaces:       namespaces,
-		quota:            *quota,
-		routeNamespace:   *routeNamespace,
-		redis:            redis,
-		leaderElect:      *leaderElect,
-		metricsAddress:   *metricsAddress,
-		healthAddress:    *healthAddress,
-		eventsAPIAddress: *eventsAPIAddress,
-		kubeconfig:       *kubeconfig,
-		logLevel:         logLevel,
-	}, nil
+	return errors.Join(
+		checkRedis(o.redis),
+		checkAddress("metrics-bind-address", o.metricsAddress),
+		checkAddress("health-probe-bind-address", o.healthAddress),
+		checkAddress("events-api-bind-address", o.eventsAPIAddress),
+	)
 }
 
 // quotaFlags define what holds in namespaces without annotations.
-func quotaFlags(flags *cli.Flags) *compile.Quota {
-	quota := &compile.Quota{}
+func quotaFlags(flags *cli.Flags, quota *compile.Quota) {
 	flags.IntVar(&quota.MaxEndpoints, "max-endpoints-per-namespace", 0, "`number` of endpoints that are served in a namespace without the annotation "+v1alpha1.AnnotationMaxEndpoints+"; 0: any")
-	flags.Func("max-body-bytes", "`size` of the largest body, for example 5Mi, in a namespace without the annotation "+v1alpha1.AnnotationMaxBodyBytes+"; by default what the API allows", func(text string) error {
-		size, err := resource.ParseQuantity(text)
-		n, whole := size.AsInt64()
-		if err != nil || !whole || n < 0 {
-			return errors.New("it is a whole number of bytes, for example 5Mi")
-		}
-		quota.MaxBodyBytes = n
-		return nil
-	})
-	return quota
-}
-
-func checkQuota(quota *compile.Quota) error {
-	if quota.MaxEndpoints < 0 {
-		return cli.Usagef("--max-endpoints-per-namespace=%d must not be negative; 0 means any number", quota.MaxEndpoints)
-	}
-	return nil
+	flags.Bytes(&quota.MaxBodyBytes, "max-body-bytes", "`size` of the largest body, for example 5Mi, in a namespace without the annotation "+v1alpha1.AnnotationMaxBodyBytes+"; by default what the API allows")
 }
 
 // checkRedis lets Redis be left out, as a whole.
@@ -148,7 +120,7 @@ func serviceHost(service, namespace, domain string) (string, error) {
 	return fmt.Sprintf("%s.%s.svc.%s", name, namespace, strings.Trim(domain, ".")), nil
 }
 
-// turnedOff is what addresses are of servers that are not wanted.
+// turnedOff stands in the place of the address of a server that is not wanted.
 const turnedOff = "0"
 
 func checkAddress(flag, address string) error {

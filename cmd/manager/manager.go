@@ -13,8 +13,8 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
 	"sallyport.dev/sallyport/controllers"
+	"sallyport.dev/sallyport/provider"
 )
 
 // leaderElectionID is the name of the Lease that the leading manager holds.
@@ -35,7 +35,7 @@ func newManager(o options, config *rest.Config, events *events, logger *slog.Log
 			return nil, err
 		}
 	}
-	presets, err := controllers.LoadPresets(providers.Files)
+	presets, err := provider.Presets()
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func newManager(o options, config *rest.Config, events *events, logger *slog.Log
 	if err := controllers.Setup(mgr, setup); err != nil {
 		return nil, err
 	}
-	if err := serveEvents(mgr, o, events); err != nil {
+	if err := serveEventsAPI(mgr, o, events); err != nil {
 		return nil, err
 	}
 	return mgr, mgr.AddHealthzCheck("ping", healthz.Ping)

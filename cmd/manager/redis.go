@@ -43,7 +43,7 @@ func openEvents(ctx context.Context, o options, env cli.Env, log *slog.Logger) (
 	e.log = audit.NewLog(env.Stdout, counts)
 	sinks := []audit.Sink{e.log}
 	if e.store != nil {
-		e.journal = audit.NewJournal(audit.JournalOptions{Store: e.store, Metrics: counts, Log: log})
+		e.journal = audit.NewJournal(audit.JournalOptions{Store: e.store, Metrics: counts, Logger: log})
 		sinks = append(sinks, e.journal)
 	}
 	e.audit = audit.NewFanOut(identity, time.Now, sinks...)

@@ -9,10 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
-
 	"sallyport.dev/sallyport/cmd/internal/cli"
 	"sallyport.dev/sallyport/receiver"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
@@ -50,19 +49,22 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 		o.ConnectTo[service] = address
 		return err
 	})
-	namespace, kubeconfig, level := f.RouteNamespace(), f.Kubeconfig(), f.LogLevel()
+	f.RouteNamespace(&o.RouteNamespace)
+	var kubeconfig string
+	f.Kubeconfig(&kubeconfig)
+	level := f.LogLevel()
 	if err := f.Read(); err != nil {
 		return o, err
 	}
-	o.RouteNamespace, o.Log = *namespace, env.Logger(level)
+	o.Logger = env.Logger(level)
 	var err error
-	if o.TrustedProxies, err = receiver.ParseTrustedProxies(proxies); err != nil {
+	if o.TrustedProxies, err = intake.ParseTrustedProxies(proxies); err != nil {
 		return o, cli.Usagef("--trusted-proxies: %w", err)
 	}
 	if err := checkOptions(o); err != nil {
 		return o, err
 	}
-	if o.Kubernetes, err = cli.RestConfig(*kubeconfig); err != nil {
+	if o.Kubernetes, err = cli.RestConfig(kubeconfig); err != nil {
 		return o, err
 	}
 	o.Identity, err = identity(env, o.Listen)
@@ -89,15 +91,7 @@ func redisWaitFlags(f *cli.Flags, wait *store.Wait) {
 // keepFlags define how much is kept of what can't be delivered, and for how long.
 func keepFlags(f *cli.Flags, o *receiver.Options) {
 	o.MaxQueuedBytes = defaultMaxQueuedBytes
-	f.Func("max-queued-bytes", "`size` of what is stored of each endpoint, dead letters included, for example 1Gi, which is the default; beyond it senders get 503. It is counted in 64 parts, so that it is exceeded by at most one event in each, and met somewhat early; 0: any", func(text string) error {
-		size, err := resource.ParseQuantity(text)
-		n, whole := size.AsInt64()
-		if err != nil || !whole || n < 0 {
-			return errors.New("it is a whole number of bytes, for example 1Gi")
-		}
-		o.MaxQueuedBytes = n
-		return nil
-	})
+	f.Bytes(&o.MaxQueuedBytes, "max-queued-bytes", "`size` of what is stored of each endpoint, dead letters included, for example 1Gi, which is the default; beyond it senders get 503. It is counted in 64 parts, so that it is exceeded by at most one event in each, and met somewhat early; 0: any")
 	f.DurationVar(&o.DeadLetterRetention, "dead-letter-retention", defaultRetention, "how long dead letters are kept; each that is removed is in the audit log as expired; 0: for ever")
 }
 

@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if o.Listen != ":8080" || o.AdminListen != ":9090" || o.ClusterDomain != "cluster.local" || o.ShutdownGrace != 30*time.Second || o.JournalRecords != store.DefaultJournalRecords ||
-		o.RouteNamespace != "sallyport-system" || o.Identity != "receiver-1" || o.Kubernetes.Host != "https://127.0.0.1:1" || o.Log == nil || o.AuditLog == nil {
+		o.RouteNamespace != "sallyport-system" || o.Identity != "receiver-1" || o.Kubernetes.Host != "https://127.0.0.1:1" || o.Logger == nil || o.AuditLog == nil {
 		t.Errorf("the options are %+v", o)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 func main() { os.Exit(cli.Main(run)) }
 
-// run is the whole program, less the process that it runs in.
+// run is the whole program, without the process around it.
 func run(ctx context.Context, env cli.Env) error {
 	options, err := parseFlags(env)
 	if err != nil {

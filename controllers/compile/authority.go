@@ -29,22 +29,19 @@ func AuthorityNames(endpoint *v1alpha1.WebhookEndpoint) []string {
 // resolveCA reads the certificates of authorities. Without them events wait: those
 // of the system may be trusted by more people than the endpoint means.
 func resolveCA(ref v1alpha1.ConfigMapKeyReference, authorities map[string]*corev1.ConfigMap) (string, Problems) {
-	fail := func(reason, format string, args ...any) (string, Problems) {
-		return "", Problems{{reason, fmt.Sprintf(format, args...)}}
-	}
 	found := authorities[ref.Name]
 	if found == nil {
-		return fail(v1alpha1.ReasonCANotFound,
+		return "", problem(v1alpha1.ReasonCANotFound,
 			"There is no ConfigMap %q in this namespace: events are accepted and kept until it appears.", ref.Name)
 	}
 	text, ok := found.Data[ref.Key]
 	if !ok {
-		return fail(v1alpha1.ReasonCANotFound,
+		return "", problem(v1alpha1.ReasonCANotFound,
 			"The ConfigMap %q has no entry %q: events are accepted and kept until it has.", ref.Name, ref.Key)
 	}
 	certificates, err := certificatesOf(text)
 	if err != nil {
-		return fail(v1alpha1.ReasonCAInvalid,
+		return "", problem(v1alpha1.ReasonCAInvalid,
 			"The entry %q of the ConfigMap %q can't be used as a CA: %v. Events are accepted and kept.", ref.Key, ref.Name, err)
 	}
 	return certificates, nil

@@ -43,19 +43,14 @@ func Endpoint(in Input) Result {
 			Generation: endpoint.Generation,
 			Created:    endpoint.CreationTimestamp.UTC(),
 		},
-		Path:      Path(endpoint),
-		PublicURL: publicURL(in.Settings.PublicURL, endpoint),
-		// What is beyond the quota waits, too: senders come again when there is room. A
-		// route that nobody can read makes the whole endpoint wait, as a wrong secret
-		// does. To go on without it would hand its events to the target that gets the
-		// rest, or acknowledge and drop them; to go on with what it said before would
-		// serve what is written nowhere any more, and not after a restart.
-		Unavailable:   unavailable(slices.Concat(result.Accepted, heavy)),
+		Path:          Path(endpoint),
+		PublicURL:     publicURL(in.Settings.PublicURL, endpoint),
+		Unavailable:   whyUnavailable(slices.Concat(result.Accepted, heavy)),
 		Provider:      sender.Provider,
 		Keys:          keys,
 		Fetched:       fetched,
 		Parameters:    parameters.list,
-		Responses:     sender.Responses,
+		Responses:     responses(sender.Responses),
 		Target:        targets.fallback,
 		Routes:        targets.routes,
 		Delivery:      delivery(endpoint.Spec.Delivery),
@@ -69,8 +64,7 @@ func Endpoint(in Input) Result {
 	return result
 }
 
-// publicURL is the URL that a provider signs, which only a manager that was
-// told its public URL can know.
+// publicURL is the URL that a provider signs; "" if the manager has no --public-url.
 func publicURL(base string, endpoint *v1alpha1.WebhookEndpoint) string {
 	if base == "" {
 		return ""
@@ -78,8 +72,14 @@ func publicURL(base string, endpoint *v1alpha1.WebhookEndpoint) string {
 	return base + Path(endpoint)
 }
 
-// unavailable is the sentence of a route that must not verify anything.
-func unavailable(problems Problems) string {
+// whyUnavailable is the sentence of a route that answers 503 to every request; "" if it
+// serves them. Beyond the quota that is enough: senders come again when there is room.
+//
+// One of spec.routes that can't be compiled makes the whole endpoint unavailable, as a wrong
+// secret does. Without that route, its events would go to the target that gets the rest,
+// or be acknowledged and dropped. Nor can its last valid match go on: it is
+// written nowhere, and would be lost with a restart.
+func whyUnavailable(problems Problems) string {
 	if len(problems) == 0 {
 		return ""
 	}

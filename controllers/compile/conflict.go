@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"fmt"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
 )
 
@@ -16,7 +14,7 @@ func Path(endpoint *v1alpha1.WebhookEndpoint) string {
 	return "/" + endpoint.Namespace + "/" + endpoint.Name
 }
 
-// pathConflict reports who has the path, if it isn't the endpoint.
+// pathConflict names the endpoint that has the path, if another one has it.
 func pathConflict(endpoint *v1alpha1.WebhookEndpoint, rivals []v1alpha1.WebhookEndpoint) Problems {
 	winner := endpoint
 	for i := range rivals {
@@ -27,8 +25,8 @@ func pathConflict(endpoint *v1alpha1.WebhookEndpoint, rivals []v1alpha1.WebhookE
 	if winner.Name == endpoint.Name {
 		return nil
 	}
-	return Problems{{v1alpha1.ReasonPathConflict, fmt.Sprintf(
-		"The path %s belongs to the endpoint %q of this namespace, which came first: choose another spec.path.", Path(endpoint), winner.Name)}}
+	return problem(v1alpha1.ReasonPathConflict,
+		"The path %s belongs to the endpoint %q of this namespace, which came first: choose another spec.path.", Path(endpoint), winner.Name)
 }
 
 // precedes reports whether a has a path rather than b: the oldest wins, then

@@ -7,12 +7,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
-// What an endpoint gets that says nothing. The first six stand in the CRD too,
-// where they show in `kubectl explain`; they are needed here for a spec that
-// leaves out the whole struct.
+// The defaults. The first six stand in the CRD too, where `kubectl explain` shows them;
+// they are needed here for a spec that leaves out the whole struct.
 const (
 	defaultTimeout     = 10 * time.Second
 	defaultMaxInFlight = 32
@@ -21,8 +21,7 @@ const (
 	defaultMaxBackoff  = time.Hour
 	defaultMaxAge      = 72 * time.Hour
 
-	defaultWindow       = 72 * time.Hour // for a provider that says nothing of its retries
-	defaultMaxBodyBytes = 1 << 20        // for a provider that says nothing of its bodies
+	defaultMaxBodyBytes = 1 << 20 // for a provider that says nothing of its bodies
 )
 
 func delivery(spec *v1alpha1.DeliverySpec) route.Delivery {
@@ -47,21 +46,21 @@ func delivery(spec *v1alpha1.DeliverySpec) route.Delivery {
 	}
 }
 
-func deduplication(spec *v1alpha1.DeduplicationSpec, sender *Sender) route.Deduplication {
+func deduplication(spec *v1alpha1.DeduplicationSpec, sender *provider.Sender) route.Deduplication {
 	if spec == nil {
 		spec = &v1alpha1.DeduplicationSpec{}
 	}
 	return route.Deduplication{
-		Window:          durationOr(spec.Window, sender.window()),
+		Window:          durationOr(spec.Window, sender.DefaultWindow()),
 		RememberContent: rememberContent(spec.ReplayProtection, sender),
 	}
 }
 
-// rememberContent decides whether signed content is remembered beside the event
-// id. If the signature covers the id, whoever repeats the content repeats the
-// id, and remembering the id is enough; unless the content can be taken apart in more
-// than one way. Then no two events have the same one.
-func rememberContent(setting v1alpha1.ReplayProtection, sender *Sender) bool {
+// rememberContent reports whether signed content is remembered beside the event id. If
+// the signature covers the id, a repeated content has the same id, so remembering the id is
+// enough. It is not enough if bytes can move within the content, which then reads as another
+// event; such content is the same in no two events.
+func rememberContent(setting v1alpha1.ReplayProtection, sender *provider.Sender) bool {
 	covered := sender.Provider.IDCovered()
 	switch {
 	case setting == v1alpha1.ReplayProtectionOff:
@@ -73,7 +72,7 @@ func rememberContent(setting v1alpha1.ReplayProtection, sender *Sender) bool {
 	}
 }
 
-func limits(spec *v1alpha1.LimitsSpec, sender *Sender, quota Quota) route.Limits {
+func limits(spec *v1alpha1.LimitsSpec, sender *provider.Sender, quota Quota) route.Limits {
 	if spec == nil {
 		spec = &v1alpha1.LimitsSpec{}
 	}
@@ -82,8 +81,8 @@ func limits(spec *v1alpha1.LimitsSpec, sender *Sender, quota Quota) route.Limits
 		result.MaxBodyBytes = min(result.MaxBodyBytes, quota.MaxBodyBytes)
 	}
 	for _, text := range spec.SourceRanges {
-		// The API server admits only CIDRs; one that isn't would have to shut
-		// everybody out, never let everybody in.
+		// The API server admits only CIDRs. If anything else came through, it must
+		// shut everybody out, never let everybody in.
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			prefix = netip.PrefixFrom(netip.IPv6Unspecified(), 128)
@@ -94,7 +93,7 @@ func limits(spec *v1alpha1.LimitsSpec, sender *Sender, quota Quota) route.Limits
 	return result
 }
 
-func maxBodyBytes(spec *v1alpha1.LimitsSpec, sender *Sender) int64 {
+func maxBodyBytes(spec *v1alpha1.LimitsSpec, sender *provider.Sender) int64 {
 	switch {
 	case spec.MaxBodyBytes != nil:
 		return spec.MaxBodyBytes.Value()

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // KeySources lists the documents in which the sender of an endpoint publishes
 // its keys; they are to be in Input.Fetched.
-func KeySources(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts SecretFacts) []verify.FetchSource {
+func KeySources(endpoint *v1alpha1.WebhookEndpoint, sender *provider.Sender, facts SecretFacts) []verify.FetchSource {
 	if sender == nil || sender.Problem != "" {
 		return nil
 	}
@@ -23,14 +24,14 @@ func KeySources(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts Secret
 
 // resolveKeys makes the fetched keys of the route, by URL. Keys that are not
 // known because the manager has just started are those of the published route.
-func resolveKeys(in Input, sender *Sender, given parameters) (map[string]string, Problems) {
+func resolveKeys(in Input, sender *provider.Sender, given parameters) (map[string]string, Problems) {
 	sources, err := sender.Provider.FetchURLs(given.values())
 	if err != nil && len(given.problems) > 0 {
-		return nil, nil // it is told there
+		return nil, nil // the problem of the parameter says so
 	}
 	if err != nil {
-		return nil, Problems{{v1alpha1.ReasonParameterInvalid, fmt.Sprintf(
-			"The provider %q can't use what is in spec.parameters: %s.", in.Endpoint.Spec.Provider, strings.ReplaceAll(err.Error(), "\n", "; "))}}
+		return nil, problem(v1alpha1.ReasonParameterInvalid,
+			"The provider %q can't use what is in spec.parameters: %s.", in.Endpoint.Spec.Provider, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	var (
 		fetched  map[string]string

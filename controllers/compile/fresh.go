@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,29 +14,29 @@ import (
 // target with a signingSecretRef gets.
 const webhookHeaders = "Webhook-"
 
-// handOver says in the words of the route what becomes of the sender's own proofs, or
-// why it can't be had. Events wait then: a target that is to get fresh signatures
-// would refuse others.
-func (t *targets) handOver(in Input, spec v1alpha1.Target, target *route.Target) Problems {
+// resolveProofs decides what a target gets of the sender's own proofs: a fresh signature,
+// and its credentials. A fresh signature may be impossible; then events wait, because
+// the target would refuse the old one.
+func resolveProofs(in Input, spec v1alpha1.Target, target *route.Target) Problems {
 	target.FreshSignature = spec.Signature == v1alpha1.TargetSignatureFresh
 	target.ForwardCredentials = spec.Credentials == v1alpha1.TargetCredentialsForward
-	if !target.FreshSignature || in.Sender == nil || in.Sender.verifier == nil {
-		return nil // what is wrong with the sender, another problem says
+	if !target.FreshSignature || in.Sender == nil || in.Sender.Verifier == nil {
+		return nil // another problem says what is wrong with the sender
 	}
 	name := in.Endpoint.Spec.Provider
-	if err := in.Sender.verifier.Resigns(target.ForwardCredentials); err != nil {
-		return Problems{{v1alpha1.ReasonFreshSignatureImpossible, fmt.Sprintf(
-			"target.signature Fresh needs a scheme with a shared secret, which the provider %q has not: %v. Events are accepted and kept.", name, err)}}
+	if err := in.Sender.Verifier.Resigns(target.ForwardCredentials); err != nil {
+		return problem(v1alpha1.ReasonFreshSignatureImpossible,
+			"target.signature Fresh needs a scheme with a shared secret, which the provider %q has not: %v. Events are accepted and kept.", name, err)
 	}
 	if spec.SigningSecretRef != nil && signsWith(&in.Sender.Provider, webhookHeaders) {
-		return Problems{{v1alpha1.ReasonFreshSignatureImpossible, fmt.Sprintf(
+		return problem(v1alpha1.ReasonFreshSignatureImpossible,
 			"The target has signature Fresh and a signingSecretRef, and both sign with the headers %s*: the provider %q signs by Standard Webhooks itself. "+
-				"Drop one of the two. Events are accepted and kept.", strings.ToLower(webhookHeaders), name)}}
+				"Drop one of the two. Events are accepted and kept.", strings.ToLower(webhookHeaders), name)
 	}
 	return nil
 }
 
-// signsWith reports whether a sender signs with headers that begin so.
+// signsWith reports whether a sender signs with a header that has a prefix.
 func signsWith(p *verify.Provider, prefix string) bool {
 	for _, s := range p.Schemes {
 		places := append(slices.Clone(s.Signature.From), valueOf(s.ID))
@@ -53,7 +52,7 @@ func signsWith(p *verify.Provider, prefix string) bool {
 	return false
 }
 
-// valueOf is a location, or no place at all.
+// valueOf is the location, or the zero one instead of nil.
 func valueOf(at *verify.Location) verify.Location {
 	if at == nil {
 		return verify.Location{}

@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
@@ -67,8 +68,8 @@ type cluster struct {
 type published struct {
 	metav1.TypeMeta
 	Keys []struct {
-		Value      string     `json:"value"`
-		ReplacedAt *time.Time `json:"replacedAt"`
+		Value        string     `json:"value"`
+		ReplacedTime *time.Time `json:"replacedTime"`
 	} `json:"keys"`
 	Fetched map[string]string `json:"fetched"`
 }
@@ -182,21 +183,21 @@ func (c *cluster) input(t *testing.T) Input {
 func (p *published) route(endpoint *v1alpha1.WebhookEndpoint) *route.Route {
 	r := &route.Route{Endpoint: route.Endpoint{UID: string(endpoint.UID)}, Fetched: p.Fetched}
 	for _, key := range p.Keys {
-		r.Keys = append(r.Keys, route.Key{ReplacedAt: key.ReplacedAt, Value: secret.New([]byte(key.Value))})
+		r.Keys = append(r.Keys, route.Key{ReplacedTime: key.ReplacedTime, Value: secret.New([]byte(key.Value))})
 	}
 	return r
 }
 
 // sender compiles a provider of testdata/providers; nil: there is none.
-func sender(tb testing.TB, name string) *Sender {
+func sender(tb testing.TB, name string) *provider.Sender {
 	tb.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "providers", name+".yaml"))
 	if os.IsNotExist(err) {
 		return nil
 	}
-	provider := &v1alpha1.WebhookProvider{}
-	parse(tb, text, provider, yaml.UnmarshalStrict)
-	return Provider(provider)
+	object := &v1alpha1.WebhookProvider{}
+	parse(tb, text, object, yaml.UnmarshalStrict)
+	return provider.Compile(object)
 }
 
 // mustNotShowSecrets looks for every value of every Secret, and for its parts.
@@ -222,18 +223,18 @@ func (c *cluster) mustNotShowSecrets(t *testing.T, output []byte) {
 
 // result is how a Result is written down. Keys show only how long they are.
 type result struct {
-	URL          string       `json:"url,omitempty"`
-	Accepted     []problem    `json:"accepted,omitempty"`
-	ResolvedRefs []problem    `json:"resolvedRefs,omitempty"`
-	Programmed   []problem    `json:"programmed,omitempty"`
-	Notes        []string     `json:"notes,omitempty"`
-	Alias        *aliased     `json:"alias,omitempty"`
-	Rotation     *Rotation    `json:"rotation,omitempty"`
-	Recheck      time.Time    `json:"recheck,omitzero"`
-	KeyBytes     []int        `json:"keyBytes,omitempty"`
-	ParamBytes   []int        `json:"parameterBytes,omitempty"`
-	SigningBytes []int        `json:"signingBytes,omitempty"`
-	Route        *route.Route `json:"route,omitempty"`
+	URL          string         `json:"url,omitempty"`
+	Accepted     []shownProblem `json:"accepted,omitempty"`
+	ResolvedRefs []shownProblem `json:"resolvedRefs,omitempty"`
+	Programmed   []shownProblem `json:"programmed,omitempty"`
+	Notes        []string       `json:"notes,omitempty"`
+	Alias        *aliased       `json:"alias,omitempty"`
+	Rotation     *Rotation      `json:"rotation,omitempty"`
+	Recheck      time.Time      `json:"recheck,omitzero"`
+	KeyBytes     []int          `json:"keyBytes,omitempty"`
+	ParamBytes   []int          `json:"parameterBytes,omitempty"`
+	SigningBytes []int          `json:"signingBytes,omitempty"`
+	Route        *route.Route   `json:"route,omitempty"`
 }
 
 func targetsOf(r *route.Route) []route.Target {
@@ -244,7 +245,7 @@ func targetsOf(r *route.Route) []route.Target {
 	return all
 }
 
-type problem struct {
+type shownProblem struct {
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
 }
@@ -280,10 +281,10 @@ func render(t *testing.T, r Result) []byte {
 	return text
 }
 
-func problems(in Problems) []problem {
-	var out []problem
+func problems(in Problems) []shownProblem {
+	var out []shownProblem
 	for _, p := range in {
-		out = append(out, problem(p))
+		out = append(out, shownProblem(p))
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -20,8 +21,8 @@ type Input struct {
 	// precede this one.
 	Quota Quota
 	Older int
-	// Sender is the provider that the endpoint names; nil: there is none.
-	Sender *Sender
+	// Sender is the provider that the endpoint names; nil: there is no such provider.
+	Sender *provider.Sender
 	// Secret is what secretRef leads to; empty if there is no secretRef.
 	Secret SecretFacts
 	// Fetched is what is known of the documents that KeySources names.
@@ -33,7 +34,7 @@ type Input struct {
 	// Signing are the Secrets of SigningEntries, by their names.
 	Signing map[string]SecretFacts
 	// Alias is the Service that has the name of the endpoint's in-cluster
-	// alias, "<name>-webhook"; nil: there is none.
+	// alias, "<name>-webhook"; nil: there is no such Service.
 	Alias *corev1.Service
 	// Settings are the manager's.
 	Settings Settings

@@ -2,13 +2,14 @@ package compile
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // parameters are the values that an endpoint gives to its provider's parameters.
@@ -32,16 +33,15 @@ func (p *parameters) add(name string, value []byte) {
 }
 
 func (p *parameters) problem(reason, format string, args ...any) {
-	p.problems = append(p.problems, Problem{reason, fmt.Sprintf(format, args...)})
+	p.problems = append(p.problems, problem(reason, format, args...)...)
 }
 
 // resolveParameters gathers the values, the sensitive ones from the endpoint's
-// Secret, and says what is missing and what the provider doesn't know. A
-// parameter that is misspelt may be the one that restricts who can send, so it
-// is never overlooked.
-func resolveParameters(endpoint *v1alpha1.WebhookEndpoint, sender *Sender, facts SecretFacts) parameters {
+// Secret. It reports what is missing, and what the provider doesn't know: a misspelt
+// parameter may be the one that restricts who can send.
+func resolveParameters(endpoint *v1alpha1.WebhookEndpoint, sender *provider.Sender, facts SecretFacts) parameters {
 	var p parameters
-	if !sender.known() {
+	if !sender.Known() {
 		return p
 	}
 	for _, given := range endpoint.Spec.Parameters {
@@ -81,16 +81,16 @@ func (p *parameters) takePlain(endpoint *v1alpha1.WebhookEndpoint, declared v1al
 	}
 }
 
-// takeSensitive reads a parameter from the endpoint's Secret. That there is no
-// Secret is told elsewhere.
+// takeSensitive reads a parameter from the endpoint's Secret. resolveSecret reports a
+// Secret that is missing.
 func (p *parameters) takeSensitive(endpoint *v1alpha1.WebhookEndpoint, declared v1alpha1.ProviderParameter, facts SecretFacts) {
 	ref := endpoint.Spec.SecretRef
 	if ref == nil || !facts.Found {
 		return
 	}
-	value, trimmed := trimNewline(facts.Entries[declared.Name])
+	value, trimmed := provider.TrimNewline(facts.Entries[declared.Name])
 	switch {
-	case len(bytes.TrimSpace(value)) > 0 && !bytes.Equal(verify.Unwrapped(value), value):
+	case len(bytes.TrimSpace(value)) > 0 && !bytes.Equal(keymaterial.Unwrapped(value), value):
 		p.problem(v1alpha1.ReasonParameterInvalid, "The entry %q of the Secret %q has white space or quotation marks around it: take them away.",
 			declared.Name, ref.Name)
 	case len(bytes.TrimSpace(value)) > 0:

@@ -6,16 +6,16 @@ import (
 	"sallyport.dev/sallyport/receiver/route"
 )
 
-// pause notes in d whether the endpoint is paused, and when it was last. As with
-// previous secrets, the published route is the only memory of that.
+// pause sets whether the endpoint is paused, and when its last pause ended. Only the
+// published route remembers that time, as it remembers previous secrets.
 func pause(d *route.Delivery, in Input) {
 	d.Paused = in.Endpoint.Spec.Paused
 	before := in.Published
 	if before == nil || before.Endpoint.UID != string(in.Endpoint.UID) {
 		return
 	}
-	d.ResumedAt = before.Delivery.ResumedAt
+	d.ResumedTime = before.Delivery.ResumedTime
 	if before.Delivery.Paused && !d.Paused {
-		d.ResumedAt = in.Now.UTC().Truncate(time.Second)
+		d.ResumedTime = in.Now.UTC().Truncate(time.Second)
 	}
 }

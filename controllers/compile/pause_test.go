@@ -12,10 +12,10 @@ func (h *history) pause(paused bool) *history {
 	return h.compile()
 }
 
-func (h *history) wantPause(paused bool, resumedAt time.Time) *history {
+func (h *history) wantPause(paused bool, resumedTime time.Time) *history {
 	h.t.Helper()
-	if d := h.route.Delivery; d.Paused != paused || !d.ResumedAt.Equal(resumedAt) {
-		h.t.Fatalf("the route is paused: %t, and was until %v, want %t and %v", d.Paused, d.ResumedAt, paused, resumedAt)
+	if d := h.route.Delivery; d.Paused != paused || !d.ResumedTime.Equal(resumedTime) {
+		h.t.Fatalf("the route is paused: %t, and was until %v, want %t and %v", d.Paused, d.ResumedTime, paused, resumedTime)
 	}
 	return h
 }

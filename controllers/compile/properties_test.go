@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 )
@@ -36,7 +37,7 @@ const (
 )
 
 // world makes an Input of the bits. The value is that of the secret.
-func world(bits uint16, name, path string, value []byte, sender *Sender) Input {
+func world(bits uint16, name, path string, value []byte, sender *provider.Sender) Input {
 	has := func(bit uint16) bool { return bits&bit != 0 }
 	endpoint := claimant(name, path, noon)
 	in := Input{Endpoint: &endpoint, Sender: sender, Secret: SecretFacts{Found: has(hasSecret)}}
@@ -75,7 +76,7 @@ func world(bits uint16, name, path string, value []byte, sender *Sender) Input {
 			Endpoint: route.Endpoint{UID: string(endpoint.UID)},
 			Keys: []route.Key{
 				{Value: secret.New([]byte("correct horse battery staple"))},
-				{Value: secret.New([]byte("the one before")), ReplacedAt: new(noon.Add(-time.Hour))},
+				{Value: secret.New([]byte("the one before")), ReplacedTime: new(noon.Add(-time.Hour))},
 			},
 		}
 	}
@@ -105,7 +106,7 @@ var (
 
 // What holds whatever the world is like.
 func FuzzEndpoint(f *testing.F) {
-	senders := []*Sender{nil, sender(f, "github"), sender(f, "standard-webhooks"), sender(f, "url-signer"), sender(f, "liar"),
+	senders := []*provider.Sender{nil, sender(f, "github"), sender(f, "standard-webhooks"), sender(f, "url-signer"), sender(f, "liar"),
 		sender(f, "bell"), sender(f, "ticket"), sender(f, "usher")}
 	for i := range senders {
 		f.Add(uint8(i), uint16(0), "orders", "", []byte(""))
@@ -124,7 +125,7 @@ func FuzzEndpoint(f *testing.F) {
 		before := world(bits, name, path, value, senders[int(which)%len(senders)])
 		result := Endpoint(in)
 
-		if diff := cmp.Diff(before, in, cmp.AllowUnexported(Sender{}), cmp.Comparer(func(a, b *Sender) bool { return a == b }), sameSecret); diff != "" {
+		if diff := cmp.Diff(before, in, cmp.AllowUnexported(provider.Sender{}), cmp.Comparer(func(a, b *provider.Sender) bool { return a == b }), sameSecret); diff != "" {
 			t.Errorf("the input was changed:\n%s", diff)
 		}
 		if !reflect.DeepEqual(result, Endpoint(before)) {

@@ -46,8 +46,8 @@ func (q *Quota) ignore(annotation, form string) {
 	q.Ignored = append(q.Ignored, fmt.Sprintf("The annotation %s of the namespace is ignored, because it is not %s.", annotation, form))
 }
 
-// Precede counts the endpoints that are served rather than one of them, if not
-// all can be.
+// Precede counts the other endpoints that come before this one when the quota has no room
+// for all of them.
 func Precede(endpoint *v1alpha1.WebhookEndpoint, others []v1alpha1.WebhookEndpoint) int {
 	n := 0
 	for i := range others {
@@ -58,17 +58,17 @@ func Precede(endpoint *v1alpha1.WebhookEndpoint, others []v1alpha1.WebhookEndpoi
 	return n
 }
 
-// overQuota says what the platform team doesn't allow.
+// overQuota lists what the endpoint asks for and the platform team doesn't allow.
 func overQuota(in Input) (problems Problems) {
 	if most := in.Quota.MaxEndpoints; most > 0 && in.Older >= most {
-		problems = append(problems, Problem{v1alpha1.ReasonQuotaExceeded, fmt.Sprintf(
-			"The platform team allows %d endpoints in this namespace, and %d came before this one: delete another, or ask for more.", most, in.Older)})
+		problems = append(problems, problem(v1alpha1.ReasonQuotaExceeded,
+			"The platform team allows %d endpoints in this namespace, and %d came before this one: delete another, or ask for more.", most, in.Older)...)
 	}
 	asked := in.Endpoint.Spec.Limits
 	if most := in.Quota.MaxBodyBytes; most > 0 && asked != nil && asked.MaxBodyBytes != nil && asked.MaxBodyBytes.Value() > most {
-		problems = append(problems, Problem{v1alpha1.ReasonQuotaExceeded, fmt.Sprintf(
+		problems = append(problems, problem(v1alpha1.ReasonQuotaExceeded,
 			"limits.maxBodyBytes is %s, and the platform team allows %s in this namespace: ask for less, or leave it out.",
-			asked.MaxBodyBytes, resource.NewQuantity(most, resource.BinarySI))})
+			asked.MaxBodyBytes, resource.NewQuantity(most, resource.BinarySI))...)
 	}
 	return problems
 }

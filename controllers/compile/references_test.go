@@ -7,28 +7,6 @@ import (
 	"sallyport.dev/sallyport/api/v1alpha1"
 )
 
-func TestTrimNewline(t *testing.T) {
-	for value, want := range map[string]string{
-		"":          "",
-		"s":         "s",
-		"s\n":       "s",
-		"s\r\n":     "s",
-		"s\n\n":     "s\n",
-		"s\r":       "s\r", // not what an editor leaves: it may well be meant
-		"\ns":       "\ns",
-		"a\nb\n":    "a\nb",
-		" s \n":     " s ",
-		"\n":        "",
-		"s\r\r\n":   "s\r",
-		"s\r\n\r\n": "s\r\n",
-	} {
-		got, trimmed := trimNewline([]byte(value))
-		if string(got) != want || trimmed != (want != value) {
-			t.Errorf("of %q is left %q (trimmed: %t), want %q", value, got, trimmed, want)
-		}
-	}
-}
-
 // A value that doesn't fit must not get into a message, which is in the status
 // for everybody to read.
 func TestProblemsDoNotShowTheSecret(t *testing.T) {

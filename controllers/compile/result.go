@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -63,6 +64,11 @@ type Problem struct {
 
 // Problems are mistakes in order of weight, the heaviest first.
 type Problems []Problem
+
+// problem makes Problems of one mistake.
+func problem(reason, format string, args ...any) Problems {
+	return Problems{{reason, fmt.Sprintf(format, args...)}}
+}
 
 // Reason is the reason of the heaviest problem. Problems must not be empty.
 func (p Problems) Reason() string { return p[0].Reason }

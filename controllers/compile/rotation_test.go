@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 )
 
@@ -21,7 +22,7 @@ import (
 type history struct {
 	t        *testing.T
 	endpoint v1alpha1.WebhookEndpoint
-	sender   *Sender
+	sender   *provider.Sender
 	now      time.Time
 	secret   string // empty: there is no Secret
 	route    *route.Route

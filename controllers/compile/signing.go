@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 )
@@ -17,12 +18,12 @@ const signingPrefix = "whsec_"
 
 // signing is what a target's events are signed with.
 type signing struct {
-	key   []byte // nil: there is none
+	key   []byte // nil: there is no key
 	notes []string
 }
 
-// as is the key in an entry of the route Secret; nil: there is none.
-func (s signing) as(entry string) *route.Signing {
+// inEntry is the key for an entry of the route Secret; nil: there is no key.
+func (s signing) inEntry(entry string) *route.Signing {
 	if s.key == nil {
 		return nil
 	}
@@ -41,26 +42,23 @@ func SigningEntries(endpoint *v1alpha1.WebhookEndpoint) map[string][]string {
 	return entries
 }
 
-// resolveSigning reads the key to sign with. Without it events wait: a target
-// that expects signatures must not have to tell a missing one from a forgery.
+// resolveSigning reads the key to sign with. Without it events wait: they can't go
+// unsigned to a target that expects signatures, and would take them for forgeries.
 func resolveSigning(ref v1alpha1.SecretKeyReference, secrets map[string]SecretFacts) (signing, Problems) {
-	fail := func(reason, format string, args ...any) (signing, Problems) {
-		return signing{}, Problems{{reason, fmt.Sprintf(format, args...)}}
-	}
 	facts := secrets[ref.Name]
 	if !facts.Found {
-		return fail(v1alpha1.ReasonSigningSecretNotFound,
+		return signing{}, problem(v1alpha1.ReasonSigningSecretNotFound,
 			"There is no Secret %q in this namespace to sign with: events are accepted and kept until it appears.", ref.Name)
 	}
 	stored, ok := facts.Entries[ref.Key]
 	if !ok {
-		return fail(v1alpha1.ReasonSigningSecretNotFound,
+		return signing{}, problem(v1alpha1.ReasonSigningSecretNotFound,
 			"The Secret %q has no entry %q to sign with: events are accepted and kept until it has.", ref.Name, ref.Key)
 	}
-	value, trimmed := trimNewline(stored)
+	value, trimmed := provider.TrimNewline(stored)
 	key, err := signingKey(value)
 	if err != nil {
-		return fail(v1alpha1.ReasonSigningSecretInvalid,
+		return signing{}, problem(v1alpha1.ReasonSigningSecretInvalid,
 			"Nothing can be signed with the entry %q of the Secret %q: %v. Events are accepted and kept.", ref.Key, ref.Name, err)
 	}
 	if trimmed {

@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,9 +15,9 @@ import (
 type targets struct {
 	fallback route.Target // for what no route matches; zero: nothing gets it
 	routes   []route.EventRoute
-	// invalid holds the routes of which nobody can say what they match.
+	// invalid says which routes have a match that can't be compiled.
 	invalid Problems
-	// problems are of targets that can't be reached yet: events wait for them.
+	// problems say which targets can't be reached yet: their events wait.
 	problems Problems
 	notes    []string
 }
@@ -56,7 +55,7 @@ func resolveTargets(in Input) targets {
 	for i, spec := range in.Endpoint.Spec.Routes {
 		rule := matchRule(spec.Match)
 		if _, err := match.Compile(rule); err != nil {
-			t.invalid = append(t.invalid, Problem{v1alpha1.ReasonInvalidRoute, fmt.Sprintf("routes[%s].match.%v.", spec.Name, err)})
+			t.invalid = append(t.invalid, problem(v1alpha1.ReasonInvalidRoute, "routes[%s].match.%v.", spec.Name, err)...)
 		}
 		t.routes = append(t.routes, route.EventRoute{Name: spec.Name, Match: rule, Target: t.resolve(in, spec.Target, i+1)})
 	}
@@ -73,10 +72,10 @@ func (t *targets) resolve(in Input, spec v1alpha1.Target, number int) route.Targ
 	}
 	if spec.SigningSecretRef != nil {
 		key, signing := resolveSigning(*spec.SigningSecretRef, in.Signing)
-		target.Signing, problems = key.as(route.SigningEntry(number)), append(problems, signing...)
+		target.Signing, problems = key.inEntry(route.SigningEntry(number)), append(problems, signing...)
 		t.notes = append(t.notes, key.notes...)
 	}
-	problems = append(problems, t.handOver(in, spec, &target)...)
+	problems = append(problems, resolveProofs(in, spec, &target)...)
 	if len(problems) > 0 {
 		target.Unresolved = problems[0].Message
 	}
@@ -105,15 +104,12 @@ func resolveTarget(in Input, spec v1alpha1.Target) (route.Target, Problems) {
 		Scheme:    want.Scheme,
 		Path:      want.Path,
 	}
-	fail := func(reason, format string, args ...any) (route.Target, Problems) {
-		return target, Problems{{reason, fmt.Sprintf(format, args...)}}
-	}
 	switch {
 	case service == nil:
-		return fail(v1alpha1.ReasonTargetNotFound,
+		return target, problem(v1alpha1.ReasonTargetNotFound,
 			"There is no Service %q in this namespace: events are accepted and kept until it appears.", want.Name)
 	case service.Spec.Type == corev1.ServiceTypeExternalName && !in.Settings.AllowExternalName:
-		return fail(v1alpha1.ReasonTargetNotAllowed,
+		return target, problem(v1alpha1.ReasonTargetNotAllowed,
 			"The Service %q is of type ExternalName, which may lead out of the cluster and is not allowed as a target: events are kept.", want.Name)
 	case service.Spec.Type == corev1.ServiceTypeExternalName && want.Port.Type == intstr.Int:
 		return target, nil
@@ -124,7 +120,7 @@ func resolveTarget(in Input, spec v1alpha1.Target) (route.Target, Problems) {
 			return target, nil
 		}
 	}
-	return fail(v1alpha1.ReasonTargetPortNotFound,
+	return target, problem(v1alpha1.ReasonTargetPortNotFound,
 		"The Service %q has no TCP port %s: events are accepted and kept until it has.", want.Name, want.Port.String())
 }
 

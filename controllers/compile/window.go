@@ -1,58 +1,17 @@
 package compile
 
 import (
-	"errors"
-	"fmt"
-	"time"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 )
-
-// window is for how long events are remembered if the endpoint doesn't say.
-func (s *Sender) window() time.Duration {
-	if s.Window == 0 {
-		return defaultWindow
-	}
-	return s.Window
-}
 
 // checkWindow holds the rule that a request is remembered for as long as its
 // signature is accepted.
-func checkWindow(spec *v1alpha1.DeduplicationSpec, sender *Sender) Problems {
+func checkWindow(spec *v1alpha1.DeduplicationSpec, sender *provider.Sender) Problems {
 	if spec == nil || spec.Window == nil || spec.Window.Duration >= sender.MinWindow {
 		return nil
 	}
-	return Problems{{v1alpha1.ReasonInvalidDeduplication, fmt.Sprintf(
+	return problem(v1alpha1.ReasonInvalidDeduplication,
 		"deduplication.window is %s, and a request of %s can be sent again for up to %s by its time: whoever captured it could do so; set it to at least %s.",
-		spec.Window.Duration, sender.Provider.Name, sender.MinWindow, sender.MinWindow)}}
-}
-
-// checkRetries holds what is known of the sender's retries against what is judged:
-// a genuine retry must be neither refused as too old nor taken for a new event.
-func checkRetries(spec *v1alpha1.WebhookProviderSpec, s *Sender) error {
-	var errs []error
-	if window := s.window(); window < s.MinWindow {
-		errs = append(errs, fmt.Errorf("deduplication.window is %s: it must be at least %s, twice the longest timestamp.tolerance, "+
-			"or a captured request could be sent again", window, s.MinWindow))
-	}
-	if spec.Facts == nil || spec.Facts.Retries == nil || spec.Facts.Retries.Within == nil {
-		return errors.Join(errs...)
-	}
-	retries := spec.Facts.Retries
-	within := retries.Within.Duration
-	if s.window() < within {
-		errs = append(errs, fmt.Errorf("deduplication.window is %s, and by facts.retries an event is repeated for %s: a late retry would be a new event",
-			s.window(), within))
-	}
-	if retries.Signature != "Kept" && retries.Signature != "Unknown" {
-		return errors.Join(errs...)
-	}
-	for i := range spec.Verify {
-		scheme := &spec.Verify[i]
-		if t := scheme.Timestamp; t != nil && t.Tolerance != nil && t.Tolerance.Duration < within {
-			errs = append(errs, fmt.Errorf("verify[%d].timestamp.tolerance is %s, and by facts.retries an event is repeated for %s, perhaps with its first signature: "+
-				"a late retry would be refused", i, t.Tolerance.Duration, within))
-		}
-	}
-	return errors.Join(errs...)
+		spec.Window.Duration, sender.Provider.Name, sender.MinWindow, sender.MinWindow)
 }

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"sallyport.dev/sallyport/receiver/egress"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -22,27 +23,27 @@ const (
 	maxRequests = 8
 )
 
-// State is what is known of a document. The zero value: it is being fetched for
-// the first time.
+// State is what is known of a document. The zero value is that of a document that is
+// being fetched for the first time.
 type State struct {
-	// Keys are those of the last document that held any; nil: none did.
+	// Keys are those of the last document with keys; nil: there was none.
 	Keys []byte
-	// Problem says why the last attempt failed; empty: it didn't, or there was none.
+	// Problem says why the last attempt failed; empty: it did not fail, or there was none.
 	Problem string
 }
 
 // Pace says when a document is fetched again.
 type Pace struct {
-	// Min and Max bound what the sender asks for (Cache-Control: max-age); Default
-	// is for senders that ask for nothing.
+	// Min and Max bound the age that the sender allows (Cache-Control: max-age); Default
+	// is for senders that give none.
 	Min, Default, Max time.Duration
 	// FirstRetry is the wait after the first failure, LastRetry bounds the doubled
 	// waits after further ones.
 	FirstRetry, LastRetry time.Duration
 }
 
-// defaultPace notices new keys within minutes, which is how long senders publish
-// a key before they sign with it, and does not press a sender that is in trouble.
+// defaultPace finds new keys within minutes, because senders publish a key for so long
+// before they sign with it. It backs off from a sender that is in trouble.
 var defaultPace = Pace{
 	Min: 5 * time.Minute, Default: 10 * time.Minute, Max: 24 * time.Hour,
 	FirstRetry: 10 * time.Second, LastRetry: 10 * time.Minute,
@@ -50,10 +51,9 @@ var defaultPace = Pace{
 
 // Options are what a Cache is made of.
 type Options struct {
-	// Client makes the requests; nil: one that reaches no loopback, link-local or
-	// metadata address. It is copied, and gets a bound of time and a rule against
-	// redirects to other hosts.
-	Client *http.Client
+	// Transport makes the requests; nil: one that reaches no loopback, link-local or
+	// metadata address.
+	Transport http.RoundTripper
 	// Pace is when to fetch again; the zero value: from 5 minutes to a day.
 	Pace Pace
 }
@@ -61,7 +61,7 @@ type Options struct {
 // Cache holds documents and fetches them in the background, while Start runs. It
 // is safe for concurrent use.
 type Cache struct {
-	client *http.Client
+	client *egress.Client
 	pace   Pace
 	wake   chan struct{}
 
@@ -86,29 +86,32 @@ func New(o Options) *Cache {
 	if o.Pace == (Pace{}) {
 		o.Pace = defaultPace
 	}
+	client := egress.New(policy)
+	if o.Transport != nil {
+		client = egress.NewWithTransport(policy, o.Transport)
+	}
 	return &Cache{
-		client: clientOf(o.Client), pace: o.Pace, wake: make(chan struct{}, 1),
+		client: client, pace: o.Pace, wake: make(chan struct{}, 1),
 		entries: map[verify.FetchSource]*entry{}, used: map[types.NamespacedName][]verify.FetchSource{}, changed: func([]types.NamespacedName) {},
 	}
 }
 
-// OnChange sets what is called with the users of a document when there is
-// something new to know of it. It must not block.
+// OnChange sets the function that is called with the users of a document when its State
+// changes. It must not block.
 func (c *Cache) OnChange(do func(users []types.NamespacedName)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.changed = do
 }
 
-// Use says which documents a user needs now, all of them, and returns what is
-// known of each. It starts fetching what is new. Without sources, the user is
-// gone.
+// Use sets the documents that a user needs and returns their States. It starts fetching
+// those that are new. A user without sources is forgotten.
 func (c *Cache) Use(user types.NamespacedName, sources ...verify.FetchSource) map[verify.FetchSource]State {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, source := range c.used[user] {
 		if !slices.Contains(sources, source) {
-			c.release(user, source)
+			c.removeUser(user, source)
 		}
 	}
 	delete(c.used, user)
@@ -118,13 +121,13 @@ func (c *Cache) Use(user types.NamespacedName, sources ...verify.FetchSource) ma
 	c.used[user] = slices.Clone(sources)
 	states := make(map[verify.FetchSource]State, len(sources))
 	for _, source := range sources {
-		states[source] = c.take(user, source)
+		states[source] = c.addUser(user, source)
 	}
 	return states
 }
 
-// take makes a user one of those of a document.
-func (c *Cache) take(user types.NamespacedName, source verify.FetchSource) State {
+// addUser makes user one of the users of a document.
+func (c *Cache) addUser(user types.NamespacedName, source verify.FetchSource) State {
 	e := c.entries[source]
 	if e == nil {
 		if len(c.entries) >= maxSources {
@@ -132,14 +135,14 @@ func (c *Cache) take(user types.NamespacedName, source verify.FetchSource) State
 		}
 		e = &entry{users: map[types.NamespacedName]struct{}{}}
 		c.entries[source] = e
-		c.nudge()
+		c.wakeUp()
 	}
 	e.users[user] = struct{}{}
 	return e.State
 }
 
-// release forgets a document that was used by nobody else.
-func (c *Cache) release(user types.NamespacedName, source verify.FetchSource) {
+// removeUser forgets a document that has no other users.
+func (c *Cache) removeUser(user types.NamespacedName, source verify.FetchSource) {
 	if e := c.entries[source]; e != nil {
 		if delete(e.users, user); len(e.users) == 0 {
 			delete(c.entries, source)
@@ -147,8 +150,8 @@ func (c *Cache) release(user types.NamespacedName, source verify.FetchSource) {
 	}
 }
 
-// NeedLeaderElection implements manager.LeaderElectionRunnable: who doesn't
-// compile routes needs no keys.
+// NeedLeaderElection implements manager.LeaderElectionRunnable: only the leader compiles
+// routes, for which it needs the keys.
 func (c *Cache) NeedLeaderElection() bool { return true }
 
 // Start implements manager.Runnable. It fetches until the context ends, and
@@ -169,16 +172,16 @@ func (c *Cache) Start(ctx context.Context) error {
 	}
 }
 
-// nudge lets Start look again.
-func (c *Cache) nudge() {
+// wakeUp makes Start look for due documents now.
+func (c *Cache) wakeUp() {
 	select {
 	case c.wake <- struct{}{}:
 	default: // it is going to look anyway
 	}
 }
 
-// startDue starts the requests that are due, as many as may run, and returns
-// when the next one is. A request that ends nudges.
+// startDue starts the requests that are due, up to maxRequests at a time, and returns
+// the time until the next one is. A request that ends wakes Start up.
 func (c *Cache) startDue(ctx context.Context, running *sync.WaitGroup) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -198,21 +201,21 @@ func (c *Cache) startDue(ctx context.Context, running *sync.WaitGroup) time.Dura
 	return next
 }
 
-// refresh fetches a document, and tells its users if there is news.
+// refresh fetches a document, and calls OnChange's function if its State changed.
 func (c *Cache) refresh(ctx context.Context, source verify.FetchSource, e *entry) {
 	keys, maxAge, err := c.fetch(ctx, source)
 	if ctx.Err() != nil {
 		return // the end of the manager is no failure of the sender
 	}
-	if users, tell := c.land(source, e, keys, maxAge, err); len(users) > 0 {
-		tell(users)
+	if users, changed := c.update(source, e, keys, maxAge, err); len(users) > 0 {
+		changed(users)
 	}
-	c.nudge()
+	c.wakeUp()
 }
 
-// land notes what came of a request. If there is news, it returns whom to tell,
-// and how, which must be done without the lock.
-func (c *Cache) land(source verify.FetchSource, e *entry, keys []byte, maxAge time.Duration, err error) ([]types.NamespacedName, func([]types.NamespacedName)) {
+// update sets the State that a request led to. If it changed, update returns the users,
+// and the function to call with them once the lock is released.
+func (c *Cache) update(source verify.FetchSource, e *entry, keys []byte, maxAge time.Duration, err error) ([]types.NamespacedName, func([]types.NamespacedName)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests--
@@ -220,7 +223,7 @@ func (c *Cache) land(source verify.FetchSource, e *entry, keys []byte, maxAge ti
 	before := e.State
 	if err != nil {
 		e.failures++
-		e.Problem = problemOf(err)
+		e.Problem = err.Error()
 		e.due = time.Now().Add(c.pace.retry(e.failures))
 	} else {
 		e.failures = 0
@@ -234,11 +237,10 @@ func (c *Cache) land(source verify.FetchSource, e *entry, keys []byte, maxAge ti
 	return slices.Collect(maps.Keys(e.users)), c.changed
 }
 
-// refresh is how long a document is taken as it is. It is somewhat less than
-// what the sender asked for, differently each time, so that many documents don't
-// stay due at the same moment.
+// refresh is the time until a document is fetched again. It is somewhat less than the
+// sender allows, by a random part, so that many documents are not due at once.
 func (p Pace) refresh(maxAge time.Duration) time.Duration {
-	if maxAge == unasked {
+	if maxAge == unspecified {
 		maxAge = p.Default
 	}
 	return vary(min(max(maxAge, p.Min), p.Max))

@@ -2,7 +2,6 @@ package keys
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -92,7 +91,7 @@ func inBubble(t *testing.T, test func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{t: t, sender: &sender{answers: map[string]func() (*http.Response, error){}, asked: map[string]int{}}}
-		w.Cache = New(Options{Client: &http.Client{Transport: w.sender}})
+		w.Cache = New(Options{Transport: w.sender})
 		w.OnChange(func(users []types.NamespacedName) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
@@ -273,14 +272,5 @@ func TestRetryWaits(t *testing.T) {
 				t.Errorf("after %d failures the wait is %v, want about %v", failures, got, want)
 			}
 		}
-	}
-}
-
-func TestProblemsAreStable(t *testing.T) {
-	if got := problemOf(errors.New("dial tcp 10.0.0.1:41234->10.0.0.2:443: connection reset")); got != "the connection failed" {
-		t.Errorf("the problem is %q", got)
-	}
-	if got := problemOf(fmt.Errorf("asking: %w", context.DeadlineExceeded)); got != "there was no answer within 10s" {
-		t.Errorf("the problem is %q", got)
 	}
 }

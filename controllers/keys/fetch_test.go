@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"sallyport.dev/sallyport/receiver/egress"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -16,14 +17,14 @@ func serve(t *testing.T, answer http.HandlerFunc) (*httptest.Server, *Cache) {
 	t.Helper()
 	server := httptest.NewTLSServer(answer)
 	t.Cleanup(server.Close)
-	return server, New(Options{Client: server.Client()})
+	return server, New(Options{Transport: server.Client().Transport})
 }
 
 // problemAt fetches a document and returns what is wrong; empty: nothing.
 func problemAt(t *testing.T, c *Cache, url string) string {
 	t.Helper()
 	if _, _, err := c.fetch(t.Context(), verify.FetchSource{URL: url, Algorithm: verify.JSONWebToken}); err != nil {
-		return problemOf(err)
+		return err.Error()
 	}
 	return ""
 }
@@ -62,23 +63,24 @@ func TestFetch(t *testing.T) {
 			http.Error(answer, "what is here is nobody's business", http.StatusForbidden)
 		}
 	})
+	_, empty := source.Keys(nil)
 	for path, want := range map[string]string{
 		"/keys":      "",
 		"/moved":     "",
-		"/elsewhere": string(errRedirect),
-		"/plain":     string(errRedirect),
-		"/loop":      string(errRedirect),
-		"/large":     string(errTooLarge),
-		"/endless":   string(errTooLarge),
+		"/elsewhere": "it redirects to another host, or too often",
+		"/plain":     "it redirects to another host, or too often",
+		"/loop":      "it redirects to another host, or too often",
+		"/large":     "the document is larger than 256 KiB",
+		"/endless":   "the document is larger than 256 KiB",
 		"/cut":       "the connection failed",
-		"/empty":     "the answer was 204 No Content",
+		"/empty":     "what is there can't be used: " + empty.Error(),
 		"/private":   "the answer was 403 Forbidden",
 	} {
 		if got := problemAt(t, cache, server.URL+path); got != want {
 			t.Errorf("%s: %q, want %q", path, got, want)
 		}
 	}
-	if got := problemAt(t, cache, "http://"+server.Listener.Addr().String()+"/keys"); got != string(errScheme) {
+	if got := problemAt(t, cache, "http://"+server.Listener.Addr().String()+"/keys"); got != "it is not an https URL" {
 		t.Errorf("over plain HTTP: %q", got)
 	}
 	if got := testutil.ToFloat64(fetches.WithLabelValues("success")); got < 2 {
@@ -93,10 +95,10 @@ func TestFetch(t *testing.T) {
 // nor loopback is good enough.
 func TestFetchGuards(t *testing.T) {
 	server, _ := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("loopback was asked") })
-	if got := problemAt(t, New(Options{}), server.URL+"/keys"); got != string(errForbidden) {
+	if got := problemAt(t, New(Options{}), server.URL+"/keys"); got != egress.ErrForbidden.Error() {
 		t.Errorf("loopback: %q", got)
 	}
-	untrusting := New(Options{Client: &http.Client{Transport: &http.Transport{}}})
+	untrusting := New(Options{Transport: &http.Transport{}})
 	if got := problemAt(t, untrusting, server.URL+"/keys"); got != "the TLS certificate of the host is not trusted" {
 		t.Errorf("an unknown certificate: %q", got)
 	}

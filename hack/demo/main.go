@@ -1,10 +1,3 @@
-// Command demo shows Sallyport at work on one machine: an API server, Redis, a
-// manager, a receiver and a target, all real, and webhooks signed as GitHub and
-// Stripe sign them. It checks what it shows: if anything is not as it should
-// be, it says what, and exits with 1.
-//
-// With DEMO=once in the environment it stops when all was shown. Otherwise it
-// stays up and prints commands to go on with; Ctrl-C ends it. `make demo` runs it.
 package main
 
 import (
@@ -23,7 +16,7 @@ func main() {
 	err := d.run(ctx, os.Getenv("DEMO") == "once")
 	interrupted := ctx.Err() != nil
 	if err != nil && !interrupted {
-		err = d.withLogs(err) // before the programs say their farewells
+		err = d.withLogs(err) // before the programs log how they end
 	}
 	stopErr := d.stop()
 	switch {
@@ -40,7 +33,7 @@ func main() {
 
 // run is the demo from beginning to end; stop ends what it started.
 func (d *demo) run(ctx context.Context, once bool) error {
-	for _, step := range []func(context.Context) error{d.start, d.applySamples, d.showAll, d.showHooks} {
+	for _, step := range []func(context.Context) error{d.start, d.applySamples, d.showAll, d.showEvents} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -72,7 +65,7 @@ func (d *demo) finish(ctx context.Context) error {
 // logTail is how many lines of each log are shown after a failure.
 const logTail = 12
 
-// withLogs adds the last words of the programs to an error.
+// withLogs adds the ends of the programs' logs to an error.
 func (d *demo) withLogs(err error) error {
 	for _, process := range d.programs() {
 		err = fmt.Errorf("%w\n\nthe last lines of the log of the %s:\n%s", err, process.Name, process.Tail(logTail))

@@ -16,44 +16,44 @@ import (
 	"sallyport.dev/sallyport/test/cluster"
 )
 
-// sceneTimeout bounds one scene.
-const sceneTimeout = 20 * time.Second
+// webhookTimeout bounds what happens to one webhook.
+const webhookTimeout = 20 * time.Second
 
-// showAll plays the scenes.
+// showAll sends all webhooks.
 func (d *demo) showAll(ctx context.Context) error {
-	scenes, err := d.scenes(ctx)
+	webhooks, err := d.webhooks(ctx)
 	if err != nil {
 		return err
 	}
-	for i, s := range scenes {
-		d.out.heading(fmt.Sprintf("\n%d. %s", i+1, s.title))
-		if s.delivered != "" {
+	for i, w := range webhooks {
+		d.out.heading(fmt.Sprintf("\n%d. %s", i+1, w.title))
+		if w.delivered != "" {
 			d.deliveries++
 		}
-		if err := d.show(ctx, s); err != nil {
-			return fmt.Errorf("%d. %s: %w", i+1, s.title, err)
+		if err := d.show(ctx, w); err != nil {
+			return fmt.Errorf("%d. %s: %w", i+1, w.title, err)
 		}
 	}
 	d.out.line("")
 	return nil
 }
 
-// show plays a scene.
-func (d *demo) show(ctx context.Context, s scene) error {
-	ctx, cancel := context.WithTimeout(ctx, sceneTimeout)
+// show sends a webhook, and shows and checks what comes of it.
+func (d *demo) show(ctx context.Context, w webhook) error {
+	ctx, cancel := context.WithTimeout(ctx, webhookTimeout)
 	defer cancel()
-	answer, err := cluster.Post(ctx, s.url, s.header, s.body)
+	answer, err := cluster.Post(ctx, w.url, w.header, w.body)
 	if err != nil {
 		return fmt.Errorf("send the webhook: %w", err)
 	}
 	d.out.detail("answer", "%d %s", answer.Status, strings.TrimSpace(answer.Body))
-	if answer.Status != s.status || !strings.Contains(answer.Body, s.says) {
-		return fmt.Errorf("the answer is %d %q, expected %d with %q", answer.Status, answer.Body, s.status, s.says)
+	if answer.Status != w.status || !strings.Contains(answer.Body, w.says) {
+		return fmt.Errorf("the answer is %d %q, expected %d with %q", answer.Status, answer.Body, w.status, w.says)
 	}
-	if err := d.showDelivery(ctx, s); err != nil {
+	if err := d.showDelivery(ctx, w); err != nil {
 		return err
 	}
-	if err := d.showRecords(ctx, s, answer.Header.Get("X-Request-Id")); err != nil {
+	if err := d.showRecords(ctx, w, answer.Header.Get("X-Request-Id")); err != nil {
 		return err
 	}
 	if got := len(d.target.Requests.All()); got != d.deliveries {
@@ -63,28 +63,28 @@ func (d *demo) show(ctx context.Context, s scene) error {
 }
 
 // showDelivery shows what the target got, and checks that it is what was sent.
-func (d *demo) showDelivery(ctx context.Context, s scene) error {
-	if s.delivered == "" {
+func (d *demo) showDelivery(ctx context.Context, w webhook) error {
+	if w.delivered == "" {
 		d.out.detail("target", "got nothing")
 		return nil
 	}
-	got, err := d.target.Requests.Await(ctx, func(r cluster.Received) bool { return r.EventID() == s.eventID })
+	got, err := d.target.Requests.Await(ctx, func(r cluster.Received) bool { return r.EventID() == w.eventID })
 	if err != nil {
-		return fmt.Errorf("wait for the target to get the event %s: %w", s.eventID, err)
+		return fmt.Errorf("wait for the target to get the event %s: %w", w.eventID, err)
 	}
 	d.out.detail("target", "got %s %s, %d bytes, SHA-256 %.16x..., with", got.Method, got.Path, len(got.Body), sha256.Sum256(got.Body))
 	for _, line := range sallyportHeaders(got.Header) {
 		d.out.detail("", "%s", line)
 	}
 	switch {
-	case got.Path != s.delivered:
-		return fmt.Errorf("the target was called at %s, expected %s", got.Path, s.delivered)
-	case !bytes.Equal(got.Body, s.body):
+	case got.Path != w.delivered:
+		return fmt.Errorf("the target was called at %s, expected %s", got.Path, w.delivered)
+	case !bytes.Equal(got.Body, w.body):
 		return fmt.Errorf("the target got another body than was sent: %q", got.Body)
-	case got.Header.Get("Sallyport-Event-Type") != s.eventType:
-		return fmt.Errorf("the target was told the type %q, expected %q", got.Header.Get("Sallyport-Event-Type"), s.eventType)
-	case got.Header.Get("Sallyport-Endpoint") != s.endpoint.String():
-		return fmt.Errorf("the target was told the endpoint %q, expected %q", got.Header.Get("Sallyport-Endpoint"), s.endpoint)
+	case got.Header.Get("Sallyport-Event-Type") != w.eventType:
+		return fmt.Errorf("the target was told the type %q, expected %q", got.Header.Get("Sallyport-Event-Type"), w.eventType)
+	case got.Header.Get("Sallyport-Endpoint") != w.endpoint.String():
+		return fmt.Errorf("the target was told the endpoint %q, expected %q", got.Header.Get("Sallyport-Endpoint"), w.endpoint)
 	}
 	return nil
 }
@@ -106,8 +106,8 @@ func sallyportHeaders(header http.Header) []string {
 }
 
 // showRecords shows each expected outcome in the audit log and as an Event.
-func (d *demo) showRecords(ctx context.Context, s scene, requestID string) error {
-	for _, outcome := range s.outcomes {
+func (d *demo) showRecords(ctx context.Context, w webhook, requestID string) error {
+	for _, outcome := range w.outcomes {
 		record, err := d.receiver.Audit.Await(ctx, func(r audit.Record) bool { return r.Status == outcome && r.RequestID == requestID })
 		if err != nil {
 			return fmt.Errorf("wait for %q of the request %s in the audit log: %w", outcome, requestID, err)
@@ -117,9 +117,9 @@ func (d *demo) showRecords(ctx context.Context, s scene, requestID string) error
 			return fmt.Errorf("the audit log says signature_verified=%t of %q", record.SignatureVerified, outcome)
 		}
 	}
-	for _, outcome := range s.outcomes {
+	for _, outcome := range w.outcomes {
 		reason := reasonOf(outcome)
-		event, err := d.cluster.AwaitEvent(ctx, s.endpoint, func(e *eventsv1.Event) bool { return e.Reason == reason })
+		event, err := d.cluster.AwaitEvent(ctx, w.endpoint, func(e *eventsv1.Event) bool { return e.Reason == reason })
 		if err != nil {
 			return fmt.Errorf("reason %s: %w", reason, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/discovery"
 
 	"sallyport.dev/sallyport/test/cluster"
+	"sallyport.dev/sallyport/test/port"
 )
 
 // The ports that the demo takes if they are free: those of the defaults.
@@ -120,7 +121,7 @@ func (d *demo) startPrograms(ctx context.Context) error {
 
 func (d *demo) startManager(ctx context.Context, publicURL string) (err error) {
 	d.out.step("manager")
-	eventsAPI, err := d.startEventsAPI(ctx)
+	eventsAPI, err := d.installEventsAPI(ctx)
 	if err != nil {
 		return err
 	}
@@ -131,6 +132,14 @@ func (d *demo) startManager(ctx context.Context, publicURL string) (err error) {
 	d.onStop(d.manager.Stop)
 	d.out.done("process %d, as the ServiceAccount sallyport-manager", d.manager.PID)
 	return nil
+}
+
+// installEventsAPI tells the API server where the manager will answer about events.
+func (d *demo) installEventsAPI(ctx context.Context) (address string, err error) {
+	if address, err = port.Address(ctx); err != nil {
+		return "", err
+	}
+	return address, d.cluster.InstallEventsAPI(ctx, address)
 }
 
 func (d *demo) startReceiver(ctx context.Context, listen, admin string) (err error) {

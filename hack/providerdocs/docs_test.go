@@ -8,7 +8,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
 // TestDocumentedProvider: the provider that docs/webhookprovider.md describes
@@ -23,20 +23,20 @@ func TestDocumentedProvider(t *testing.T) {
 		t.Fatalf("%d manifests, want the provider and its handshake", len(blocks))
 	}
 	var (
-		provider v1alpha1.WebhookProvider
-		more     v1alpha1.WebhookProviderSpec
+		object v1alpha1.WebhookProvider
+		more   v1alpha1.WebhookProviderSpec
 	)
-	if err := yaml.UnmarshalStrict(blocks[0][1], &provider); err != nil {
+	if err := yaml.UnmarshalStrict(blocks[0][1], &object); err != nil {
 		t.Fatal(err)
 	}
 	if err := yaml.UnmarshalStrict(blocks[1][1], &more); err != nil {
 		t.Fatal(err)
 	}
 	for _, with := range []string{"the example", "the handshake"} {
-		if sender := compile.Provider(&provider); sender.Problem != "" {
+		if sender := provider.Compile(&object); sender.Problem != "" {
 			t.Errorf("%s: %s", with, sender.Problem)
 		}
-		provider.Spec.Handshakes = more.Handshakes
-		provider.Spec.Tests = append(provider.Spec.Tests, more.Tests...)
+		object.Spec.Handshakes = more.Handshakes
+		object.Spec.Tests = append(object.Spec.Tests, more.Tests...)
 	}
 }

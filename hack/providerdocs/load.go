@@ -3,61 +3,42 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
-	"strings"
-
-	"sigs.k8s.io/yaml"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 )
 
 // preset is a provider and what the compiler makes of it.
 type preset struct {
 	Name   string
 	Spec   *v1alpha1.WebhookProviderSpec
-	Sender *compile.Sender
+	Sender *provider.Sender
 }
 
-// load reads the manifests, ordered by name. It reports everything that keeps a
+// load reads the presets, ordered by name. It reports everything that keeps a
 // preset from having a page.
-func load(files fs.FS) ([]preset, error) {
-	names, err := fs.Glob(files, "*.yaml")
+func load() ([]preset, error) {
+	objects, err := provider.Presets()
 	if err != nil {
 		return nil, err
 	}
-	var (
-		presets  []preset
-		problems []error
-	)
-	for _, name := range names {
-		p, err := loadOne(files, name)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", name, err))
-			continue
-		}
-		presets = append(presets, p)
+	presets, problems := make([]preset, len(objects)), make([]error, len(objects))
+	for i, object := range objects {
+		presets[i], problems[i] = newPreset(object)
 	}
-	slices.SortFunc(presets, func(a, b preset) int { return strings.Compare(a.Name, b.Name) })
 	return presets, errors.Join(problems...)
 }
 
-func loadOne(files fs.FS, name string) (preset, error) {
-	text, err := fs.ReadFile(files, name)
-	if err != nil {
-		return preset{}, err
+func newPreset(object *v1alpha1.WebhookProvider) (preset, error) {
+	p := preset{Name: object.Name, Spec: &object.Spec, Sender: provider.Compile(object)}
+	if err := p.check(); err != nil {
+		return p, fmt.Errorf("preset %s: %w", p.Name, err)
 	}
-	object := &v1alpha1.WebhookProvider{}
-	if err := yaml.UnmarshalStrict(text, object); err != nil {
-		return preset{}, err
-	}
-	p := preset{Name: strings.TrimSuffix(name, ".yaml"), Spec: &object.Spec, Sender: compile.Provider(object)}
-	return p, p.check(object.Name)
+	return p, nil
 }
 
 // check wants what a page can't do without.
-func (p *preset) check(name string) error {
+func (p *preset) check() error {
 	facts := p.Spec.Facts
 	if facts == nil {
 		facts = &v1alpha1.ProviderFacts{}
@@ -67,7 +48,6 @@ func (p *preset) check(name string) error {
 		broken bool
 		text   string
 	}{
-		{name != p.Name, "metadata.name must be the name of the file"},
 		{p.Spec.DisplayName == "", "spec.displayName is missing"},
 		{facts.Scheme == "", "spec.facts.scheme is missing: say where the description comes from"},
 		{facts.Secret == "", "spec.facts.secret is missing: say how to get the secret"},

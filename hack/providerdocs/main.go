@@ -19,7 +19,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"sallyport.dev/sallyport/config/providers"
 	"sallyport.dev/sallyport/hack/providerdocs/vectors"
 )
 
@@ -41,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	presets, err := load(providers.Files)
+	presets, err := load()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// What an endpoint gets from a provider that says nothing (controllers/compile).
+// What an endpoint gets from a provider that says nothing (controllers/compile, provider).
 const (
 	defaultWindow       = 72 * time.Hour
 	defaultMaxBodyBytes = "1Mi"

@@ -12,14 +12,13 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
 	"sallyport.dev/sallyport/hack/providerdocs/vectors"
 )
 
 // pagesOfAll are the pages of the built-in presets.
 func pagesOfAll(t *testing.T) ([]preset, map[string][]byte) {
 	t.Helper()
-	presets, err := load(providers.Files)
+	presets, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,11 +118,11 @@ func TestManifests(t *testing.T) {
 
 // TestProse: what a preset says is text, never markup.
 func TestProse(t *testing.T) {
-	presets, err := loadText(whole)
+	p, err := loadText(t, whole)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages, err := render(presets, nil)
+	pages, err := render([]preset{p}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

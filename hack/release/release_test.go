@@ -68,11 +68,19 @@ func TestRelease(t *testing.T) {
 	})
 }
 
-// copySources copies what a release is made of.
+// copySources copies all that a release could be made of.
 func copySources(t *testing.T, root string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "another", "folder")
-	for _, name := range []string{"api", "cmd", "config", "controllers", "internal", "receiver"} {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if !entry.IsDir() || strings.HasPrefix(name, ".") || slices.Contains([]string{"bin", "dist", "docs", "hack", "test"}, name) {
+			continue
+		}
 		if err := os.CopyFS(filepath.Join(to, name), os.DirFS(filepath.Join(root, name))); err != nil {
 			t.Fatal(err)
 		}

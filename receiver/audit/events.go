@@ -20,8 +20,8 @@ import (
 
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// What Events say about where they come from and whom they regard. The group
-// and kind are written out because the data plane doesn't import the API types.
+// The source and the object of our Events. The group and kind are written out because
+// the data plane doesn't import the API types.
 const (
 	reportingController = "hooks.sallyport.dev/receiver"
 	endpointAPIVersion  = "hooks.sallyport.dev/v1alpha1"
@@ -32,27 +32,26 @@ const (
 	annotationLastEventID = "hooks.sallyport.dev/last-event-id"
 )
 
-// How much a receiver asks of the API server for its Events, whatever happens.
+// The load that the Events of a receiver put on the API server at most.
 const (
 	// eventsPerSecond and eventsBurst bound the writes of one receiver. 50
 	// receivers that are all flooded stay at 250 writes a second.
 	eventsPerSecond = 5
 	eventsBurst     = 50
-	// eventsTick is how often repeats are looked through.
+	// eventsTick is the time between two looks for series that are due.
 	eventsTick = time.Second
 	// eventTimeout bounds one write.
 	eventTimeout = 5 * time.Second
 )
 
-// Events is a Sink that keeps a short account of outcomes as events.k8s.io/v1
-// Events on the WebhookEndpoint: the first of a kind at once, repeats as a
-// series with a count. One goroutine, Run, writes; those who record wait for
-// nothing.
+// Events is a Sink that summarises outcomes as events.k8s.io/v1 Events on the
+// WebhookEndpoint: the first of a kind at once, repeats as a series with a count.
+// One goroutine, Run, writes; Record waits for nothing.
 type Events struct {
 	client   kubernetes.Interface
 	receiver string
 	now      func() time.Time
-	log      *slog.Logger
+	logger   *slog.Logger
 	metrics  *Metrics
 	budget   *rate.Limiter
 	wake     chan struct{} // holds one token while something new waits
@@ -62,17 +61,17 @@ type Events struct {
 }
 
 // NewEvents returns Events that write as the receiver of that name.
-func NewEvents(client kubernetes.Interface, receiver string, now func() time.Time, log *slog.Logger, metrics *Metrics) *Events {
+func NewEvents(client kubernetes.Interface, receiver string, now func() time.Time, logger *slog.Logger, metrics *Metrics) *Events {
 	return &Events{
-		client: client, receiver: receiver, now: now, log: log, metrics: metrics,
+		client: client, receiver: receiver, now: now, logger: logger, metrics: metrics,
 		budget: rate.NewLimiter(eventsPerSecond, eventsBurst),
 		wake:   make(chan struct{}, 1),
 		folder: newFolder(),
 	}
 }
 
-// Record implements Sink. Outcomes that belong to no endpoint have no object
-// that an Event could regard, and are left to the log.
+// Record implements Sink. Outcomes without an endpoint have no object that an Event
+// could regard. Only the log has them.
 func (e *Events) Record(r Record) {
 	if r.Endpoint == "" {
 		return
@@ -105,7 +104,7 @@ func (e *Events) Run(ctx context.Context) {
 	}
 }
 
-// flush writes what is due, as far as the budget goes; the rest stays due.
+// flush writes the series that are due, as far as the budget goes. The others stay due.
 func (e *Events) flush(ctx context.Context) {
 	now := e.now()
 	e.mu.Lock()
@@ -119,8 +118,8 @@ func (e *Events) flush(ctx context.Context) {
 	}
 }
 
-// writeSeries creates or updates one Event. After an error the series waits as
-// long as after a write, so that an API server in trouble isn't asked more often.
+// writeSeries creates or updates one Event. After an error the series waits as long as
+// after a write, so that an API server in trouble doesn't get more requests.
 func (e *Events) writeSeries(ctx context.Context, s *series) {
 	e.mu.Lock()
 	snapshot := *s
@@ -137,7 +136,7 @@ func (e *Events) writeSeries(ctx context.Context, s *series) {
 		name, written = "", snapshot.written // expired: begin a new one
 	default:
 		e.metrics.eventsFailed.Inc()
-		e.log.Warn("a Kubernetes Event was not written and will be tried again", "endpoint", s.first.Endpoint, "error", err)
+		e.logger.Warn("a Kubernetes Event was not written and will be tried again", "endpoint", s.first.Endpoint, "error", err)
 		name, written = snapshot.name, snapshot.written
 	}
 	e.mu.Lock()
@@ -174,7 +173,7 @@ func (e *Events) event(s series) *eventsv1.Event {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:    namespace,
 			GenerateName: endpoint + "-",
-			Annotations:  map[string]string{annotationLastEventID: tame(s.last.EventID)},
+			Annotations:  map[string]string{annotationLastEventID: printable(s.last.EventID)},
 		},
 		EventTime:           metav1.NewMicroTime(s.first.Time),
 		ReportingController: reportingController,
@@ -194,7 +193,7 @@ func (e *Events) event(s series) *eventsv1.Event {
 	return event
 }
 
-// action says what was done when the outcome came about.
+// action returns the Event's action.
 func action(r Record) string {
 	if r.Attempt > 0 {
 		return "Deliver"
@@ -202,10 +201,10 @@ func action(r Record) string {
 	return "Receive"
 }
 
-// progress returns what of an Event changes as its series goes on.
+// progress returns the fields of an Event that change while its series goes on.
 func progress(s series) any {
 	return map[string]any{
-		"metadata": map[string]any{"annotations": map[string]string{annotationLastEventID: tame(s.last.EventID)}},
+		"metadata": map[string]any{"annotations": map[string]string{annotationLastEventID: printable(s.last.EventID)}},
 		"series":   seriesOf(s),
 	}
 }

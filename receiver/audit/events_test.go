@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"sallyport.dev/sallyport/test/apiserver"
 )
 
 // fakeClock is moved by hand.
@@ -39,7 +41,7 @@ func (c *fakeClock) advance(d time.Duration) {
 // newNamespace makes a namespace for one test.
 func newNamespace(t *testing.T) string {
 	t.Helper()
-	created, err := api(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "team-"}}, metav1.CreateOptions{})
+	created, err := apiserver.Client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "team-"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,7 @@ func newNamespace(t *testing.T) string {
 
 func list(t *testing.T, namespace string) []eventsv1.Event {
 	t.Helper()
-	found, err := api(t).EventsV1().Events(namespace).List(t.Context(), metav1.ListOptions{})
+	found, err := apiserver.Client(t).EventsV1().Events(namespace).List(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +59,7 @@ func list(t *testing.T, namespace string) []eventsv1.Event {
 
 func newTestEvents(t *testing.T, clock *fakeClock) *Events {
 	t.Helper()
-	return NewEvents(api(t), "receiver-1", clock.Now, slog.New(slog.DiscardHandler), newTestMetrics())
+	return NewEvents(apiserver.Client(t), "receiver-1", clock.Now, slog.New(slog.DiscardHandler), newTestMetrics())
 }
 
 func TestFirstOutcomeIsAnEventAndRepeatsAreASeries(t *testing.T) {
@@ -114,7 +116,7 @@ func TestSeriesGoesOnWhenItsEventHasExpired(t *testing.T) {
 	events.Record(record)
 	events.flush(t.Context())
 	gone := list(t, namespace)[0].Name
-	if err := api(t).EventsV1().Events(namespace).Delete(t.Context(), gone, metav1.DeleteOptions{}); err != nil {
+	if err := apiserver.Client(t).EventsV1().Events(namespace).Delete(t.Context(), gone, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	record.EventID = "two"
@@ -169,12 +171,12 @@ func TestSenderTextThatIsTooLongIsShortened(t *testing.T) {
 // Run is what writes in the program: the first of a kind needs no tick.
 func TestRunWritesUntilItsContextEnds(t *testing.T) {
 	namespace := newNamespace(t)
-	watch, err := api(t).EventsV1().Events(namespace).Watch(t.Context(), metav1.ListOptions{})
+	watch, err := apiserver.Client(t).EventsV1().Events(namespace).Watch(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer watch.Stop()
-	events := NewEvents(api(t), "receiver-1", time.Now, slog.New(slog.DiscardHandler), newTestMetrics())
+	events := NewEvents(apiserver.Client(t), "receiver-1", time.Now, slog.New(slog.DiscardHandler), newTestMetrics())
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { events.Run(ctx) })

@@ -10,24 +10,23 @@ const (
 	// writeInterval is the shortest time between two API writes for one endpoint
 	// and reason.
 	writeInterval = 10 * time.Second
-	// seriesIdle ends a series: what happens after it is news again and gets an
-	// Event of its own. It is much shorter than the hour for which API servers
-	// keep Events, so that a series is never continued on an Event that is gone.
+	// seriesIdle is the pause that ends a series: the next outcome gets an Event of its
+	// own. It is much shorter than the hour for which API servers keep Events, so that
+	// the Event of a series still exists when the series goes on.
 	seriesIdle = 15 * time.Minute
-	// maxSeries bounds the series that are remembered, some 1 kB each. It holds
-	// 1,000 endpoints with four kinds of outcome at once.
+	// maxSeries bounds the series in memory, some 1 kB each. It suffices for 1,000
+	// endpoints with four kinds of outcome at once.
 	maxSeries = 4096
 )
 
-// kind is what makes two outcomes repeats of each other.
+// kind is what two outcomes have in common if one repeats the other.
 type kind struct {
 	endpoint string
-	uid      string // an endpoint that was deleted and made again is another one
+	uid      string // an endpoint that is deleted and created again is another one
 	status   Status
 }
 
-// series is what happened of one kind and has been, or is to be, written as
-// one Event.
+// series are the outcomes of one kind that share an Event.
 type series struct {
 	name    string // of the Event; empty until it is created
 	first   Record
@@ -43,9 +42,9 @@ type folder struct{ bySeries map[kind]*series }
 
 func newFolder() *folder { return &folder{bySeries: make(map[kind]*series)} }
 
-// add takes in one outcome. isNew: it starts a series and is to be written at
-// once. Otherwise it is folded, into a series or, if too many are remembered,
-// into nothing but a metric.
+// add adds one outcome. isNew reports whether it starts a series, which is due at
+// once. Any other outcome is folded into its series, or only counted if there are too
+// many series.
 func (f *folder) add(r Record, now time.Time) (isNew bool) {
 	key := kind{r.Endpoint, r.EndpointUID, r.Status}
 	if s, ok := f.bySeries[key]; ok {
@@ -60,8 +59,8 @@ func (f *folder) add(r Record, now time.Time) (isNew bool) {
 	return true
 }
 
-// due returns the series that are to be written at now, and forgets those in
-// which nothing happens any more.
+// due returns the series that have to be written at now, and forgets those that have
+// ended.
 func (f *folder) due(now time.Time) []*series {
 	var found []*series
 	for key, s := range f.bySeries {
@@ -75,8 +74,8 @@ func (f *folder) due(now time.Time) []*series {
 	return found
 }
 
-// wrote notes that the API server has taken count outcomes of s under the name
-// of an Event. An empty name starts again with a new Event, on the latest outcome.
+// wrote records that the Event of that name has count outcomes of s. An empty name
+// starts a new Event, with the latest outcome.
 func (s *series) wrote(name string, count int, now time.Time) {
 	if name == "" {
 		s.first = s.last
@@ -95,7 +94,7 @@ func (s Status) reason() string {
 	return b.String()
 }
 
-// warns reports whether the outcome asks for somebody's attention.
+// warns reports whether the outcome needs somebody's attention.
 func (s Status) warns() bool {
 	switch s {
 	case Rejected, Unavailable, RetryScheduled, DeadLettered, Expired:

@@ -17,8 +17,8 @@ import (
 const (
 	// journalEvery is the time between two writes; each is one round trip.
 	journalEvery = 200 * time.Millisecond
-	// journalPerEndpoint bounds the records of one endpoint in one write: the newest
-	// are kept, so that a flood, of forgeries for example, is no load on Redis.
+	// journalPerEndpoint bounds the records of one endpoint in one write to the newest,
+	// so that a flood of requests, forged ones for example, is no load on Redis.
 	journalPerEndpoint = 64
 	// journalQueue bounds the records of all endpoints in one write, and with them
 	// the memory of the journal, to some 2 MB.
@@ -34,21 +34,20 @@ type JournalStore interface {
 type JournalOptions struct {
 	// Store keeps it.
 	Store JournalStore
-	// TrafficOnly keeps no records, only when something last came and went.
+	// TrafficOnly keeps no records, only the times of the last traffic.
 	TrafficOnly bool
 	// Metrics count what is dropped.
 	Metrics *Metrics
-	// Log is told when Redis takes nothing, once until it does again.
-	Log *slog.Logger
+	// Logger gets a message when Redis begins to take nothing.
+	Logger *slog.Logger
 }
 
-// Journal is a Sink that keeps the last records of each endpoint in Redis, for
-// people to look at, and when something last came and went. It is a window on the
-// audit log and not the log: what is too much is left out. One goroutine writes;
-// those who record wait for nothing.
+// Journal is a Sink that keeps the last records of each endpoint in Redis, for people
+// to read, and the times of the last traffic. It is an excerpt of the audit log: records
+// that are too many are left out. One goroutine writes; Record waits for nothing.
 type Journal struct {
 	o      JournalOptions
-	wake   chan struct{} // holds one token while something waits
+	wake   chan struct{} // holds one token while records are pending
 	stop   chan struct{}
 	done   chan struct{}
 	once   sync.Once
@@ -60,14 +59,14 @@ type Journal struct {
 	pending batch
 }
 
-// batch is what waits for one write.
+// batch holds the records of one write.
 type batch struct {
 	endpoints map[string]*recent
 	records   int // of all
 }
 
-// recent is what is new of one endpoint: a ring of its last records, and what all
-// of them, also those that the ring has no room for, say about traffic.
+// recent is what is new of one endpoint: a ring of its last records, and the traffic of
+// all records, also of those that the ring had no room for.
 type recent struct {
 	records []Record
 	oldest  int // index, once the ring is full
@@ -111,7 +110,7 @@ func (j *Journal) Record(r Record) {
 	}
 }
 
-// add says why a record is dropped, this one or an older one; "": none is.
+// add returns why a record was dropped, this one or an older one; "" if none was.
 func (b *batch) add(r *Record, trafficOnly bool) (dropped string) {
 	e := b.endpoints[r.Endpoint]
 	if e == nil {
@@ -137,7 +136,7 @@ func (b *batch) add(r *Record, trafficOnly bool) (dropped string) {
 	return ""
 }
 
-// observe notes what a record says about traffic.
+// observe adds a record to the traffic.
 func observe(d *store.TrafficDelta, r *Record) {
 	if r.Status == Delivered {
 		d.Delivered = latest(d.Delivered, r.Time)
@@ -157,7 +156,7 @@ func observe(d *store.TrafficDelta, r *Record) {
 	}
 }
 
-// isOfRequest says that a request came in, and this is what became of it.
+// isOfRequest reports whether the record is the outcome of a request.
 func (r *Record) isOfRequest() bool {
 	switch r.Status {
 	case Replayed, Purged, Expired:
@@ -167,13 +166,13 @@ func (r *Record) isOfRequest() bool {
 	}
 }
 
-// acknowledges says that an event was taken in, now or before.
+// acknowledges reports whether an event was accepted, now or before.
 func (s Status) acknowledges() bool {
 	return s == Accepted || s == Duplicate || s == Ignored || s == Delivered
 }
 
-// isUnauthentic says that a request was looked at and found not to be authentic.
-// What is refused sooner, for its path, method, source, rate or size, has no body
+// isUnauthentic reports whether a request was verified and is not authentic. Requests
+// that are refused earlier, for their path, method, source, rate or size, have no body
 // that was read.
 func isUnauthentic(r *Record) bool {
 	return r.Status == Rejected && (r.BodyRead || r.BodySHA256 != "") && r.StatusCode != http.StatusTooManyRequests
@@ -186,7 +185,8 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// run writes what waits, some times a second at most, until Close. No error ends it.
+// run writes the pending records, a few times a second at most, until Close. No error
+// ends it.
 func (j *Journal) run() {
 	defer close(j.done)
 	failing := false
@@ -209,8 +209,8 @@ func (j *Journal) run() {
 	}
 }
 
-// flush writes what waits, and drops it if Redis doesn't take it: it is not kept
-// for later, so that nothing grows while Redis is away.
+// flush writes the pending records, and drops them if Redis doesn't take them, so that
+// nothing grows while Redis is away.
 func (j *Journal) flush(failing bool) bool {
 	j.mu.Lock()
 	b := j.pending
@@ -226,12 +226,12 @@ func (j *Journal) flush(failing bool) bool {
 	}
 	j.o.Metrics.journalDropped[reasonRedis].Add(float64(len(entries)))
 	if !failing {
-		j.o.Log.Warn("redis does not take the records that people look at; they are dropped until it does", "error", err)
+		j.o.Logger.Warn("redis does not take audit records for the journal; they are dropped until it does", "error", err)
 	}
 	return true
 }
 
-// encode puts a batch into what is stored.
+// encode returns a batch in the form in which it is stored.
 func (b *batch) encode() ([]store.JournalEntry, map[string]store.TrafficDelta) {
 	entries := make([]store.JournalEntry, 0, b.records)
 	traffic := make(map[string]store.TrafficDelta, len(b.endpoints))
@@ -242,7 +242,7 @@ func (b *batch) encode() ([]store.JournalEntry, map[string]store.TrafficDelta) {
 		for i := range e.records {
 			text, err := encodeRecord(&e.records[(e.oldest+i)%len(e.records)])
 			if err != nil {
-				continue // it holds nothing that JSON has no words for
+				continue // can't happen: every field has a form in JSON
 			}
 			entries = append(entries, store.JournalEntry{Endpoint: endpoint, Record: text})
 		}
@@ -250,7 +250,7 @@ func (b *batch) encode() ([]store.JournalEntry, map[string]store.TrafficDelta) {
 	return entries, traffic
 }
 
-// encodeRecord writes a record as the log does.
+// encodeRecord writes a record in the same form as the log.
 func encodeRecord(r *Record) ([]byte, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
@@ -259,7 +259,7 @@ func encodeRecord(r *Record) ([]byte, error) {
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err
 }
 
-// Close writes what waits and ends the writer. Records that come later are dropped
+// Close writes the pending records and ends the writer. Records that come later are dropped
 // and counted. The error says that ctx ended before Redis had all.
 func (j *Journal) Close(ctx context.Context) error {
 	j.mu.Lock()
@@ -271,6 +271,6 @@ func (j *Journal) Close(ctx context.Context) error {
 	case <-j.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("the last records that people look at are not written: %w", ctx.Err())
+		return fmt.Errorf("the last audit records are not in the journal: %w", ctx.Err())
 	}
 }

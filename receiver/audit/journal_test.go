@@ -28,7 +28,7 @@ func openRedis(tb testing.TB, server *redistest.Server) *store.Store {
 }
 
 func newTestJournal(s JournalStore) *Journal {
-	return NewJournal(JournalOptions{Store: s, Metrics: newTestMetrics(), Log: slog.New(slog.DiscardHandler)})
+	return NewJournal(JournalOptions{Store: s, Metrics: newTestMetrics(), Logger: slog.New(slog.DiscardHandler)})
 }
 
 func closeJournal(t *testing.T, j *Journal) {
@@ -189,7 +189,7 @@ func TestAFullJournalDropsAndCounts(t *testing.T) {
 func TestTrafficOnly(t *testing.T) {
 	h := newHeld()
 	close(h.answer)
-	j := NewJournal(JournalOptions{Store: h, TrafficOnly: true, Metrics: newTestMetrics(), Log: slog.New(slog.DiscardHandler)})
+	j := NewJournal(JournalOptions{Store: h, TrafficOnly: true, Metrics: newTestMetrics(), Logger: slog.New(slog.DiscardHandler)})
 	at := time.Unix(1780000000, 0)
 	j.Record(Record{Endpoint: "team/hooks", Status: Accepted, SignatureVerified: true, ReceivedAt: at, Time: at.Add(time.Second)})
 	closeJournal(t, j)

@@ -15,8 +15,8 @@ import (
 // some 6 MB when full.
 const logQueue = 8192
 
-// Log is a Sink that writes each record as one line of JSON. One goroutine
-// writes; those who record wait for nothing.
+// Log is a Sink that writes each record as one line of JSON. One goroutine writes;
+// Record waits for nothing.
 type Log struct {
 	queue   chan Record
 	stop    chan struct{}
@@ -59,7 +59,7 @@ func (l *Log) Record(r Record) {
 	}
 }
 
-// Close writes what is queued and ends the writer. Records that come later are
+// Close writes the queued records and ends the writer. Records that come later are
 // dropped and counted. The error says that ctx ended before all was written.
 func (l *Log) Close(ctx context.Context) error {
 	l.closed.Store(true)
@@ -78,16 +78,16 @@ func (l *Log) write() {
 		select {
 		case r := <-l.queue:
 			l.encode(r)
-			l.drain()
+			l.writeQueued()
 		case <-l.stop:
-			l.drain()
+			l.writeQueued()
 			return
 		}
 	}
 }
 
-// drain writes all that is queued, with few system calls.
-func (l *Log) drain() {
+// writeQueued writes all records that are queued, with few system calls.
+func (l *Log) writeQueued() {
 	for {
 		select {
 		case r := <-l.queue:
@@ -101,9 +101,8 @@ func (l *Log) drain() {
 
 func (l *Log) encode(r Record) { l.check(l.encoder.Encode(r)) }
 
-// check counts a failed write and makes the buffer usable again: it keeps its
-// first error for ever, which would end the log although the next write may
-// well succeed.
+// check counts a failed write and resets the buffer, which would otherwise return its
+// first error for ever, although the next write may succeed.
 func (l *Log) check(err error) {
 	if err != nil {
 		l.metrics.logDropped.Inc()

@@ -7,24 +7,24 @@ import (
 	"unicode/utf8"
 )
 
-// The sizes of what an Event says. The API server takes notes of up to 1 kB.
+// The API server takes notes of up to 1 kB.
 const (
 	maxNote = 1024
-	// maxField bounds what comes from a sender, an event's id for example.
+	// maxField bounds what a sender wrote, an event's id for example.
 	maxField = 256
 )
 
-// note puts a record into one sentence. The sender's words are shortened and
-// lose their control characters: they are shown in terminals.
+// note describes a record in one sentence. What the sender wrote is shortened and
+// made printable, because people read notes in terminals.
 func note(r Record) string {
 	var b strings.Builder
 	switch {
 	case r.EventID == "":
 		fmt.Fprintf(&b, "A request was %s", words(r.Status))
 	case r.EventType == "":
-		fmt.Fprintf(&b, "Event %s was %s", tame(r.EventID), words(r.Status))
+		fmt.Fprintf(&b, "Event %s was %s", printable(r.EventID), words(r.Status))
 	default:
-		fmt.Fprintf(&b, "Event %s (%s) was %s", tame(r.EventID), tame(r.EventType), words(r.Status))
+		fmt.Fprintf(&b, "Event %s (%s) was %s", printable(r.EventID), printable(r.EventType), words(r.Status))
 	}
 	if r.Target != "" {
 		fmt.Fprintf(&b, ", target %s, attempt %d", r.Target, r.Attempt)
@@ -33,15 +33,15 @@ func note(r Record) string {
 		fmt.Fprintf(&b, ", HTTP %d", r.StatusCode)
 	}
 	if r.RequestID != "" {
-		fmt.Fprintf(&b, ", request %s", tame(r.RequestID))
+		fmt.Fprintf(&b, ", request %s", printable(r.RequestID))
 	}
 	if r.ErrorMessage != "" {
-		fmt.Fprintf(&b, ": %s", tame(r.ErrorMessage))
+		fmt.Fprintf(&b, ": %s", printable(r.ErrorMessage))
 	}
 	return shorten(b.String(), maxNote)
 }
 
-// words puts a status after "was".
+// words are what follows "was" for a status.
 func words(s Status) string {
 	switch s {
 	case Duplicate:
@@ -63,15 +63,14 @@ func words(s Status) string {
 	}
 }
 
-// tame makes a sender's text fit to be shown.
-func tame(s string) string {
-	s = strings.Map(func(r rune) rune {
+// printable shortens a sender's text and replaces its control characters.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
 	}, shorten(s, maxField))
-	return s
 }
 
 // shorten cuts s to at most n bytes, at the beginning of a character.

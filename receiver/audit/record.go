@@ -1,6 +1,10 @@
 package audit
 
-import "time"
+import (
+	"time"
+
+	"sallyport.dev/sallyport/receiver/event"
+)
 
 // Status is the outcome that a Record reports: processing_status.
 type Status string
@@ -16,13 +20,14 @@ const (
 	Delivered      Status = "delivered"       // the target answered 2xx
 	RetryScheduled Status = "retry_scheduled" // an attempt failed, another will be made
 	DeadLettered   Status = "dead_lettered"   // out of attempts; kept
-	Replayed       Status = "replayed"        // a dead letter is delivered again
+	Replayed       Status = "replayed"        // a person revived a dead letter: it is delivered again
 	Purged         Status = "purged"          // a person removed a dead letter
 	Expired        Status = "expired"         // a dead letter was removed because of its age
 )
 
-// Record is one line of the audit log: one outcome of one request or delivery.
-// It never holds bodies, signatures or secrets.
+// Record is one line of the audit log: one outcome of one request or delivery. The
+// order of its fields is that of the line, which is why it repeats those of
+// event.Meta. It never holds bodies, signatures or secrets.
 type Record struct {
 	Time              time.Time `json:"time"`
 	Endpoint          string    `json:"endpoint"` // namespace/name; empty when no route matched the path
@@ -44,13 +49,23 @@ type Record struct {
 	DurationMS        float64   `json:"duration_ms"`
 	Receiver          string    `json:"receiver"`
 
-	// Relayed: the request was handed to the target while its sender waited, so that
-	// this is the outcome of both.
+	// Relayed: the request was handed to the target while its sender waited. The record
+	// is the outcome of both.
 	Relayed bool `json:"-"`
 	// BodyRead: the request was read to its end.
 	BodyRead bool `json:"-"`
 }
 
-// Sink takes records. Record never blocks and never fails: what can't be
-// written is counted.
+// Of returns the record of an outcome of an event that is or was stored, and so was
+// verified.
+func Of(e event.Meta, status Status, at time.Time) Record {
+	return Record{
+		Time: at, Endpoint: e.Endpoint, EndpointUID: e.EndpointUID, Provider: e.Provider, EventID: e.ID, EventType: e.Type,
+		ReceivedAt: e.ReceivedAt, SignatureVerified: true, RequestID: e.RequestID, Status: status, SourceIP: e.SourceIP,
+		BodyBytes: e.BodyBytes, BodySHA256: e.BodySHA256,
+	}
+}
+
+// Sink takes records. Record never blocks and never fails: records that can't be
+// written are counted.
 type Sink interface{ Record(Record) }

@@ -7,37 +7,36 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
+	"k8s.io/apimachinery/pkg/util/cache"
 
 	"sallyport.dev/sallyport/receiver/egress"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// How much is kept, and for how long.
+// The size of the cache.
 const (
-	// maxKept bounds the certificates that are worth something, maxFailed what else
-	// came of URLs. They are apart, so that URLs that lead nowhere push no
-	// certificate out.
+	// maxKept bounds the certificates, maxFailed the failures. They are separate, so
+	// that failures evict no certificate.
 	maxKept, maxFailed = 64, 256
-	// freshFor is how long a certificate is taken for current. After that it is
-	// served while it is fetched anew, but no longer than staleFor: a sender that
-	// takes a certificate away means it.
+	// freshFor is how long a certificate is used without another request. Then it is
+	// used while it is fetched anew, for at most staleFor: a sender may withdraw it.
 	freshFor, staleFor = time.Hour, 24 * time.Hour
-	// failedFor is how long a failure is not tried again. Senders repeat later.
+	// failedFor is how long a failure is remembered. Senders send again later.
 	failedFor = 30 * time.Second
 )
 
-// How much is fetched at a time. All of it together is what an egress.Client takes.
+// The concurrent fetches. Together they are as many as an egress.Client makes.
 const (
-	// maxFetches bounds the fetches of what is not known, for which webhooks wait,
-	// and maxFetchesEach those of one endpoint: who makes up URLs for one takes
-	// nothing from the others.
+	// maxFetches bounds the fetches for which webhooks wait, and maxFetchesEach those of
+	// one endpoint, so that made-up URLs for one endpoint delay no other.
 	maxFetches, maxFetchesEach = 12, 2
-	// maxRefreshes bounds those of what is known, which nobody can make up.
+	// maxRefreshes bounds the refreshes of known certificates, which nobody can make up.
 	maxRefreshes = 4
-	// fetchTimeout bounds a fetch, with the issuers that it leads to.
+	// fetchTimeout bounds a fetch together with those of the issuers.
 	fetchTimeout = 2 * egress.Timeout
 )
 
@@ -60,24 +59,37 @@ type Cache struct {
 	fetches, refreshes *slots
 	background         sync.WaitGroup // the refreshes
 
-	mu           sync.Mutex
-	kept, failed shelf
+	kept, failed *cache.LRUExpireCache // of items
 }
 
-// NewCache returns an empty Cache. now is the time, for tests to move. Chains lead to
-// roots; nil: those of the system.
+// item is what is known of a URL.
+type item struct {
+	document   []byte
+	err        error
+	fresh      time.Time   // until then it is not fetched anew
+	refreshing atomic.Bool // it is being fetched anew
+}
+
+// clock is the clock of an LRUExpireCache.
+type clock func() time.Time
+
+// Now implements cache.Clock.
+func (c clock) Now() time.Time { return c() }
+
+// NewCache returns an empty Cache. now is the clock, which tests replace. Chains have to
+// lead to roots; nil: those of the system.
 func NewCache(getter Getter, now func() time.Time, roots *x509.CertPool) *Cache {
 	return &Cache{
 		getter: getter, now: now, roots: roots,
 		fetches: newSlots(maxFetches, maxFetchesEach), refreshes: newSlots(maxRefreshes, maxRefreshes),
-		kept: newShelf(maxKept), failed: newShelf(maxFailed),
+		kept: cache.NewLRUExpireCacheWithClock(maxKept, clock(now)), failed: cache.NewLRUExpireCacheWithClock(maxFailed, clock(now)),
 	}
 }
 
-// Get returns the certificate that a request to endpoint names, in PEM, with the
-// issuers that lead to a root as far as they could be found. It must not be changed.
-// The error does not repeat the URL. It returns early when ctx ends; a request that
-// is under way goes on for the others who wait for it.
+// Get returns the certificate that a request to endpoint names, in PEM, followed by the
+// issuers that lead to a root, as far as they were found. The caller must not change it.
+// The error does not repeat the URL. Get returns early when ctx ends; the fetch goes on
+// for others who wait for it.
 func (c *Cache) Get(ctx context.Context, endpoint string, named verify.NamedCertificate) ([]byte, error) {
 	key := named.URL + "\n" + named.Issuers.String()
 	known, refresh := c.look(key)
@@ -99,26 +111,31 @@ func (c *Cache) Get(ctx context.Context, endpoint string, named verify.NamedCert
 	}
 }
 
-// look returns what is known by a key; nil: nothing. If that should be fetched anew,
-// the caller has to.
+// look returns the item of a key, nil if there is none, and reports whether the caller
+// has to refresh it.
 func (c *Cache) look(key string) (known *item, refresh bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.now()
-	found, failed := c.kept.find(key, now), c.failed.find(key, now)
-	if found == nil {
+	found, failed := find(c.kept, key), find(c.failed, key)
+	switch {
+	case found == nil:
 		return failed, false
-	}
-	if now.Before(found.fresh) || found.refreshing || failed != nil || !c.refreshes.take("") {
+	case c.now().Before(found.fresh) || failed != nil || !found.refreshing.CompareAndSwap(false, true):
+		return found, false
+	case !c.refreshes.take(""):
+		found.refreshing.Store(false)
 		return found, false
 	}
-	found.refreshing = true
 	return found, true
 }
 
-// fetch requests what nothing is known of, and for which endpoint waits.
+func find(items *cache.LRUExpireCache, key string) *item {
+	found, _ := items.Get(key)
+	known, _ := found.(*item)
+	return known
+}
+
+// fetch requests an unknown certificate, for which a webhook of endpoint waits.
 func (c *Cache) fetch(ctx context.Context, endpoint, key string, named verify.NamedCertificate) ([]byte, error) {
-	// A flight that landed after look was asked may have brought it.
+	// A flight may have landed since Get looked.
 	if known, _ := c.look(key); known != nil {
 		return known.document, known.err
 	}
@@ -129,47 +146,37 @@ func (c *Cache) fetch(ctx context.Context, endpoint, key string, named verify.Na
 	return c.request(ctx, key, named)
 }
 
-// refresh requests what is known, for which nobody waits. It ends with its timeout.
+// refresh fetches a known certificate anew, for which nobody waits. It ends with its
+// timeout.
 func (c *Cache) refresh(ctx context.Context, key string, named verify.NamedCertificate, known *item) {
 	defer c.refreshes.give("")
-	_, _ = c.request(ctx, key, named) // what it comes to is noted
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	known.refreshing = false
+	_, _ = c.request(ctx, key, named) // which remembers the result
+	known.refreshing.Store(false)
 }
 
-// request requests a certificate and notes what comes of it. That we have too much to
-// do says nothing about it.
+// request requests a certificate and remembers the result, unless we are too busy,
+// which is no result.
 func (c *Cache) request(ctx context.Context, key string, named verify.NamedCertificate) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	chain, leads, err := c.chain(ctx, named)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.now()
 	switch {
 	case errors.Is(err, egress.ErrBusy):
 		return nil, err
 	case err != nil:
-		c.failed.put(key, &item{err: err, ends: now.Add(failedFor)}, now)
+		c.failed.Add(key, &item{err: err}, failedFor)
 		return nil, err
 	}
 	document := encode(chain)
 	if !leads {
-		// It is refused when it is verified. The sender may have another one soon.
-		c.failed.put(key, &item{document: document, ends: now.Add(failedFor)}, now)
+		// The verification will refuse it. The sender may have another one soon.
+		c.failed.Add(key, &item{document: document}, failedFor)
 		return document, nil
 	}
-	ends := earlier(now.Add(staleFor), chain[0].NotAfter)
-	c.kept.put(key, &item{document: document, fresh: earlier(now.Add(freshFor), ends), ends: ends}, now)
+	now := c.now()
+	stale := min(staleFor, chain[0].NotAfter.Sub(now))
+	c.kept.Add(key, &item{document: document, fresh: now.Add(min(freshFor, stale))}, stale)
 	return document, nil
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func encode(chain []*x509.Certificate) (document []byte) {

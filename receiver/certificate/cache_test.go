@@ -39,7 +39,7 @@ func newWorld(t *testing.T) *world {
 		(*w.answer.Load())(writer, r)
 	}))
 	t.Cleanup(w.server.Close)
-	w.Cache = NewCache(egress.NewWithTransport(w.server.Client().Transport), func() time.Time { return time.Unix(w.now.Load(), 0) }, rootsOf(t))
+	w.Cache = NewCache(egress.NewWithTransport(egress.ForWebhooks, w.server.Client().Transport), func() time.Time { return time.Unix(w.now.Load(), 0) }, rootsOf(t))
 	return w
 }
 
@@ -127,7 +127,7 @@ func TestOldCertificateIsServedWhileItIsFetchedAnew(t *testing.T) {
 	w.get(t, "/a", "")
 	w.settle()
 	w.expectAsked(t, 2)
-	w.pass(failedFor)
+	w.pass(failedFor + time.Second)
 	w.get(t, "/a", "")
 	w.settle()
 	w.expectAsked(t, 3)
@@ -135,7 +135,7 @@ func TestOldCertificateIsServedWhileItIsFetchedAnew(t *testing.T) {
 	w.get(t, "/a", "500")
 	w.expectAsked(t, 4)
 	w.answers(healthy(t))
-	w.pass(failedFor)
+	w.pass(failedFor + time.Second)
 	w.get(t, "/a", "")
 	w.expectAsked(t, 5)
 }
@@ -145,7 +145,7 @@ func TestCertificateIsNotServedWhenItHasRunOut(t *testing.T) {
 	w := newWorld(t)
 	w.now.Store(leafOf(t).NotAfter.Add(-time.Minute).Unix())
 	w.get(t, "/a", "")
-	w.pass(time.Minute)
+	w.pass(time.Minute + time.Second)
 	next := inPEM(nextLeafOf(t))
 	w.answers(func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, next) })
 	if got, err := w.Get(t.Context(), endpoint, w.named("/a")); err != nil || string(got) != next {
@@ -178,8 +178,8 @@ func TestFailureIsNotTriedAgainAtOnce(t *testing.T) {
 		answer http.HandlerFunc
 		says   string
 	}{
-		"an error":   {failing, "answered 500"},
-		"a redirect": {func(writer http.ResponseWriter, r *http.Request) { http.Redirect(writer, r, "/b", http.StatusFound) }, "answered 302"},
+		"an error":   {failing, "was 500"},
+		"a redirect": {func(writer http.ResponseWriter, r *http.Request) { http.Redirect(writer, r, "/b", http.StatusFound) }, "was 302"},
 		"a page":     {func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, "<html>") }, "not a certificate"},
 		"a certificate in a page": {func(writer http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(writer, "<value>\n"+inPEM(leafOf(t))+"</value>")
@@ -199,7 +199,7 @@ func TestFailureIsNotTriedAgainAtOnce(t *testing.T) {
 			w.pass(failedFor - time.Second)
 			w.get(t, path, test.says)
 			w.expectAsked(t, before+1)
-			w.pass(time.Second)
+			w.pass(2 * time.Second)
 			w.get(t, path, "")
 			w.expectAsked(t, before+2)
 		})
@@ -322,20 +322,8 @@ func TestWhatIsMadeUpPushesNothingOutThatIsUsed(t *testing.T) {
 		w.get(t, fmt.Sprint("/missing-", i), "404")
 	}
 	w.get(t, "/used", "")
-	if len(w.kept.items) != maxKept || len(w.failed.items) != maxFailed {
-		t.Errorf("%d certificates and %d failures are kept, want %d and %d", len(w.kept.items), len(w.failed.items), maxKept, maxFailed)
-	}
-}
-
-func TestWhatHasEndedMakesRoomFirst(t *testing.T) {
-	s := newShelf(2)
-	start := time.Unix(0, 0)
-	s.put("short", &item{ends: start.Add(time.Second)}, start)
-	s.put("long", &item{ends: start.Add(time.Hour)}, start)
-	s.find("short", start) // it was used last
-	s.put("new", &item{ends: start.Add(time.Hour)}, start.Add(time.Minute))
-	if s.find("long", start) == nil || s.find("new", start) == nil || len(s.items) != 2 {
-		t.Errorf("the shelf holds %v", s.items)
+	if len(w.kept.Keys()) != maxKept || len(w.failed.Keys()) != maxFailed {
+		t.Errorf("%d certificates and %d failures are kept, want %d and %d", len(w.kept.Keys()), len(w.failed.Keys()), maxKept, maxFailed)
 	}
 }
 

@@ -8,18 +8,18 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
-// maxIssuers bounds the issuers that are fetched for a certificate. Between a root
-// and what it vouches for there are one or two.
+// maxIssuers bounds the issuers that are fetched for a certificate. There are usually
+// one or two between a certificate and its root.
 const maxIssuers = 3
 
-// errNone says that a host serves something else, for example a page that asks for
-// patience; errNotIssuer that it serves the certificate of somebody else. It passes,
-// so it must not be kept for a certificate.
+// A host that serves something else, a maintenance page for example, may soon serve the
+// certificate again. So these are failures, which are remembered for a short time.
 var (
-	errNone      = errors.New("the document is not a certificate in PEM")
-	errNotIssuer = errors.New("the document is not the certificate of the issuer")
+	errNoCertificate = errors.New("the document is not a certificate in PEM")
+	errNotIssuer     = errors.New("the document is not the certificate of the issuer")
 )
 
 // chain requests a certificate, and the issuers that its document lacks: some
@@ -29,12 +29,12 @@ func (c *Cache) chain(ctx context.Context, named verify.NamedCertificate) (chain
 	if err != nil {
 		return nil, false, err
 	}
-	if chain, err = verify.ParseCertificates(document); err != nil {
-		return nil, false, errNone
+	if chain, err = keymaterial.ParseCertificates(document); err != nil {
+		return nil, false, errNoCertificate
 	}
 	for range maxIssuers {
 		last := c.end(chain)
-		if last == nil || len(chain) == verify.MaxCertificates {
+		if last == nil || len(chain) == keymaterial.MaxCertificates {
 			break
 		}
 		at := slices.IndexFunc(last.IssuingCertificateURL, named.Issuers.Allows)
@@ -51,11 +51,11 @@ func (c *Cache) chain(ctx context.Context, named verify.NamedCertificate) (chain
 }
 
 func (c *Cache) verify(chain []*x509.Certificate) error {
-	return verify.CheckChain(chain, x509.VerifyOptions{Roots: c.roots, CurrentTime: c.now()})
+	return keymaterial.CheckChain(chain, x509.VerifyOptions{Roots: c.roots, CurrentTime: c.now()})
 }
 
-// end returns where a chain ends that leads to no root for want of an issuer; nil:
-// that is not what is wrong with it, if anything is.
+// end returns the last certificate of a chain that lacks an issuer; nil if the chain
+// leads to a root, or is wrong in another way.
 func (c *Cache) end(chain []*x509.Certificate) *x509.Certificate {
 	if _, lacking := errors.AsType[x509.UnknownAuthorityError](c.verify(chain)); !lacking {
 		return nil
@@ -78,8 +78,8 @@ func issued(issuer, subject *x509.Certificate) bool {
 	return bytes.Equal(issuer.RawSubject, subject.RawIssuer) && subject.CheckSignatureFrom(issuer) == nil
 }
 
-// issuer requests the certificate of who signed subject. It proves itself by that, so
-// it may come by http (RFC 5280 §4.2.2.1).
+// issuer requests the certificate that signed subject. It may come by http (RFC 5280
+// §4.2.2.1), because its signature of subject proves it.
 func (c *Cache) issuer(ctx context.Context, subject *x509.Certificate, address string) (*x509.Certificate, error) {
 	document, err := c.getter.GetProven(ctx, address)
 	if err != nil {
@@ -87,7 +87,7 @@ func (c *Cache) issuer(ctx context.Context, subject *x509.Certificate, address s
 	}
 	issuer, err := x509.ParseCertificate(document)
 	if err != nil {
-		list, err := verify.ParseCertificates(document)
+		list, err := keymaterial.ParseCertificates(document)
 		if err != nil {
 			return nil, errNotIssuer
 		}

@@ -229,10 +229,10 @@ func TestChainThatLeadsNowhereIsFetchedAnewSoon(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	}
-	if len(w.asked) != 1 || len(c.kept.items) != 0 {
-		t.Errorf("asked for %q, %d are kept", w.asked, len(c.kept.items))
+	if len(w.asked) != 1 || len(c.kept.Keys()) != 0 {
+		t.Errorf("asked for %q, %d are kept", w.asked, len(c.kept.Keys()))
 	}
-	now = now.Add(failedFor)
+	now = now.Add(failedFor + time.Second)
 	w.documents[at.URL] = inPEM(p.leaf.certificate)
 	if got, err := c.Get(t.Context(), endpoint, at); err != nil || string(got) != w.documents[at.URL] {
 		t.Errorf("got %q, %v", got, err)

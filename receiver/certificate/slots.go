@@ -2,7 +2,7 @@ package certificate
 
 import "sync"
 
-// slots bounds what is under way: all of it, and what is for each one.
+// slots bounds what is under way, in total and for each name.
 type slots struct {
 	all, each int
 
@@ -13,7 +13,8 @@ type slots struct {
 
 func newSlots(all, each int) *slots { return &slots{all: all, each: each, taken: make(map[string]int)} }
 
-// take reports whether there is room for one more. If so, it has to be given back.
+// take takes a slot for who and reports whether there was one. The caller has to give it
+// back.
 func (s *slots) take(who string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

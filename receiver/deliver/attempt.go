@@ -27,6 +27,7 @@ const (
 	failed                   // the target's fault: try again
 	refused                  // the target says that it never will: 410
 	held                     // our fault: try again, at no cost
+	notBegun                 // this receiver ends: no attempt was made
 )
 
 // outcome is what came of an attempt.
@@ -35,19 +36,42 @@ type outcome struct {
 	status     int           // of the answer; 0: there was none
 	err        error         // why not delivered
 	retryAfter time.Duration // what the target asked for; 0: nothing
+	took       time.Duration // by an attempt that reached the target
+	ended      time.Time     // when the attempt did
+	noRoute    bool          // held because of the route: it is gone, or its Service is not there
+	silent     bool          // it says nothing about the target
 }
 
-// attempt delivers an event to the target of a route, once. A panic is this attempt's
-// failure: each receiver that claims such an event would end by it otherwise, and
-// with it the deliveries of all others.
-func (d *Dispatcher) attempt(ctx context.Context, r *route.Route, event *store.Event, number int, read func(*http.Response) error) (result outcome) {
+// attempt delivers an event to the target of a route, once, and passes the answer to
+// read. If read fails, so has the attempt.
+func (w *workers) attempt(ctx context.Context, r *route.Route, event *store.Event, number int, read func(*http.Response) error) outcome {
+	started := w.Store.Now()
+	result := w.sendSafely(ctx, r, event, number, read)
+	result.ended = w.Store.Now()
+	took := result.ended.Sub(started)
+	w.metrics.attempted(result, took)
+	if result.verdict == held {
+		result.silent = w.ctx.Err() != nil // it was cut off by a shutdown
+	} else {
+		result.took = took
+	}
+	return result
+}
+
+// sendSafely makes a panic the failure of this attempt: each receiver that claims such
+// an event would end by it otherwise, and with it the deliveries of all others.
+func (w *workers) sendSafely(ctx context.Context, r *route.Route, event *store.Event, number int, read func(*http.Response) error) (result outcome) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.o.Log.Error("a delivery panicked", "panic", fmt.Sprint(p), "endpoint", event.Endpoint, "eventId", event.ID, "stack", string(debug.Stack()))
+			w.Logger.Error("a delivery panicked", "panic", fmt.Sprint(p), "endpoint", event.Endpoint, "eventId", event.ID, "stack", string(debug.Stack()))
 			result = outcome{verdict: failed, err: errPanic}
 		}
 	}()
-	return send(ctx, d.transports.of(r.Target), d.shipment(r, event, number), d.o.Store.Now, read)
+	s := &shipment{route: r, event: event, number: number}
+	if r.Target.FreshSignature {
+		s.signer = w.Routes.Signer(event.Endpoint)
+	}
+	return send(ctx, w.transports.of(r.Target), s, w.Store.Now, read)
 }
 
 // errPanic is a mistake of this program: the log has the stack.
@@ -59,15 +83,14 @@ func discard(response *http.Response) error {
 	return nil
 }
 
-// send makes one request, within the route's timeout, and gives the answer to read,
-// whose error makes it an attempt that failed.
+// send makes one request, within the route's timeout.
 func send(ctx context.Context, client http.RoundTripper, s *shipment, now func() time.Time, read func(*http.Response) error) outcome {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.route.Delivery.Timeout))
 	defer cancel()
 	request, err := s.request(ctx, now())
 	switch {
 	case errors.Is(err, errUnsigned):
-		return outcome{verdict: failed, err: err}
+		return outcome{verdict: failed, err: err, silent: true}
 	case err != nil:
 		return outcome{verdict: held, err: err}
 	}
@@ -99,7 +122,8 @@ func classifyAnswer(status int, header http.Header, now time.Time) outcome {
 	}
 }
 
-// classifyError tells the cluster's faults from the target's.
+// classifyError decides whether a missing answer is the cluster's fault or the
+// target's.
 func classifyError(err error) outcome {
 	var dns *net.DNSError
 	switch {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/egress"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -72,8 +73,11 @@ func TestClassifyError(t *testing.T) {
 
 func TestForwardedHeaders(t *testing.T) {
 	event := &store.Event{
-		Endpoint: "team/hooks", ID: "evt_1", Type: "push", Provider: "github", RequestID: "req-1",
-		ReceivedAt: time.Date(2026, 3, 1, 13, 0, 0, 5, time.FixedZone("", 3600)), TraceParent: "00-a-b-01",
+		Meta: event.Meta{
+			Endpoint: "team/hooks", ID: "evt_1", Type: "push", Provider: "github", RequestID: "req-1",
+			ReceivedAt: time.Date(2026, 3, 1, 13, 0, 0, 5, time.FixedZone("", 3600)),
+		},
+		TraceParent: "00-a-b-01",
 		Header: http.Header{
 			"Content-Type": {"application/json"}, "X-Github-Event": {"push"}, "X-Twice": {"a", "b"},
 			"Connection": {"keep-alive, X-Private", "x-other"}, "X-Private": {"1"}, "X-Other": {"1"},

@@ -41,65 +41,33 @@ var (
 
 var errTooLong = fmt.Errorf("the target's answer is longer than the %d bytes that are passed on", maxPassedOn)
 
-// Call hands an event to the target of its endpoint, once, and returns the answer
-// if it is a 2xx. With an error, the Answer holds Target, and Status if there was
-// one. It keeps to the route's timeout, and ends early when a shutdown runs out of
-// time.
-func (d *Dispatcher) Call(ctx context.Context, event *store.Event) (Answer, error) {
-	key := laneKey{endpoint: event.Endpoint}
-	r, reason := d.routeTo(key)
+// call is as of Dispatcher.Call.
+func (w *workers) call(ctx context.Context, event *store.Event) (Answer, error) {
+	j := &job{event: event} // in no lane: it stands for the call before the circuit
+	r, reason := w.routeTo(j.target(), w.Store.Now())
 	answer := Answer{Target: targetName(r.Target)}
 	if reason != "" {
 		return answer, fmt.Errorf("%w: %s", ErrNotNow, reason)
 	}
-	if !d.enter(key, r.Delivery.MaxInFlight) {
-		return answer, ErrCrowded
+	if err := w.targets.enter(j, r.Delivery.MaxInFlight, w.Store.Now()); err != nil {
+		return answer, err
 	}
-	defer d.leave(key)
-	j := &job{event: event} // in no lane: it stands for the call before the circuit
-	if reason := d.refusal(j); reason != "" {
-		return answer, fmt.Errorf("%w: the target's circuit is open: %s", ErrNotNow, reason)
-	}
-	defer d.abandoned(j)
+	defer w.targets.leave(j)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(d.ctx, cancel)()
+	defer context.AfterFunc(w.ctx, cancel)()
 
-	started := d.o.Store.Now()
-	result := d.attempt(ctx, &r, event, 1, answer.read)
+	result := w.attempt(ctx, &r, event, 1, answer.read)
 	answer.Status = result.status
-	ended := d.o.Store.Now()
-	d.metrics.attempted(result, ended.Sub(started))
-	d.learnCall(j, result)
+	w.learn(j, result)
 	switch result.verdict {
 	case delivered:
-		d.metrics.delivered(ended.Sub(event.ReceivedAt))
+		w.metrics.delivered(result.ended.Sub(event.ReceivedAt))
 		return answer, nil
 	case held:
 		return answer, fmt.Errorf("%w: %w", ErrNotNow, result.err)
 	}
 	return answer, result.err
-}
-
-// refusal says why the circuit of a target doesn't let a call through; "": it does.
-func (d *Dispatcher) refusal(j *job) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.admits(j.lane(), j) {
-		return ""
-	}
-	return d.circuits[j.lane()].reason
-}
-
-// learnCall tells the circuit of a target what came of a call, as of an attempt.
-func (d *Dispatcher) learnCall(j *job, result outcome) {
-	switch {
-	case errors.Is(result.err, errUnsigned): // which says nothing about the target
-	case result.verdict != held:
-		d.learn(j, result)
-	case d.ctx.Err() == nil:
-		d.learnHeld(j, result.err.Error(), false)
-	}
 }
 
 // read takes over what is passed on of a 2xx.
@@ -116,26 +84,4 @@ func (a *Answer) read(response *http.Response) error {
 	}
 	a.Header, a.Body = endToEnd(response.Header), body
 	return nil
-}
-
-// enter counts a call to a target, if there may be one more at a time.
-func (d *Dispatcher) enter(key laneKey, most int) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.calls[key] >= most {
-		return false
-	}
-	if d.calls == nil {
-		d.calls = map[laneKey]int{}
-	}
-	d.calls[key]++
-	return true
-}
-
-func (d *Dispatcher) leave(key laneKey) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.calls[key]--; d.calls[key] == 0 {
-		delete(d.calls, key)
-	}
 }

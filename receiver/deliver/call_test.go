@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -21,7 +22,7 @@ import (
 // call has d hand an event to its target, as the handler does for a sender that waits.
 func (w *world) call(d *Dispatcher, endpoint, id string) error {
 	w.t.Helper()
-	_, err := d.Call(w.t.Context(), &store.Event{Endpoint: endpoint, ID: id, Method: http.MethodPost, ReceivedAt: w.now()})
+	_, err := d.Call(w.t.Context(), &store.Event{Meta: event.Meta{Endpoint: endpoint, ID: id, ReceivedAt: w.now()}, Method: http.MethodPost})
 	return err
 }
 
@@ -66,7 +67,7 @@ func TestCallsOpenTheCircuitAndCloseIt(t *testing.T) {
 				fail(fmt.Sprint(i))
 			}
 			w.wantRefused(d, endpoint, target)
-			if got := testutil.ToFloat64(d.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
+			if got := testutil.ToFloat64(d.core.metrics.circuitOpen.WithLabelValues(endpoint, "")); got != 1 {
 				t.Errorf("the metric of the circuit is %v", got)
 			}
 			w.advance(minProbe)
@@ -144,7 +145,7 @@ func TestCallsAndDeliveriesShareACircuit(t *testing.T) {
 	for i := range tripPoints {
 		_ = w.call(d, endpoint, fmt.Sprint(i))
 	}
-	w.offer(d, endpoint, "stored") // is parked, and then the next probe
+	w.offer(d, endpoint, "stored") // is held, and then the next probe
 	target.mended.Store(true)
 	w.advance(minProbe)
 	w.want(audit.Delivered, 1)
@@ -170,7 +171,7 @@ func TestADeliveryThatCannotBeNotedIsAudited(t *testing.T) {
 	endpoint := w.target("api", answering(202))
 	d, err := New(Options{
 		Store: forgetful{w.store, w}, Routes: w, ClusterDomain: "cluster.local", ConnectTo: w.connect, Audit: w,
-		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,10 @@
 package deliver
 
-import "time"
+import (
+	"errors"
+	"net/http"
+	"time"
+)
 
 const (
 	// tripPoints open a circuit: five deliveries in a row that got no answer, or
@@ -29,7 +33,7 @@ const (
 //
 // It is memory only: after a crash the failures are counted anew, while the
 // backlog is in the log. Each receiver has its own, since one may reach a target
-// that another one can't. The zero value is closed. Dispatcher.mu guards it.
+// that another one can't. The zero value is closed. targets.mu guards it.
 type circuit struct {
 	failing map[string]bool // closed: the events that failed since the last success
 	points  int             // of those
@@ -55,7 +59,21 @@ type failure struct {
 	probe  bool
 }
 
-// admit says whether a delivery may be attempted now, and whether it is the probe.
+// pointsOf scores how much a result suggests that the target takes nothing at all. Any
+// answer other than 5xx or 429 scores 0: it shows that the target works.
+func pointsOf(result outcome) int {
+	switch {
+	case result.verdict != failed, errors.Is(result.err, errTooLong):
+		return 0
+	case result.status < 300: // none, or a 2xx that breaks off
+		return pointsNoAnswer
+	case result.status >= 500 || result.status == http.StatusTooManyRequests:
+		return pointsAnswer
+	}
+	return 0
+}
+
+// admit reports whether a delivery may be attempted now, and whether it is the probe.
 func (c *circuit) admit(now time.Time) (ok, probe bool) {
 	switch {
 	case !c.open:
@@ -67,8 +85,10 @@ func (c *circuit) admit(now time.Time) (ok, probe bool) {
 	return true, true
 }
 
-// blocks says whether admit would refuse.
-func (c *circuit) blocks(now time.Time) bool { return c.open && (c.probing || now.Before(c.until)) }
+// blocks reports whether admit would refuse. No circuit refuses nothing.
+func (c *circuit) blocks(now time.Time) bool {
+	return c != nil && c.open && (c.probing || now.Before(c.until))
+}
 
 // fail notes a failure and reports whether it opened the circuit.
 func (c *circuit) fail(now time.Time, f failure, random func(int64) int64) (opened bool) {
@@ -141,7 +161,7 @@ func (c *circuit) succeed() (closed bool) {
 // abandon ends a probe that said nothing about the target.
 func (c *circuit) abandon() { c.probing = false }
 
-// idle says that nothing is worth remembering.
+// idle reports whether nothing is worth remembering.
 func (c *circuit) idle(now time.Time) bool {
 	return !c.open && c.points == 0 || now.Sub(c.used) > circuitMemory
 }

@@ -2,83 +2,33 @@ package deliver
 
 import (
 	"context"
+	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/store"
 )
 
-// Bounds of what one receiver holds in memory. What doesn't fit stays in the
-// log and is claimed when there is room.
-const (
-	maxJobs  = 4096      // of all targets
-	maxBytes = 256 << 20 // of all bodies
-
-	// The reserve comes on top, for lanes that hold nothing.
-	reserveJobs  = 1024
-	reserveBytes = 64 << 20
-)
-
-// job is a delivery in memory. The goroutine that runs it owns it.
-type job struct {
-	event   *store.Event
-	lease   store.Lease
-	failure store.Failure
-	size    int64
-	claimed bool   // from the log, not offered by the handler
-	drained bool   // claimed from a backlog
-	expired bool   // too old to wait for its target any longer
-	probe   bool   // on which the circuit of its target depends
-	digest  string // see bodySHA256
+// core is what all parts of a Dispatcher share.
+type core struct {
+	Options
+	metrics *metrics
+	targets *targets
+	due     *alarm          // for the claimer: something is due before it wakes up
+	room    *alarm          // for the refiller: there may be room for what is held
+	ending  context.Context // ends when a shutdown begins
 }
-
-// lane names the target.
-func (j *job) lane() laneKey { return laneKey{j.event.Endpoint, j.lease.Target} }
-
-// number of the attempt that comes next, from 1.
-func (j *job) number() int { return j.failure.Attempts + 1 }
-
-// since is when the age of the delivery began: with the receipt of the event, or
-// when the delivery was revived.
-func (j *job) since() time.Time {
-	if j.failure.Since.After(j.event.ReceivedAt) {
-		return j.failure.Since
-	}
-	return j.event.ReceivedAt
-}
-
-func (j *job) age(now time.Time) time.Duration { return now.Sub(j.since()) }
 
 // Dispatcher delivers. It is safe for concurrent use.
 type Dispatcher struct {
-	o          Options
-	metrics    *metrics
-	transports transports
-	parking    parking
-	refill     chan struct{} // there may be room for what is parked
-	wake       chan struct{} // something is due before the claim loop wakes up
-	// sleepsUntil is when it wakes up by itself, in ns.
-	sleepsUntil atomic.Int64
-
-	// attempts end with ctx: it is cancelled when a shutdown runs out of time.
-	ctx    context.Context
-	cancel context.CancelFunc
-	// ending ends when a shutdown begins.
-	ending context.Context
-	end    context.CancelFunc
-	rates  rates
-
-	mu           sync.Mutex
-	lanes        map[laneKey]*lane
-	circuits     map[laneKey]*circuit
-	calls        map[laneKey]int // that senders wait for
-	jobs         int
-	bytes        int64
-	drained      int            // of the jobs, those that were parked
-	drainedBytes int64          // of those
-	draining     bool           // this receiver ends
-	running      sync.WaitGroup // workers of lanes
+	core     *core
+	holder   *holder
+	workers  *workers
+	claimer  claimer
+	refiller refiller
+	retainer retainer
+	end      context.CancelFunc // of ending
+	cancel   context.CancelFunc // of attempts
 }
 
 // New makes a Dispatcher. The error is about the options.
@@ -88,35 +38,80 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ending, end := context.WithCancel(ctx)
+	c := &core{Options: o, metrics: newMetrics(o.Registry), due: newAlarm(), room: newAlarm(), ending: ending}
+	c.targets = newTargets(c.boundsOf)
+	h := newHolder(c)
+	w := &workers{core: c, holder: h, transports: transports{base: o.Transport}, ctx: ctx}
 	return &Dispatcher{
-		o: o, metrics: newMetrics(o.Registry), transports: transports{base: o.Transport}, parking: newParking(), wake: make(chan struct{}, 1), refill: make(chan struct{}, 1),
-		ctx: ctx, cancel: cancel, ending: ending, end: end, lanes: map[laneKey]*lane{}, circuits: map[laneKey]*circuit{},
+		core: c, holder: h, workers: w, claimer: claimer{c, w}, refiller: refiller{c, w}, retainer: retainer{c}, end: end, cancel: cancel,
 	}, nil
 }
 
 // Offer takes a delivery that was just stored, and does not wait for anything.
-// If there is no room, or the target takes nothing now, it is parked, and taken
-// up when there is or does.
+// If there is no room, or the target takes nothing now, it is held, and taken up
+// when there is or does.
 func (d *Dispatcher) Offer(event *store.Event, lease store.Lease) {
-	d.take(&job{event: event, lease: lease, size: sizeOf(event)})
+	d.workers.take(newJob(event, lease, offered))
 }
 
-// take queues a job, or parks it.
-func (d *Dispatcher) take(j *job) {
-	if !d.enqueue(j) {
-		d.park(j)
+// Call hands an event to the target of its endpoint, once, and returns the answer
+// if it is a 2xx. With an error, the Answer holds Target, and Status if there was
+// one. It keeps to the route's timeout, and ends early when a shutdown runs out of
+// time.
+func (d *Dispatcher) Call(ctx context.Context, event *store.Event) (Answer, error) {
+	return d.workers.call(ctx, event)
+}
+
+// Run takes what is due and what is held, until ctx ends: retries, and what a
+// receiver left that died. No error ends it.
+func (d *Dispatcher) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for _, l := range []loop{d.claimer.loop(), d.refiller.loop(), d.retainer.loop(), counter{d.core}.loop()} {
+		running.Go(func() { l.run(ctx) })
+	}
+	for range holders {
+		running.Go(func() { d.holder.run(ctx) })
+	}
+	running.Wait()
+	d.core.releaseAll(context.WithoutCancel(ctx), d.holder.rest())
+}
+
+// Shutdown lets the attempts in flight end, at most until ctx does, and releases all
+// other leases, so that other receivers go on at once. Nothing is taken afterwards.
+func (d *Dispatcher) Shutdown(ctx context.Context) error {
+	d.end()
+	left := d.holder.rest()
+	for _, j := range d.core.targets.close() {
+		left = append(left, j.lease)
+	}
+	d.core.releaseAll(ctx, left)
+	done := make(chan struct{})
+	go func() {
+		d.core.targets.workers.Wait()
+		close(done)
+	}()
+	// What is cut off has to be released within the time that is left.
+	soon, cancel := context.WithTimeout(ctx, patience(ctx))
+	defer cancel()
+	select {
+	case <-done:
+	case <-soon.Done():
+		d.cancel()
+	}
+	select {
+	case <-done:
+		d.cancel()
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("deliveries did not end in time; their leases end by themselves: %w", ctx.Err())
 	}
 }
 
-// sizeOf estimates what an event takes in memory.
-func sizeOf(event *store.Event) int64 { return int64(len(event.Body)) + 4096 }
-
-// room is how much may still be taken into memory.
-func (d *Dispatcher) room() (jobs int, bytes int64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.draining {
-		return 0, 0
+// patience is how long attempts may take, of the time that a shutdown has.
+func patience(ctx context.Context) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return time.Hour
 	}
-	return maxJobs + reserveJobs - d.jobs, maxBytes + reserveBytes - d.bytes
+	return max(0, time.Until(deadline)-releaseTime)
 }

@@ -137,7 +137,7 @@ func TestPanicIsOneDeliverysFailure(t *testing.T) {
 	poisoned, other := w.target("poisoned", answering(200)), w.target("api", answering(200))
 	w.setRoute(poisoned, func(r *route.Route) { r.Target.FreshSignature, r.Delivery.Retry.MaxAttempts = true, 1 })
 	d := w.dispatcher()
-	d.o.Routes = buggy{w}
+	d.core.Routes = buggy{w}
 	w.offer(d, poisoned, "1")
 	if r := w.want(audit.DeadLettered, 1); !strings.Contains(r.ErrorMessage, "panicked") {
 		t.Errorf("the audit record is %+v", r)
@@ -243,8 +243,8 @@ func TestAnotherReceiverGoesOnAfterACrash(t *testing.T) {
 	w.run()
 	w.want(audit.Delivered, 1)
 	close(frozen.answer)
-	first.running.Wait()
-	if n := testutil.ToFloat64(first.metrics.fenced); n != 1 {
+	first.core.targets.workers.Wait()
+	if n := testutil.ToFloat64(first.core.metrics.fenced); n != 1 {
 		t.Errorf("%v writes of the late owner were fenced, want 1", n)
 	}
 	w.wantStored(0, 0)
@@ -260,7 +260,7 @@ func TestShutdownHandsBackAtOnce(t *testing.T) {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
 	await(t, hang.arrived, "the first attempt")
-	ctx, cancel := context.WithTimeout(t.Context(), handBackTime) // no time for the attempt
+	ctx, cancel := context.WithTimeout(t.Context(), releaseTime) // no time for the attempt
 	defer cancel()
 	if err := d.Shutdown(ctx); err != nil {
 		t.Fatal(err)
@@ -271,7 +271,7 @@ func TestShutdownHandsBackAtOnce(t *testing.T) {
 		}
 	}
 	d.Offer(w.accept(endpoint, "late"))
-	if jobs, _ := d.room(); jobs != 0 {
+	if jobs, _ := d.core.targets.room(); jobs != 0 {
 		t.Errorf("there is room for %d jobs after the shutdown", jobs)
 	}
 }
@@ -318,9 +318,9 @@ func TestWhatCannotBeAttemptedSpendsNothing(t *testing.T) {
 func TestTheClaimLoopOutlivesErrors(t *testing.T) {
 	w := newWorld(t)
 	endpoint := w.target("api", answering(200))
-	log := &failingLog{Log: w.store, failures: make(chan struct{}, 2)}
+	log := &failingStore{Store: w.store, failures: make(chan struct{}, 2)}
 	d := w.dispatcher()
-	d.o.Store = log
+	d.core.Store = log
 	for range 2 {
 		log.failures <- struct{}{}
 	}
@@ -332,24 +332,24 @@ func TestTheClaimLoopOutlivesErrors(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { d.Run(ctx); close(ended) }()
 	w.want(audit.Delivered, 1)
-	if n := testutil.ToFloat64(d.metrics.redisErrors); n != 2 {
+	if n := testutil.ToFloat64(d.core.metrics.redisErrors); n != 2 {
 		t.Errorf("%v errors were counted, want 2", n)
 	}
 	cancel()
 	await(t, ended, "the end of Run")
 }
 
-// failingLog fails as many claims as there are in failures.
-type failingLog struct {
-	Log
+// failingStore fails as many claims as there are in failures.
+type failingStore struct {
+	Store
 	failures chan struct{}
 }
 
-func (l *failingLog) Claim(ctx context.Context, o store.ClaimOptions) (store.Claimed, error) {
+func (l *failingStore) Claim(ctx context.Context, o store.ClaimOptions) (store.Claimed, error) {
 	select {
 	case <-l.failures:
 		return store.Claimed{}, errors.New("redis is away")
 	default:
-		return l.Log.Claim(ctx, o)
+		return l.Store.Claim(ctx, o)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/store"
@@ -88,7 +89,8 @@ func (w *world) acceptPaddle(d *Dispatcher, endpoint, id, key string) {
 	w.t.Helper()
 	body := fmt.Appendf(nil, `{"event_id":%q}`, id)
 	event := &store.Event{
-		Endpoint: endpoint, Provider: "paddle", ID: id, RequestID: "req-" + id, ReceivedAt: w.now(), Scheme: "default", Method: http.MethodPost,
+		Meta:   event.Meta{Endpoint: endpoint, Provider: "paddle", ID: id, RequestID: "req-" + id, ReceivedAt: w.now()},
+		Scheme: "default", Method: http.MethodPost,
 		Header: http.Header{"Content-Type": {"application/json"}, "Paddle-Signature": {paddleSignature(key, body, w.now())}}, Body: body,
 	}
 	_, leases, err := w.store.Accept(w.t.Context(), event, store.AcceptOptions{Window: time.Hour, Lease: Lease})
@@ -177,7 +179,7 @@ func TestWhatCantBeSignedIsHeld(t *testing.T) {
 	w.setRoute(endpoint, func(r *route.Route) { r.Unavailable, r.Keys = "There is no Secret.", nil })
 	d := w.run()
 	w.acceptPaddle(d, endpoint, "evt_1", "key")
-	w.awaitParked(1)
+	w.awaitHeld(1)
 	if err := w.call(d, endpoint, "evt_2"); !errors.Is(err, ErrNotNow) {
 		t.Errorf("a call: %v, want ErrNotNow", err)
 	}
@@ -206,7 +208,7 @@ func TestAnEventThatCantBeSignedHoldsUpNoOthers(t *testing.T) {
 			t.Fatalf("%s: %s", r.Status, r.ErrorMessage)
 		}
 	}
-	if reason := d.openBecause(laneKey{endpoint, ""}); reason != "" {
+	if reason := d.core.targets.openBecause(targetID{endpoint, ""}); reason != "" {
 		t.Fatalf("the circuit is open: %s", reason)
 	}
 	w.acceptPaddle(d, endpoint, "evt_1", "key")
@@ -222,7 +224,8 @@ func TestCallsAreSignedAnew(t *testing.T) {
 		body := []byte(`{"event_id":"evt_1"}`)
 		signature := paddleSignature("key", body, w.now().Add(-time.Minute))
 		event := &store.Event{
-			Endpoint: endpoint, ID: "evt_1", Method: http.MethodPost, ReceivedAt: w.now(), Scheme: "default", Body: body,
+			Meta:   event.Meta{Endpoint: endpoint, ID: "evt_1", ReceivedAt: w.now()},
+			Method: http.MethodPost, Scheme: "default", Body: body,
 			Header: http.Header{"Paddle-Signature": {signature}},
 		}
 		before := bytes.Clone(event.Body)

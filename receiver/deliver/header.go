@@ -17,7 +17,14 @@ var hopByHop = []string{
 	"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Expect", "Host",
 }
 
+// ownPrefix is of the headers that we add for targets.
 const ownPrefix = "Sallyport-"
+
+// IsOwn reports whether a header of that name, in any form, would speak in our name.
+// Underscores count as hyphens, because CGI and its successors don't distinguish them.
+func IsOwn(name string) bool {
+	return len(name) >= len(ownPrefix) && strings.EqualFold(strings.ReplaceAll(name[:len(ownPrefix)], "_", "-"), ownPrefix)
+}
 
 // endToEnd copies the headers that are not about one connection, and not ours.
 func endToEnd(original http.Header) http.Header {
@@ -34,7 +41,7 @@ func endToEnd(original http.Header) http.Header {
 		header.Del(name)
 	}
 	for name := range header {
-		if strings.HasPrefix(name, ownPrefix) {
+		if IsOwn(name) {
 			delete(header, name)
 		}
 	}

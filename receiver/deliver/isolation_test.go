@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -78,9 +79,9 @@ func TestDeadTargetsDelayNobody(t *testing.T) {
 		delivered++
 	}
 	senders.Wait()
-	w.eventually("all that is for dead targets is parked", func() bool {
+	w.eventually("all that is for dead targets is held", func() bool {
 		stats, err := w.store.Stats(t.Context())
-		return err == nil && stats.Parked >= int64(len(dead)*perTarget-3*tripPoints) && stats.Pending == int64(len(dead)*perTarget)
+		return err == nil && stats.Held >= int64(len(dead)*perTarget-3*tripPoints) && stats.Pending == int64(len(dead)*perTarget)
 	})
 	for name, target := range dead {
 		// What was in flight when the circuit opened, its failures, and some probes.
@@ -104,11 +105,11 @@ func TestDeadTargetsDelayNobody(t *testing.T) {
 	}
 	w.wantStored(0, 0)
 	if got := peak(); got > maxJobs+reserveJobs {
-		t.Errorf("%d jobs were held at a time, want at most %d", got, maxJobs+reserveJobs)
+		t.Errorf("%d jobs were in memory at a time, want at most %d", got, maxJobs+reserveJobs)
 	}
 }
 
-// watchMemory notes how many jobs a dispatcher holds, until the most is asked for.
+// watchMemory notes how many jobs are in memory, until the most is asked for.
 func (w *world) watchMemory(d *Dispatcher) (most func() int) {
 	done, result := make(chan struct{}), make(chan int)
 	go func() {
@@ -121,9 +122,9 @@ func (w *world) watchMemory(d *Dispatcher) (most func() int) {
 				result <- peak
 				return
 			case <-ticker.C:
-				d.mu.Lock()
-				peak = max(peak, d.jobs)
-				d.mu.Unlock()
+				d.core.targets.mu.Lock()
+				peak = max(peak, d.core.targets.all.jobs)
+				d.core.targets.mu.Unlock()
 			}
 		}
 	}()
@@ -142,7 +143,7 @@ func TestAHungTargetKeepsMemoryBounded(t *testing.T) {
 	for s := range 64 {
 		senders.Go(func() {
 			for i := s; i < n; i += 64 {
-				e := &store.Event{Endpoint: endpoint, ID: fmt.Sprint(i), ReceivedAt: w.now(), Method: http.MethodPost, Body: make([]byte, 100)}
+				e := &store.Event{Meta: event.Meta{Endpoint: endpoint, ID: fmt.Sprint(i), ReceivedAt: w.now()}, Method: http.MethodPost, Body: make([]byte, 100)}
 				outcome, leases, err := w.store.Accept(t.Context(), e, store.AcceptOptions{Window: time.Hour, Lease: Lease})
 				if err != nil || outcome != store.Accepted {
 					t.Errorf("Accept = %s, %v", outcome, err)
@@ -153,12 +154,12 @@ func TestAHungTargetKeepsMemoryBounded(t *testing.T) {
 		})
 	}
 	senders.Wait()
-	w.advance(Lease + time.Second) // for those that there was no room to park
-	w.eventually("what there is no room for is parked", func() bool {
+	w.advance(Lease + time.Second) // for those that there was no room to hold
+	w.eventually("what there is no room for is held", func() bool {
 		stats, err := w.store.Stats(t.Context())
-		return err == nil && stats.Parked > n-maxJobs/laneShare-drainJobs && stats.Pending == n
+		return err == nil && stats.Held > n-maxJobs/laneShare-maxRefilled && stats.Pending == n
 	})
-	if got := peak(); got > maxJobs/laneShare+drainJobs {
-		t.Errorf("%d jobs were held at a time, want at most %d", got, maxJobs/laneShare+drainJobs)
+	if got := peak(); got > maxJobs/laneShare+maxRefilled {
+		t.Errorf("%d jobs were in memory at a time, want at most %d", got, maxJobs/laneShare+maxRefilled)
 	}
 }

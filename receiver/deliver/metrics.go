@@ -10,8 +10,8 @@ import (
 	"sallyport.dev/sallyport/receiver/store"
 )
 
-// buckets of durations, from a local target to one that hangs.
-var buckets = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+// durations are buckets, from a local target to one that hangs.
+var durations = []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
 
 // metrics are those of deliveries. Histograms carry no endpoint, whose number
 // has no bound; circuitOpen has a series only while a circuit is open.
@@ -27,7 +27,7 @@ type metrics struct {
 	expired     prometheus.Counter
 	redisErrors prometheus.Counter
 	fenced      prometheus.Counter
-	parked      prometheus.Counter
+	held        prometheus.Counter
 	waiting     prometheus.Gauge
 	circuitOpen *prometheus.GaugeVec
 }
@@ -40,13 +40,13 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "sallyport_" + name, Help: help})
 	}
 	histogram := func(name, help string) prometheus.Histogram {
-		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "sallyport_" + name, Help: help, Buckets: buckets})
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "sallyport_" + name, Help: help, Buckets: durations})
 	}
 	vector := func(name, help, label string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sallyport_" + name, Help: help}, []string{label})
 	}
 	m := &metrics{
-		deliveries:  vector("deliveries_total", "Outcomes of deliveries: delivered, retry_scheduled, dead_lettered, held.", "result"),
+		deliveries:  vector("deliveries_total", "Outcomes of deliveries: delivered, retry_scheduled, dead_lettered.", "result"),
 		attempts:    vector("delivery_attempts_total", "Attempts by the target's status code; none: no answer.", "code"),
 		duration:    histogram("delivery_duration_seconds", "Duration of one attempt."),
 		endToEnd:    histogram("end_to_end_duration_seconds", "From the receipt of an event to the target's 2xx."),
@@ -57,13 +57,13 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		expired:     counter("dead_letters_expired_total", "Dead letters removed by this receiver because they were older than they may be."),
 		redisErrors: counter("redis_errors_total", "Failed operations on Redis of deliveries; each is tried again."),
 		fenced:      counter("deliveries_fenced_total", "Deliveries let go of because another receiver has them."),
-		parked:      counter("deliveries_parked_total", "Deliveries moved to the backlog of their target: it takes nothing now, or there was no room in memory for them."),
-		waiting:     gauge("events_parked", "Pending deliveries in the backlogs of targets, of all receivers."),
+		held:        counter("deliveries_held_total", "Deliveries moved to the backlog of their target: it takes nothing now, or there was no room in memory for them."),
+		waiting:     gauge("events_held", "Pending deliveries in the backlogs of targets, of all receivers."),
 		circuitOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sallyport_circuit_open",
-			Help: "1 while this receiver parks the deliveries of a target: it fails, or there is no route or Service for it."}, []string{"endpoint", "target"}),
+			Help: "1 while this receiver holds the deliveries of a target: it fails, or there is no route or Service for it."}, []string{"endpoint", "target"}),
 	}
 	registry.MustRegister(m.deliveries, m.attempts, m.duration, m.endToEnd, m.pending, m.delayed, m.dead, m.oldest, m.expired,
-		m.redisErrors, m.fenced, m.parked, m.waiting, m.circuitOpen)
+		m.redisErrors, m.fenced, m.held, m.waiting, m.circuitOpen)
 	return m
 }
 
@@ -76,8 +76,8 @@ func (m *metrics) attempted(result outcome, took time.Duration) {
 	m.duration.Observe(took.Seconds())
 }
 
-// lost counts a write that failed: the delivery is somebody else's, or the log
-// is away.
+// lost counts a write that failed: another receiver has the delivery, or the log is
+// away.
 func (m *metrics) lost(err error) {
 	if errors.Is(err, store.ErrFenced) {
 		m.fenced.Inc()
@@ -93,7 +93,7 @@ func (m *metrics) delivered(endToEnd time.Duration) {
 
 func (m *metrics) stored(stats store.Stats, now time.Time) {
 	m.pending.Set(float64(stats.Pending))
-	m.waiting.Set(float64(stats.Parked))
+	m.waiting.Set(float64(stats.Held))
 	m.delayed.Set(float64(stats.Delayed))
 	m.dead.Set(float64(stats.Dead))
 	age := 0.0

@@ -12,25 +12,24 @@ import (
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
-	"sallyport.dev/sallyport/receiver/verify"
 )
 
 // Lease is for how long a receiver owns a delivery that it took. It is renewed
 // before an attempt that might last longer.
 const Lease = 30 * time.Second
 
-// Log is the part of the write-ahead log that deliveries need; *store.Store is
+// Store is the part of the write-ahead log that deliveries need; *store.Store is
 // one.
-type Log interface {
+type Store interface {
 	Now() time.Time
 	Claim(context.Context, store.ClaimOptions) (store.Claimed, error)
 	Delivered(context.Context, store.Lease) error
 	Retry(context.Context, store.Lease, time.Time, store.Failure) error
-	Dead(context.Context, store.Lease, store.Failure) error
+	DeadLetter(context.Context, store.Lease, store.Failure) error
 	Renew(context.Context, store.Lease, time.Duration) (store.Lease, error)
-	Park(ctx context.Context, l store.Lease, endpoint string, since time.Time) error
+	Hold(ctx context.Context, l store.Lease, endpoint string, since time.Time) error
 	Backlogs(context.Context) ([]store.Backlog, error)
-	Unpark(context.Context, store.Backlog, store.UnparkOptions) (store.Claimed, error)
+	Refill(context.Context, store.Backlog, store.RefillOptions) (store.Claimed, error)
 	Skip(context.Context, []store.Backlog) error
 	Release(context.Context, store.Lease) error
 	Stats(context.Context) (store.Stats, error)
@@ -46,18 +45,13 @@ type Routes interface {
 	Signer(endpoint string) Signer
 }
 
-// Signer signs requests of an endpoint anew; *route.Entry is one.
-type Signer interface {
-	// CanResign says why nothing can be signed now, whatever the event; nil: it can.
-	CanResign(now time.Time) error
-	// Resign is as of verify.Verifier.
-	Resign(r *verify.Request, scheme string, now time.Time) error
-}
+// Signer signs requests of an endpoint anew.
+type Signer = route.Signer
 
 // Options say how to deliver.
 type Options struct {
 	// Store is the write-ahead log.
-	Store Log
+	Store Store
 	// Routes are the routes that are served now.
 	Routes Routes
 	// ClusterDomain is the DNS domain of the cluster, for example cluster.local.
@@ -70,8 +64,8 @@ type Options struct {
 	Audit audit.Sink
 	// Registry gets the metrics.
 	Registry prometheus.Registerer
-	// Log gets what went wrong on our own side.
-	Log *slog.Logger
+	// Logger gets what went wrong on our own side.
+	Logger *slog.Logger
 
 	// RetentionEvery replaces the time between two looks for what has to go, for tests;
 	// 0: a minute.
@@ -83,8 +77,8 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() error {
-	if o.Store == nil || o.Routes == nil || o.Audit == nil || o.Registry == nil || o.Log == nil {
-		return errors.New("deliver: Store, Routes, Audit, Registry and Log are needed")
+	if o.Store == nil || o.Routes == nil || o.Audit == nil || o.Registry == nil || o.Logger == nil {
+		return errors.New("deliver: Store, Routes, Audit, Registry and Logger are needed")
 	}
 	if o.Lease <= 0 {
 		o.Lease = Lease

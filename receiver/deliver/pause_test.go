@@ -6,30 +6,31 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
 
 // awaitStats waits until what is stored is as wanted.
-func (w *world) awaitStats(wanted func(parked, pending int64) bool) {
+func (w *world) awaitStats(wanted func(held, pending int64) bool) {
 	w.t.Helper()
 	deadline := time.Now().Add(patienceOfTests)
 	for {
 		got, err := w.store.Stats(w.t.Context())
-		if err == nil && wanted(got.Parked, got.Pending) {
+		if err == nil && wanted(got.Held, got.Pending) {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Fatalf("%d of %d deliveries are parked, %v", got.Parked, got.Pending, err)
+			w.t.Fatalf("%d of %d deliveries are held, %v", got.Held, got.Pending, err)
 		}
 		<-time.After(5 * time.Millisecond)
 	}
 }
 
-// awaitParked waits until so many deliveries are in backlogs, and none elsewhere.
-func (w *world) awaitParked(want int64) {
+// awaitHeld waits until so many deliveries are in backlogs, and none elsewhere.
+func (w *world) awaitHeld(want int64) {
 	w.t.Helper()
-	w.awaitStats(func(parked, pending int64) bool { return parked == want && pending == want })
+	w.awaitStats(func(held, pending int64) bool { return held == want && pending == want })
 }
 
 func (w *world) pause(endpoint string) {
@@ -39,7 +40,7 @@ func (w *world) pause(endpoint string) {
 // resume does as the manager does.
 func (w *world) resume(endpoint string) {
 	now := w.now()
-	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Paused, r.Delivery.ResumedAt = false, now })
+	w.setRoute(endpoint, func(r *route.Route) { r.Delivery.Paused, r.Delivery.ResumedTime = false, now })
 }
 
 func TestAPauseHoldsEverythingAndSpendsNothing(t *testing.T) {
@@ -52,18 +53,18 @@ func TestAPauseHoldsEverythingAndSpendsNothing(t *testing.T) {
 	for i := range events {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
-	w.awaitParked(events)
+	w.awaitHeld(events)
 	w.offer(d, other, "of another") // is delivered meanwhile
 	if r := w.want(audit.Delivered, 1); r.EventID != "of another" {
 		t.Fatalf("%s was delivered during the pause", r.EventID)
 	}
 	w.advance(100 * time.Hour) // beyond maxAge
-	if err := d.drainOnce(t.Context()); err != nil {
+	if _, err := d.refiller.refill(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.awaitParked(events)
+	w.awaitHeld(events)
 	w.resume(endpoint)
-	d.wakeDrain()
+	d.core.room.now()
 	w.want(audit.RetryScheduled, 1) // and is no dead letter, for it has become no older
 	for range events {
 		w.await(audit.Delivered)
@@ -96,15 +97,15 @@ func TestTooOld(t *testing.T) {
 		"revived, and again late": {revived: 100 * time.Hour, after: 102 * time.Hour, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := &job{event: &store.Event{ReceivedAt: received}}
-			r := route.Route{Delivery: route.Delivery{Paused: c.paused, Retry: route.Retry{MaxAge: route.Duration(90 * time.Minute)}}}
+			j := &job{event: &store.Event{Meta: event.Meta{ReceivedAt: received}}}
+			rules := route.Delivery{Paused: c.paused, Retry: route.Retry{MaxAge: route.Duration(90 * time.Minute)}}
 			if c.revived != 0 {
 				j.failure.Since = received.Add(c.revived)
 			}
 			if c.resumed != 0 {
-				r.Delivery.ResumedAt = received.Add(c.resumed)
+				rules.ResumedTime = received.Add(c.resumed)
 			}
-			if got := tooOld(j, r, received.Add(c.after)); got != c.want {
+			if got := (situation{rules: &rules, since: j.since()}).tooOld(received.Add(c.after)); got != c.want {
 				t.Errorf("too old: %t, want %t", got, c.want)
 			}
 		})

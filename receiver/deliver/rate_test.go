@@ -52,12 +52,12 @@ func TestWhatWaitsForItsTurnIsBoundedAndHandedBack(t *testing.T) {
 	d := w.dispatcher()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go d.writeParked(ctx)
+	go d.holder.run(ctx)
 	for i := range events {
 		w.offer(d, endpoint, fmt.Sprint(i))
 	}
 	await(t, hang.arrived, "the attempt that the burst allows")
-	w.awaitStats(func(parked, pending int64) bool { return parked >= events-2*rateQueue && pending == events })
+	w.awaitStats(func(held, pending int64) bool { return held >= events-2*rateQueue && pending == events })
 	w.offer(d, healthy, "of another")
 	w.want(audit.Delivered, 1)
 
@@ -69,31 +69,31 @@ func TestWhatWaitsForItsTurnIsBoundedAndHandedBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What was neither delivered nor parked is free for others at once.
-	w.due(int(got.Pending - got.Parked))
+	// What was neither delivered nor held is free for others at once.
+	w.due(int(got.Pending - got.Held))
 	if done := events - got.Pending; done < 1 || done > 2*rateQueue {
 		t.Errorf("%d of %d were attempted by then", done, events)
 	}
 }
 
 func TestABucketIsKeptUntilItIsFull(t *testing.T) {
-	var r rates
-	key := laneKey{"team/api", ""}
-	one := r.bucket(key, route.RateLimit{PerSecond: 1, Burst: 3})
+	r := buckets{}
+	key := targetID{"team/api", ""}
+	one := r.of(key, route.RateLimit{PerSecond: 1, Burst: 3})
 	if !one.Allow() {
 		t.Fatal("a new bucket is empty")
 	}
-	r.tidy()
-	if r.bucket(key, route.RateLimit{PerSecond: 1, Burst: 3}) != one {
+	r.prune()
+	if r.of(key, route.RateLimit{PerSecond: 1, Burst: 3}) != one {
 		t.Error("a bucket that is not full was forgotten, so its target would get more than its rate")
 	}
-	changed := r.bucket(key, route.RateLimit{PerSecond: 100, Burst: 2})
+	changed := r.of(key, route.RateLimit{PerSecond: 100, Burst: 2})
 	if changed != one || changed.Burst() != 2 || changed.Limit() != 100 {
 		t.Errorf("a changed limit makes a bucket of %v with %d", changed.Limit(), changed.Burst())
 	}
-	full := r.bucket(laneKey{"team/api", "route"}, route.RateLimit{PerSecond: 1, Burst: 1})
-	r.tidy()
-	if r.bucket(laneKey{"team/api", "route"}, route.RateLimit{PerSecond: 1, Burst: 1}) == full {
+	full := r.of(targetID{"team/api", "route"}, route.RateLimit{PerSecond: 1, Burst: 1})
+	r.prune()
+	if r.of(targetID{"team/api", "route"}, route.RateLimit{PerSecond: 1, Burst: 1}) == full {
 		t.Error("a full bucket was kept")
 	}
 }

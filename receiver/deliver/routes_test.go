@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -14,7 +15,7 @@ import (
 // acceptFor stores an event for several targets and offers each delivery.
 func (w *world) acceptFor(d *Dispatcher, endpoint, id string, targets ...string) {
 	w.t.Helper()
-	e := &store.Event{Endpoint: endpoint, Provider: "github", ID: id, Type: "push", ReceivedAt: w.now(), Method: http.MethodPost, Body: []byte("body")}
+	e := &store.Event{Meta: event.Meta{Endpoint: endpoint, Provider: "github", ID: id, Type: "push", ReceivedAt: w.now()}, Method: http.MethodPost, Body: []byte("body")}
 	outcome, leases, err := w.store.Accept(w.t.Context(), e, store.AcceptOptions{Window: time.Hour, Lease: Lease, Targets: targets})
 	if err != nil || outcome != store.Accepted || len(leases) != len(targets) {
 		w.t.Fatalf("Accept(%s) = %s, %d leases, %v", id, outcome, len(leases), err)
@@ -94,7 +95,7 @@ func TestTargetThatWasTakenAwayGetsNothing(t *testing.T) {
 	r, _ := w.Route(endpoint)
 	d := w.dispatcher()
 	for name, want := range map[string]bool{"": false, "audit": true, "other": false} {
-		got, reason := d.routeTo(laneKey{endpoint, name})
+		got, reason := d.core.routeTo(targetID{endpoint, name}, w.now())
 		if (reason == "") != want || want && !slices.Contains([]string{"audit"}, got.Target.Service) {
 			t.Errorf("%q of %d routes leads to %q: %q", name, len(r.Routes), got.Target.Service, reason)
 		}

@@ -19,7 +19,7 @@ const signingPrefix = "webhook-"
 // sign signs a request to a target by Standard Webhooks (specification 1.0,
 // "Signature scheme"): the HMAC-SHA256 of id, time and body, with points in
 // between. The time is that of the attempt, because targets refuse what is old. The
-// id has to be one of which a header changes nothing.
+// id must be one that a header leaves as it is.
 // The sender's own headers of that kind go: the target could take them for ours.
 func sign(header http.Header, key secret.Value, id string, body []byte, now time.Time) {
 	for name := range header {

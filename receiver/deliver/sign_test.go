@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/store"
@@ -103,7 +104,7 @@ func TestSendersHeadersAreKeptWhereNothingIsSigned(t *testing.T) {
 func TestHeaderAndSignedContentAgree(t *testing.T) {
 	verifier := standardWebhooks(t)
 	for _, id := range []string{"evt_1", "ev 1", " ev 1 ", "ev-ä", "a\tb", "a\nb", "\x7f", strings.Repeat("x", 300)} {
-		s := &shipment{event: &store.Event{ID: id, Method: http.MethodPost, Body: []byte("body")}, number: 1, route: &route.Route{Target: route.Target{
+		s := &shipment{event: &store.Event{Meta: event.Meta{ID: id}, Method: http.MethodPost, Body: []byte("body")}, number: 1, route: &route.Route{Target: route.Target{
 			Service: "api", Namespace: "team", Scheme: "http", Port: 80, Path: "/in",
 			Signing: &route.Signing{Key: secret.New([]byte("key"))},
 		}}}

@@ -9,11 +9,11 @@ import (
 
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/route"
-	"sallyport.dev/sallyport/test/redistest"
+	"sallyport.dev/sallyport/test/pki"
 )
 
 // httpsTarget is a target with a certificate of ca for a name.
-func (w *world) httpsTarget(service string, ca *redistest.CA, name string, trusted string) string {
+func (w *world) httpsTarget(service string, ca *pki.CA, name string, trusted string) string {
 	w.t.Helper()
 	certificate, err := tls.LoadX509KeyPair(ca.Issue(name))
 	if err != nil {
@@ -30,7 +30,7 @@ func (w *world) httpsTarget(service string, ca *redistest.CA, name string, trust
 	return endpoint
 }
 
-func pemOf(t *testing.T, ca *redistest.CA) string {
+func pemOf(t *testing.T, ca *pki.CA) string {
 	t.Helper()
 	text, err := os.ReadFile(ca.File)
 	if err != nil {
@@ -41,7 +41,7 @@ func pemOf(t *testing.T, ca *redistest.CA) string {
 
 func TestTargetProvesItsNameByTheAuthorityOfTheRoute(t *testing.T) {
 	w := newWorld(t)
-	ca, another := redistest.NewCA(t), redistest.NewCA(t)
+	ca, another := pki.NewCA(t), pki.NewCA(t)
 	for service, c := range map[string]struct {
 		name, trusted string
 		want          audit.Status
@@ -61,7 +61,7 @@ func TestTargetProvesItsNameByTheAuthorityOfTheRoute(t *testing.T) {
 }
 
 func TestTransportsAreOnePerAuthority(t *testing.T) {
-	ca := pemOf(t, redistest.NewCA(t))
+	ca := pemOf(t, pki.NewCA(t))
 	pool := transports{base: NewTransport("cluster.local", nil)}
 	plain, trusting := pool.of(route.Target{}), pool.of(route.Target{CA: ca})
 	if plain != pool.base || trusting == pool.base || pool.of(route.Target{CA: ca, Service: "other"}) != trusting {

@@ -2,6 +2,8 @@ package deliver
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -15,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/redistest"
@@ -134,13 +137,13 @@ func (w *world) dispatcher() *Dispatcher {
 	w.t.Helper()
 	d, err := New(Options{
 		Store: w.store, Routes: w, ClusterDomain: "cluster.local", ConnectTo: w.connect, Audit: w,
-		Registry: prometheus.NewRegistry(), Log: slog.New(slog.DiscardHandler),
+		Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), handBackTime)
+		ctx, cancel := context.WithTimeout(context.Background(), releaseTime)
 		defer cancel()
 		_ = d.Shutdown(ctx)
 	})
@@ -164,9 +167,14 @@ func (w *world) run() *Dispatcher {
 // accept stores an event, as the handler does.
 func (w *world) accept(endpoint, id string) (*store.Event, store.Lease) {
 	w.t.Helper()
+	body := []byte("body of " + id)
+	digest := sha256.Sum256(body)
 	e := &store.Event{
-		Endpoint: endpoint, Provider: "github", ID: id, Type: "push", RequestID: "req-" + id,
-		ReceivedAt: w.now(), Method: http.MethodPost, Header: http.Header{"Content-Type": {"text/plain"}}, Body: []byte("body of " + id),
+		Meta: event.Meta{
+			Endpoint: endpoint, Provider: "github", ID: id, Type: "push", RequestID: "req-" + id, ReceivedAt: w.now(),
+			BodyBytes: int64(len(body)), BodySHA256: hex.EncodeToString(digest[:]),
+		},
+		Method: http.MethodPost, Header: http.Header{"Content-Type": {"text/plain"}}, Body: body,
 	}
 	outcome, leases, err := w.store.Accept(w.t.Context(), e, store.AcceptOptions{Window: time.Hour, Lease: Lease})
 	if err != nil || outcome != store.Accepted {

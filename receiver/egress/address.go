@@ -7,16 +7,16 @@ import (
 	"syscall"
 )
 
-// ErrForbidden says that a name led to an address that is never dialled.
+// ErrForbidden says that a name resolves to an address that is never dialled.
 var ErrForbidden = errors.New("the name resolves to a loopback, link-local, multicast, unspecified or metadata address, which is never dialled")
 
-// ErrNotPublic says that a sender's name led to an address that is not on the
+// ErrNotPublic says that a sender's name resolves to an address that is not on the
 // Internet.
 var ErrNotPublic = errors.New("the name resolves to an address that is not a public one, which is never dialled for a sender")
 
-// RefuseForbidden is a net.Dialer's ControlContext for Services of the cluster.
-// It looks at the address itself, after the name was resolved, so that no answer
-// of a DNS server can get around it. The error is ErrForbidden.
+// RefuseForbidden is a net.Dialer's ControlContext for hosts that may have private
+// addresses. It checks the address itself, after the name was resolved, so that no answer
+// of a DNS server can bypass it. The error is ErrForbidden.
 func RefuseForbidden(_ context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -28,9 +28,8 @@ func RefuseForbidden(_ context.Context, _, address string, _ syscall.RawConn) er
 	return nil
 }
 
-// RefuseNotPublic is a net.Dialer's ControlContext for hosts on the Internet. It
-// refuses what RefuseForbidden does, and private networks. The error is
-// ErrForbidden or ErrNotPublic.
+// RefuseNotPublic is a net.Dialer's ControlContext for hosts on the Internet. Beyond
+// RefuseForbidden it refuses private networks. The error is ErrForbidden or ErrNotPublic.
 func RefuseNotPublic(ctx context.Context, network, address string, conn syscall.RawConn) error {
 	if err := RefuseForbidden(ctx, network, address, conn); err != nil {
 		return err
@@ -70,8 +69,8 @@ func public(ip netip.Addr) bool {
 	return true
 }
 
-// special are the networks of the registries of RFC 6890 that the Internet does
-// not route, or that lead to other addresses, beyond those that netip knows.
+// special are the networks of the registries of RFC 6890 that the Internet does not
+// route, or that stand for other addresses, except for those that netip knows.
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),       // this network
 	netip.MustParsePrefix("100.64.0.0/10"),   // shared by carriers and some clusters, RFC 6598

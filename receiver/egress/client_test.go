@@ -3,10 +3,12 @@ package egress
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +21,7 @@ func serve(t *testing.T, handler http.HandlerFunc) (*Client, string) {
 	server := httptest.NewTLSServer(handler)
 	t.Cleanup(server.Close)
 	server.Config.ErrorLog = nil
-	return NewWithTransport(server.Client().Transport), server.URL
+	return NewWithTransport(ForWebhooks, server.Client().Transport), server.URL
 }
 
 func TestGetReadsTheDocument(t *testing.T) {
@@ -53,8 +55,8 @@ func TestGetIsBounded(t *testing.T) {
 	})
 	host := strings.TrimPrefix(address, "https://")
 	for url, says := range map[string]string{
-		address + "/redirect":           "answered 302",
-		address + "/missing":            "answered 404",
+		address + "/redirect":           "was 302",
+		address + "/missing":            "was 404",
 		address + "/large":              "larger than",
 		address + "/cut":                "failed",
 		"http://" + host + "/":          "https",
@@ -97,7 +99,7 @@ func TestGetProvenTakesHTTPToo(t *testing.T) {
 		if _, err := secure.GetProven(t.Context(), address); err != nil {
 			t.Errorf("%s: %v", address, err)
 		}
-		for path, says := range map[string]string{"/redirect": "answered 302", "/large": "larger than"} {
+		for path, says := range map[string]string{"/redirect": "was 302", "/large": "larger than"} {
 			if _, err := secure.GetProven(t.Context(), address+path); err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("%s: %v, want an error with %q", address+path, err, says)
 			}
@@ -108,7 +110,7 @@ func TestGetProvenTakesHTTPToo(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
-	if _, err := New().GetProven(t.Context(), server.URL); !errors.Is(err, ErrForbidden) {
+	if _, err := New(ForWebhooks).GetProven(t.Context(), server.URL); !errors.Is(err, ErrForbidden) {
 		t.Errorf("got %v, want ErrForbidden", err)
 	}
 }
@@ -176,14 +178,52 @@ func TestRequestsAtATimeAreBounded(t *testing.T) {
 func TestNewReachesTheInternetOnly(t *testing.T) {
 	asked := false
 	_, address := serve(t, func(http.ResponseWriter, *http.Request) { asked = true })
-	if _, err := New().Get(t.Context(), address); !errors.Is(err, ErrForbidden) {
+	if _, err := New(ForWebhooks).Get(t.Context(), address); !errors.Is(err, ErrForbidden) {
 		t.Errorf("got %v, want ErrForbidden", err)
 	}
-	stranger := NewWithTransport(&http.Transport{DialContext: new(net.Dialer).DialContext})
+	stranger := NewWithTransport(ForWebhooks, &http.Transport{DialContext: new(net.Dialer).DialContext})
 	if _, err := stranger.Get(t.Context(), address); err == nil || !strings.Contains(err.Error(), "TLS certificate") {
 		t.Errorf("got %v, want an error about the certificate", err)
 	}
 	if asked {
 		t.Error("the host was asked")
+	}
+}
+
+// Errors get into the status of endpoints, where each attempt must not say something new.
+func TestErrorsAreTheSameForEachAttempt(t *testing.T) {
+	c := New(ForWebhooks)
+	for err, want := range map[error]string{
+		errors.New("dial tcp 10.0.0.1:41234->10.0.0.2:443: connection reset"): "the connection failed",
+		fmt.Errorf("asking: %w", context.DeadlineExceeded):                    "there was no answer within 5s",
+	} {
+		if got := c.plain(err); got.Error() != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+}
+
+// Redirects are followed to the same host only, and not too often.
+func TestRedirectsAreBounded(t *testing.T) {
+	_, elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("another host was asked") })
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		left, _ := strconv.Atoi(r.URL.Query().Get("left"))
+		switch {
+		case r.URL.Path == "/elsewhere":
+			http.Redirect(w, r, elsewhere, http.StatusFound)
+		case r.URL.Path == "/plain":
+			http.Redirect(w, r, "http://"+r.Host+"/", http.StatusFound)
+		case left > 0:
+			http.Redirect(w, r, fmt.Sprint("/?left=", left-1), http.StatusFound)
+		}
+	}))
+	t.Cleanup(server.Close)
+	policy := ForWebhooks
+	policy.MaxRedirects = 2
+	client := NewWithTransport(policy, server.Client().Transport)
+	for path, want := range map[string]error{"/?left=2": nil, "/?left=3": errRedirect, "/elsewhere": errRedirect, "/plain": errRedirect} {
+		if _, header, err := client.GetWithHeader(t.Context(), server.URL+path); !errors.Is(err, want) || (err == nil && header == nil) {
+			t.Errorf("%s: %v, want %v", path, err, want)
+		}
 	}
 }

@@ -14,20 +14,20 @@ import (
 type Body struct {
 	// Document is the body without the encoding in which it came.
 	Document []byte
-	// Form are the fields of a form; nil: it is none.
+	// Form are the fields of a form; nil: the body is not a form.
 	Form url.Values
 	// JSONFields are the fields of the form that hold JSON.
 	JSONFields []string
-	// Unreadable: what is in the body can't be told, because its encoding is unknown
-	// or broken, or it is larger than what may be decoded.
+	// Unreadable: nobody knows what is in the body, because its encoding is unknown or
+	// broken, or it is larger than what may be decoded.
 	Unreadable bool
 }
 
-// value makes event.body: the JSON, or a map of the fields of a form. An empty
-// body is nil, and known to be; of any other that is neither, nothing is known.
+// value makes event.body: the JSON, or a map of the fields of a form. An empty body is
+// known to be nil. If a body is neither JSON nor a form, nothing about it is known.
 //
-// JSON that is declared as a form is JSON: that is what senders mean that forget
-// to say so (curl is one), and no form is JSON.
+// JSON that is declared as a form counts as JSON: some senders (curl) declare a form
+// unless they are told otherwise, and a form never is JSON.
 func (b Body) value() (any, []*cel.AttributePatternType) {
 	all := []*cel.AttributePatternType{attribute("body")}
 	if b.Unreadable {
@@ -54,8 +54,8 @@ func plain(document []byte) []byte {
 	return bytes.TrimSpace(bytes.TrimPrefix(document, []byte("\ufeff")))
 }
 
-// form makes a map of the fields. Of a field that occurs several times, the first
-// value is taken, as http.Request.FormValue does it.
+// form makes a map of the fields. If a field occurs several times, its first value
+// counts, as in http.Request.FormValue.
 func (b Body) form() (any, []*cel.AttributePatternType) {
 	form := make(map[string]any, len(b.Form))
 	for name := range b.Form {
@@ -65,7 +65,7 @@ func (b Body) form() (any, []*cel.AttributePatternType) {
 	for _, name := range b.JSONFields {
 		text := b.Form.Get(name)
 		if text == "" {
-			continue // the empty text says that there is nothing
+			continue // an empty text means that there is nothing
 		}
 		value, err := parseJSON(plain([]byte(text)))
 		if err != nil {

@@ -17,15 +17,15 @@ type Event struct {
 	Type string
 	// Types are the types of a batch; nil: Type is the only one, or empty.
 	Types []string
-	// MoreTypes: Types are not all. Nobody can say that such an event is not meant.
+	// MoreTypes: the event has other types than Types. Any pattern could match one.
 	MoreTypes bool
 	Provider  string
 	// Header is that of the request.
 	Header http.Header
 	// Query is that of the request, without "?".
 	Query string
-	// Body reads the body, once, if an expression asks for it: read, it takes several
-	// times its size. Nil: there is none.
+	// Body reads the body. It is called once, and only if an expression asks for the
+	// body: what it returns takes several times the memory. Nil: there is no body.
 	Body func() Body
 
 	seen    *celEvent
@@ -44,7 +44,7 @@ type celEvent struct {
 	Body     any               `cel:"body"`
 }
 
-// types are those that patterns are compared with: the empty one, if there is none.
+// types are the types that patterns are compared with; without any, the empty one.
 func (e *Event) types() []string {
 	if len(e.Types) > 0 {
 		return e.Types
@@ -52,8 +52,8 @@ func (e *Event) types() []string {
 	return []string{e.Type}
 }
 
-// variable makes the variable of e, once, however many routes look at it, and
-// says which parts of it nobody knows. Header names are in lower case; several
+// variable makes the variable of e, once for all routes, and returns which parts of it
+// are not known. Header names are in lower case; several
 // values of one header are joined by ", " (RFC 9110 §5.3).
 func (e *Event) variable(withBody bool) (*celEvent, []*cel.AttributePatternType) {
 	if e.seen == nil {

@@ -21,12 +21,12 @@ const (
 	maxCost = 100_000
 )
 
-// ErrCost says that an expression was not evaluated to its end because that
-// takes too long for the event at hand.
+// ErrCost is for an expression that takes too long for an event, so it was not evaluated
+// to its end.
 var ErrCost = errors.New("the expression costs too much for this event")
 
-// ErrUnknown says that an expression asks for what can't be read in the event at
-// hand, so that nobody can say whether it is meant.
+// ErrUnknown is for an expression that asks for something that can't be read in an event,
+// so that it is not known whether the event matches.
 var ErrUnknown = errors.New("the expression asks for what can't be read in this event: " +
 	"its body is neither JSON nor a form, or can't be decoded, or it has more types than can be listed")
 
@@ -81,7 +81,7 @@ func explain(issues *cel.Issues) error {
 
 // holds evaluates an expression. What is missing in an event, or of another
 // type than the expression expects, does not match. What is unknown does not
-// matter where the rest decides. The error is ErrCost or ErrUnknown.
+// matter if the rest of the expression decides. The error is ErrCost or ErrUnknown.
 func holds(program cel.Program, event *celEvent, unknown []*cel.AttributePatternType) (bool, error) {
 	var variables any = map[string]any{"event": event}
 	if len(unknown) > 0 {

@@ -10,11 +10,11 @@ import (
 // maxTypes bounds the patterns of a rule.
 const maxTypes = 64
 
-// Rule says which events are meant. Both parts must hold; a part that is empty
+// Rule says which events match. Both parts must hold; a part that is empty
 // holds for every event.
 type Rule struct {
-	// Types are patterns of the event type, of which one must fit: "invoice.*". A
-	// batch is meant if one of its types fits.
+	// Types are patterns of the event type; one of them must fit: "invoice.*". A batch
+	// matches if one of its types fits.
 	Types []string `json:"types,omitempty"`
 	// Expression is written in CEL over the variable event, with the fields id,
 	// type, types, provider, headers (names in lower case) and body (JSON, or the
@@ -44,13 +44,13 @@ func Compile(r Rule) (*Matcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("expression: %w", err)
 	}
-	// Only by its name can it be reached.
+	// An expression can reach the body by its name only.
 	m.program, m.body = program, strings.Contains(r.Expression, "body")
 	return m, nil
 }
 
-// Match reports whether an event is meant. The error is ErrCost or ErrUnknown:
-// nothing can be said of the event.
+// Match reports whether an event matches. If the error is ErrCost or ErrUnknown, nobody
+// knows.
 func (m *Matcher) Match(e *Event) (bool, error) {
 	if !m.types.fit(e.types(), e.MoreTypes) {
 		return false, nil

@@ -35,20 +35,20 @@ func ParseTypes(patterns []string) (Types, error) {
 const (
 	// separator stands between the types of a batch.
 	separator = ","
-	// cut is the end of a text of types in which some are missing.
+	// cut ends a text of types that lacks some.
 	cut = "…"
 )
 
-// Match reports whether one of the patterns fits, or there is none, by what is
-// kept of an event: the text of its types, as people see it. It is that of a batch
-// if there are commas, and then one of the parts has to fit; what ends in cut is
-// not all and fits every pattern.
+// Match reports whether one of the patterns fits, or there are no patterns. It judges
+// by what is stored of an event: the text of its types, as people see it. With commas
+// it is the text of a batch, and one of the parts has to fit. One that ends in cut
+// lacks types, so it fits every pattern.
 func (t Types) Match(text string) bool {
 	return t.fit(append(strings.Split(text, separator), text), strings.HasSuffix(text, cut))
 }
 
-// fit reports whether one of the patterns fits one of the types, or there is no
-// pattern. Nobody can say of types that are not all that none fits.
+// fit reports whether one of the patterns fits one of the types, or there are no
+// patterns. If there are more types than these, one of them could fit.
 func (t Types) fit(types []string, more bool) bool {
 	return len(t) == 0 || more || slices.ContainsFunc(types, t.one)
 }

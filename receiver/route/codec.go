@@ -11,12 +11,11 @@ import (
 	"sallyport.dev/sallyport/receiver/secret"
 )
 
-// document is the entry of a route Secret that holds all but the values of keys
-// and parameters, and what is signed with.
+// document is the entry of a route Secret that holds everything but the values of keys,
+// parameters and signing keys.
 const document = "route.json"
 
-// maxDocument bounds what Decode parses. It is the limit that the API server
-// sets to a Secret.
+// maxDocument bounds the text that Decode parses: the API server's limit for a Secret.
 const maxDocument = 1 << 20
 
 // UnknownVersionError says that a route was written in a format that this
@@ -35,9 +34,8 @@ func KeyName(i int) string { return fmt.Sprintf("key-%d", i) }
 // parameter of a route.
 func ParameterEntry(i int) string { return fmt.Sprintf("param-%d", i) }
 
-// SigningEntry returns the name of the entry that holds the key with which what
-// a target gets is signed: that of Route.Target for 0, else of the i-th route,
-// counted from 1.
+// SigningEntry returns the name of the entry that holds the signing key of a target:
+// Route.Target for 0, else the target of the i-th route, counted from 1.
 func SigningEntry(i int) string { return fmt.Sprintf("signing-%d", i) }
 
 // Encode returns the data of the Secret that holds r: "route.json", which holds
@@ -66,11 +64,9 @@ func Encode(r Route) (map[string][]byte, error) {
 	return data, nil
 }
 
-// Decode reads what Encode wrote and validates it. It is strict: an unknown
-// field of a known version is an error, because a field that this build does
-// not know may well be the one that restricts who is let in, and to overlook it
-// would open the gate wider than the endpoint says. An unknown version is an
-// *UnknownVersionError. Errors hold no secret material.
+// Decode reads what Encode wrote and validates it. It is strict: an unknown field of a
+// known version is an error, because it may be a restriction that this build would not
+// enforce. An unknown version is an *UnknownVersionError. Errors hold no secret material.
 func Decode(data map[string][]byte) (Route, error) {
 	text, ok := data[document]
 	if !ok {
@@ -95,8 +91,8 @@ func Decode(data map[string][]byte) (Route, error) {
 	return r, nil
 }
 
-// checkVersion comes before the strict decoding, so that a newer format is
-// called by its name and not by the first field that is new.
+// checkVersion comes before the strict decoding, so that the error of a newer format
+// names its version and not its first unknown field.
 func checkVersion(text []byte) error {
 	var head struct {
 		Version int `json:"version"`
@@ -110,16 +106,15 @@ func checkVersion(text []byte) error {
 	return nil
 }
 
-// decodeStrict need not look for what follows the value: checkVersion has read
-// all of the text.
+// decodeStrict ignores what follows the value: checkVersion has read all of the text.
 func decodeStrict(text []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	return decoder.Decode(into)
 }
 
-// takeValues fills in the values of keys, parameters and signings. Entries that
-// none of them names are refused: a newer manager meant them for something.
+// takeValues fills in the values of keys, parameters and signings. An entry that no field
+// names is an error: a newer manager may have put it there for a reason.
 func (r *Route) takeValues(data map[string][]byte) error {
 	left := maps.Clone(data)
 	delete(left, document)

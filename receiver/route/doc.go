@@ -1,13 +1,13 @@
-// Package route is the contract between the manager and the receivers: what
-// one endpoint means for the one who answers its requests.
+// Package route is the contract between the manager and the receivers: a [Route] is all
+// that a receiver has to know of one endpoint (route.go).
 //
-// The manager encodes a [Route] into the data of one Secret (codec.go,
-// object.go). A receiver watches these Secrets (watch.go), decodes and checks
-// them (codec.go, validate.go), prepares each once (entry.go), and swaps the
-// whole [Table] in atomically (live.go), so that a request needs one look-up
-// (table.go, host.go) and nothing else. While a secret is being changed, it notes
-// which one is used (use.go) and tells the manager so (keyuse.go). Deliveries are signed
-// anew by the entry that verified them (resign.go).
+// The manager encodes a Route into the data of one Secret (codec.go, object.go). A
+// receiver watches these Secrets (watch.go), decodes and checks them (codec.go,
+// validate.go), prepares each once (entry.go), and swaps the whole [Table] in atomically
+// (live.go), so that a request needs one look-up (table.go, host.go) and nothing else.
+// While a secret is being changed, the receiver observes which one senders use (use.go),
+// and reports it in its Lease object (keyuse.go). Deliveries are signed anew by the entry
+// that verified them (resign.go).
 //
 // It assumes that only the manager can write Secrets of the route namespace.
 //

@@ -18,14 +18,14 @@ import (
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// errForeign says that a Secret's name and its route disagree.
+// errForeign says that a Secret's name is not that of its route's endpoint.
 var errForeign = errors.New("the route belongs to another endpoint than the Secret's name says")
 
-// Entry is a route made ready: what can be computed before a request is
-// computed once, when the route changes. All fields are read-only.
+// Entry is a route with all that can be computed before a request. It is made once,
+// when the route changes. All fields are read-only.
 type Entry struct {
-	// Route is what the entry was made of. If Invalid is set, only its Endpoint's
-	// namespace and name, and its Path, are meaningful.
+	// Route is the route itself. If Invalid is set, only its Endpoint's namespace and
+	// name, and its Path, are meaningful.
 	Route Route
 	// Name is "namespace/name" of the endpoint.
 	Name string
@@ -36,7 +36,7 @@ type Entry struct {
 	// CredentialHeaders are the headers that carry the sender's secret itself and
 	// must not be stored; in canonical form.
 	CredentialHeaders []string
-	// CredentialQuery are the parameters of the URL that do.
+	// CredentialQuery are the parameters of the URL that carry it.
 	CredentialQuery []string
 
 	// Rate is the token bucket of the endpoint; nil if it has no rate limit. A
@@ -49,29 +49,27 @@ type Entry struct {
 	// Methods are the HTTP methods that the endpoint answers; nil while it is
 	// Unavailable.
 	Methods []string
-	// NeedsCertificate: requests may name a certificate that they are signed with.
+	// NeedsCertificate reports whether requests may name the certificate of their
+	// signature.
 	NeedsCertificate bool
-	// Handshakes is the token bucket for handshakes that anybody can ask for. It is
-	// one bucket as long as the endpoint has a route, whatever changes.
+	// Handshakes is the token bucket for unsigned handshakes. It is one bucket as long as
+	// the endpoint has a route, whatever changes.
 	Handshakes *rate.Limiter
 
 	// matchers are those of Route.Routes, in the same order; nil while the endpoint
 	// is Unavailable.
 	matchers []*match.Matcher
-	// digest tells equal objects; see Object.digest.
+	// digest is that of the object, see Object.digest.
 	digest [sha256.Size]byte
-	// material is what requests are verified with. Its Secrets are all values of
-	// Route.Keys if none of them ever ends, which is the case but for the time
-	// after a rotation, else nil.
+	// material holds the keys that requests are verified with. Its Secrets are all values
+	// of Route.Keys, or nil during a rotation, while some of them end.
 	material verify.Material
-	// use tells which keys are used; nil: there is nothing to tell, because no key
-	// ever ends.
+	// use records which keys are used during a rotation; nil: no key ends.
 	use *keyUse
 }
 
-// The handshakes that anybody can ask for are few: a sender makes one when it is
-// set up, the busiest one an hour. The bucket bounds how often somebody can have
-// a text signed, or guess at a verify token.
+// Unsigned handshakes are few: a sender makes one when it is set up, the busiest one an
+// hour. The bucket bounds how often strangers can get a signature or guess a verify token.
 const (
 	handshakesPerSecond = 10
 	handshakesBurst     = 20
@@ -85,8 +83,8 @@ func (e *Entry) Unavailable() string {
 	return e.Route.Unavailable
 }
 
-// Material is what requests that come at now are verified with. It must not be
-// changed.
+// Material holds the keys that a request at now is verified with. The caller must not
+// change it.
 func (e *Entry) Material(now time.Time) *verify.Material {
 	if e.use == nil {
 		return &e.material
@@ -110,9 +108,9 @@ func (e *Entry) liveKeys(now time.Time) []secret.Value {
 // live reports whether the key is valid at now.
 func (k *Key) live(now time.Time) bool { return k.NotAfter == nil || now.Before(*k.NotAfter) }
 
-// newEntry makes an entry of o. previous is the entry that the object had
-// before, or nil: what counts and measures is taken over from it. ok is false
-// if o can't be assigned to any endpoint.
+// newEntry makes an entry of o. It takes counters and buckets over from previous, the
+// entry that the object had before, which may be nil. ok is false if o belongs to no
+// endpoint.
 func newEntry(o Object, previous *Entry) (entry *Entry, ok bool) {
 	known, ok := o.fallback()
 	if !ok {
@@ -135,7 +133,7 @@ func newEntry(o Object, previous *Entry) (entry *Entry, ok bool) {
 	return entry, true
 }
 
-// compile decodes and compiles o. On any error the entry keeps only what is
+// compile decodes and compiles o. After an error the entry has only the fields that are
 // known without the route.
 func (e *Entry) compile(o Object) error {
 	decoded, err := Decode(o.Data)
@@ -146,7 +144,7 @@ func (e *Entry) compile(o Object) error {
 		return errForeign
 	}
 	if decoded.Unavailable != "" {
-		// Nothing will be verified, and the provider may be what is missing.
+		// Nothing will be verified, and the provider may be missing.
 		e.Route = decoded
 		return nil
 	}
@@ -180,13 +178,12 @@ func compileRoutes(routes []EventRoute) ([]*match.Matcher, error) {
 	return matchers, nil
 }
 
-// Choose names the targets of an event: the routes that match it, or "" for
-// Route.Target if none does; none: nothing wants the event.
+// Choose names the routes that match an event, or "" for Route.Target if none does. No
+// names mean that no route wants the event.
 //
-// The error names a route of which nobody can say whether it is meant.
-// With match.ErrCost there are no targets. With match.ErrUnknown they are those
-// that are meant for sure, and "", which gets what no route is known to match;
-// there may be none.
+// The error names a route whose match could not be decided. With match.ErrCost there are
+// no names. With match.ErrUnknown they are the routes that certainly match, and "" if
+// there is a Route.Target, which gets the events of undecided routes.
 func (e *Entry) Choose(event *match.Event) ([]string, error) {
 	var (
 		names  []string
@@ -227,8 +224,7 @@ func (e *Entry) inherit(previous *Entry) {
 	}
 }
 
-// newMaterial gathers all that requests are verified with, but for keys that
-// end: which of them are valid depends on the time.
+// newMaterial gathers all keys but those that end, whose validity depends on the time.
 func newMaterial(r *Route) verify.Material {
 	m := verify.Material{Secrets: endless(r.Keys)}
 	if len(r.Fetched) > 0 {
@@ -275,8 +271,8 @@ func newRate(limit *RateLimit) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(limit.PerSecond), limit.Burst)
 }
 
-// digest is equal for objects that make equal entries. Each part is written
-// with its length before it, so that no two objects run into one.
+// digest is equal for objects that make equal entries. Each part has its length before
+// it, so that no two different objects have the same bytes.
 func (o Object) digest() [sha256.Size]byte {
 	h := sha256.New()
 	write := func(part []byte) {

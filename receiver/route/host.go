@@ -27,8 +27,8 @@ func endpointOfHost(host, clusterDomain string) (endpoint string, ok bool) {
 	return namespace + "/" + name, true
 }
 
-// withoutPort is not net.SplitHostPort because a Host need not have a port.
-// Addresses in brackets name no Service, so what becomes of them doesn't matter.
+// withoutPort cuts the port off, if there is one; net.SplitHostPort fails without. It
+// spoils addresses in brackets, which name no Service.
 func withoutPort(host string) string {
 	name, _, _ := strings.Cut(host, ":")
 	return name

@@ -6,19 +6,18 @@ import (
 	"time"
 )
 
-// AnnotationKeyUse is set on the Lease of a receiver while endpoints change
-// their secrets: which keys it has seen in use, as EncodeKeyUse writes it.
+// AnnotationKeyUse of a receiver's Lease object says which keys the receiver has seen in
+// use, as EncodeKeyUse writes it. It is set while endpoints change their secrets.
 const AnnotationKeyUse = "hooks.sallyport.dev/key-use"
 
-// maxKeyUse bounds how many endpoints a Lease speaks of, and with it the size
-// of the annotation.
+// maxKeyUse bounds the endpoints in the annotation, and with it its size.
 const maxKeyUse = 500
 
 // KeyUse says which secrets of an endpoint a receiver has seen in use since the
 // secret was changed. Times are to the second; zero: not seen.
 type KeyUse struct {
-	// PreviousEnds is the NotAfter of the first of the route's keys that ends, in
-	// seconds since 1970. It tells one rotation from the next.
+	// PreviousEnds is the NotAfter of the first of the route's keys that ends, in seconds
+	// since 1970. It is different for each rotation.
 	PreviousEnds int64 `json:"previousEnds"`
 	// CurrentFirst is when the newest key was first used.
 	CurrentFirst int64 `json:"currentFirst,omitempty"`
@@ -26,9 +25,8 @@ type KeyUse struct {
 	PreviousLast int64 `json:"previousLast,omitempty"`
 }
 
-// EncodeKeyUse writes what a receiver has seen, by "namespace/name" of the
-// endpoint. Of more than 500 endpoints it leaves some out: the annotation must
-// not outgrow the Lease.
+// EncodeKeyUse writes what a receiver has seen, by "namespace/name" of the endpoint. It
+// leaves some out if there are more than 500, to bound the size of the Lease object.
 func EncodeKeyUse(use map[string]KeyUse) (string, error) {
 	if len(use) > maxKeyUse {
 		bounded := make(map[string]KeyUse, maxKeyUse)

@@ -28,8 +28,8 @@ func NewLive(clusterDomain string) *Live {
 // Table returns the current table.
 func (l *Live) Table() *Table { return l.table.Load() }
 
-// Replace makes objects the whole content of the table. It reports whether that
-// changed any route; that there is none is news, too, when it is the first list.
+// Replace makes objects the whole content of the table. It reports whether that changed
+// any route. The first list makes a new table even if it is empty.
 func (l *Live) Replace(objects []Object) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,9 +46,9 @@ func (l *Live) Replace(objects []Object) bool {
 	return changed
 }
 
-// Apply sets the given objects by their names; a nil object removes its name.
-// Only what differs is decoded and compiled again. It reports whether anything
-// changed; if not, the table stays the very same.
+// Apply sets the given objects by their names; a nil object removes its name. It decodes
+// and compiles only objects that differ. It reports whether anything changed; if not, the
+// table stays the same.
 func (l *Live) Apply(changes map[string]*Object) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,8 +72,8 @@ func (l *Live) Apply(changes map[string]*Object) bool {
 	return changed
 }
 
-// put sets the entry of o in next and reports whether it differs from the
-// current one. An equal object keeps its entry, and with it what was compiled.
+// put sets the entry of o in next and reports whether it differs from the current one.
+// An equal object keeps its entry.
 func (l *Live) put(next map[string]*Entry, o Object) (changed bool) {
 	current := l.entries[o.Name]
 	if current != nil && current.digest == o.digest() {
@@ -94,3 +94,16 @@ func (l *Live) swap(next map[string]*Entry) {
 	table.listed = l.listed
 	l.table.Store(table)
 }
+
+// Route returns the route of an endpoint, "namespace/name". ok is false if the
+// endpoint has none, or one that can't be read.
+func (l *Live) Route(endpoint string) (r Route, ok bool) {
+	entry := l.Table().Endpoint(endpoint)
+	if entry == nil || entry.Invalid != nil {
+		return Route{}, false
+	}
+	return entry.Route, true
+}
+
+// Signer returns the entry of an endpoint. Without an entry, it signs nothing.
+func (l *Live) Signer(endpoint string) Signer { return l.Table().Endpoint(endpoint) }

@@ -2,8 +2,7 @@ package route
 
 import "strings"
 
-// How a route looks as a Kubernetes object. The manager writes these, the
-// receivers select by them.
+// The metadata of a route's Secret and of a receiver's Lease object.
 const (
 	// SecretType is the type of the Secrets that hold routes.
 	SecretType = "hooks.sallyport.dev/route"
@@ -17,10 +16,10 @@ const (
 	// route answers 503 there instead of 404.
 	AnnotationPath = "hooks.sallyport.dev/path"
 
-	// LabelReceiver marks the Lease of a receiver; its value is "true".
+	// LabelReceiver marks the Lease object of a receiver; its value is "true".
 	LabelReceiver = "hooks.sallyport.dev/receiver"
-	// AnnotationServed is set on the Lease of a receiver: the resourceVersion of
-	// the route Secrets up to which it serves every change.
+	// AnnotationServed of a receiver's Lease object is the resourceVersion of the route
+	// Secrets up to which the receiver serves every change.
 	AnnotationServed = "hooks.sallyport.dev/routes-resource-version"
 )
 
@@ -52,7 +51,7 @@ func Annotations(r Route) map[string]string {
 	return map[string]string{AnnotationPath: r.Path}
 }
 
-// Object is what a receiver reads of a route Secret.
+// Object is the part of a route Secret that a receiver reads.
 type Object struct {
 	// Name of the Secret, see SecretName.
 	Name string
@@ -62,9 +61,8 @@ type Object struct {
 	Data map[string][]byte
 }
 
-// fallback returns what can be said of an object that can't be decoded: whose
-// it is, and where it would answer. A path outside of the endpoint's own
-// namespace is not believed.
+// fallback returns what is known of an object that can't be decoded: its endpoint and
+// its path. A path outside of the endpoint's own namespace does not count.
 func (o Object) fallback() (Route, bool) {
 	namespace, name, ok := EndpointOf(o.Name)
 	if !ok {

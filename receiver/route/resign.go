@@ -7,14 +7,21 @@ import (
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// What keeps an endpoint from signing anything.
+// Signer signs requests of an endpoint anew; *Entry is one.
+type Signer interface {
+	// CanResign says why nothing can be signed now, whatever the event; nil: it can.
+	CanResign(now time.Time) error
+	// Resign is as of verify.Verifier.
+	Resign(r *verify.Request, scheme string, now time.Time) error
+}
+
+// Why an endpoint can sign nothing.
 var (
 	errNoRoute  = errors.New("no route is served for the endpoint")
 	errNoSigner = errors.New("the endpoint has no secret now to sign with")
 )
 
-// CanResign says why nothing of the endpoint can be signed anew at now, whatever
-// the event; nil: it can. That there is no entry is a reason, too.
+// CanResign implements Signer. That there is no entry is a reason, too.
 func (e *Entry) CanResign(now time.Time) error {
 	switch {
 	case e == nil:
@@ -27,8 +34,7 @@ func (e *Entry) CanResign(now time.Time) error {
 	return nil
 }
 
-// Resign signs a request anew that was verified by a scheme of that name, see
-// verify.Verifier.Resign.
+// Resign implements Signer. scheme is the name of the one that verified the request.
 func (e *Entry) Resign(r *verify.Request, scheme string, now time.Time) error {
 	if err := e.CanResign(now); err != nil {
 		return err

@@ -16,9 +16,8 @@ import (
 // receiver serves routes of the versions it knows and fails all others closed.
 const Version = 1
 
-// Route is one endpoint compiled for the receiver: everything that a request
-// and its deliveries need, nothing to look up. It is a value; treat it and all
-// it refers to as read-only once it is in a Table.
+// Route is one endpoint compiled for the receiver: everything that a request and its
+// deliveries need. It and all it refers to are read-only once it is in a Table.
 type Route struct {
 	// Version is the format of this route, see the constant Version.
 	Version int `json:"version"`
@@ -34,20 +33,20 @@ type Route struct {
 	Unavailable string `json:"unavailable,omitempty"`
 	// Provider is the sender's signature scheme and identity, as data.
 	Provider verify.Provider `json:"provider"`
-	// Keys are the secrets that are valid now, newest first. Their values are
-	// not part of the JSON: the codec keeps each in an entry of its own.
+	// Keys are the secrets that are valid now, newest first. The JSON leaves their values
+	// out: the codec puts each into an entry of its own.
 	Keys []Key `json:"keys,omitempty"`
 	// Fetched are the public keys of the provider's key sources, by URL: a JWK Set or
 	// a PEM public key.
 	Fetched map[string]string `json:"fetched,omitempty"`
 	// Parameters are the values that the endpoint gives to the provider's parameters.
 	Parameters []Parameter `json:"parameters,omitempty"`
-	// Responses are the answers that the provider wants to see.
+	// Responses are the answers that the provider wants.
 	Responses Responses `json:"responses,omitzero"`
-	// Target gets the events that none of Routes matches; the zero value: nothing does,
-	// and such events are acknowledged and not kept.
+	// Target gets the events that no element of Routes matches; the zero value: such
+	// events are acknowledged and not stored.
 	Target Target `json:"target,omitzero"`
-	// Routes lead events to further targets. An event goes to each that matches it.
+	// Routes send events to further targets. Each one that matches an event takes it.
 	Routes []EventRoute `json:"routes,omitempty"`
 	// Delivery bounds how events are handed to each target.
 	Delivery Delivery `json:"delivery"`
@@ -78,9 +77,9 @@ type Key struct {
 	// NotAfter is when the key stops being valid; nil: never. It is set for a
 	// previous value during rotation.
 	NotAfter *time.Time `json:"notAfter,omitempty"`
-	// ReplacedAt is when another secret took the key's place; nil: none has. It is
-	// what the manager counts NotAfter from.
-	ReplacedAt *time.Time `json:"replacedAt,omitempty"`
+	// ReplacedTime is when a new secret replaced the key; nil: it is the current one. The
+	// manager counts NotAfter from it.
+	ReplacedTime *time.Time `json:"replacedTime,omitempty"`
 	// Value is the secret as the user stored it, less one trailing newline.
 	Value secret.Value `json:"-"`
 }
@@ -90,15 +89,14 @@ type Key struct {
 type Parameter struct {
 	// Name of the parameter.
 	Name string `json:"name"`
-	// Entry of the route Secret that holds the value, e.g. "param-0". Values are kept
-	// out of the JSON because some are secret.
+	// Entry of the route Secret that holds the value, e.g. "param-0". The JSON leaves
+	// values out because some are secret.
 	Entry string `json:"entry"`
 	// Value of the parameter.
 	Value secret.Value `json:"-"`
 }
 
-// Responses are the answers that a provider wants to see. What is zero is as
-// for any other provider.
+// Responses are the answers that a provider wants. A zero field is the usual answer.
 type Responses struct {
 	// Success is the answer to an event that is stored; nil: 200 and a JSON object.
 	Success *Response `json:"success,omitempty"`
@@ -125,10 +123,10 @@ type Response struct {
 	Body        string `json:"body,omitempty"`
 }
 
-// EventRoute leads some of the events to a target.
+// EventRoute sends some of the events to a target.
 type EventRoute struct {
-	// Name of the route, unique in its endpoint. Deliveries are known by it; "" is the
-	// name of Route.Target's.
+	// Name of the route, unique in its endpoint. It names deliveries; the name of
+	// deliveries to Route.Target is "".
 	Name string `json:"name"`
 	// Match says which events take the route.
 	Match match.Rule `json:"match,omitzero"`
@@ -137,7 +135,7 @@ type EventRoute struct {
 }
 
 // TargetOf finds the target of a delivery by the name of its route, "" for
-// Route.Target. ok is false if the endpoint has none of that name (any more).
+// Route.Target. ok is false if the endpoint has no such route (any more).
 func (r *Route) TargetOf(name string) (target Target, ok bool) {
 	if name == "" {
 		return r.Target, r.HasTarget()
@@ -164,13 +162,13 @@ func (r *Route) signings() iter.Seq2[string, *Signing] {
 	}
 }
 
-// ForwardsCredentials reports whether a target gets the secret that the sender
-// sent, so that it has to be stored.
+// ForwardsCredentials reports whether a target gets the secret that the sender sent. Then
+// it has to be stored.
 func (r *Route) ForwardsCredentials() bool {
 	return r.Target.ForwardCredentials || slices.ContainsFunc(r.Routes, func(e EventRoute) bool { return e.Target.ForwardCredentials })
 }
 
-// HasTarget reports whether something gets the events that no route matches.
+// HasTarget reports whether there is a target for events that no route matches.
 func (r *Route) HasTarget() bool { return r.Target.Service != "" }
 
 // Target is a Service port and path of the endpoint's own namespace.
@@ -185,8 +183,8 @@ type Target struct {
 	// CA are the certificates, in PEM, of the authorities that an https target's
 	// certificate may come from; empty: those of the system.
 	CA string `json:"ca,omitempty"`
-	// Unresolved says why the target can't be dialled yet (no such Service).
-	// Events are accepted and kept; holding them spends no attempt.
+	// Unresolved says why the target can't be dialled yet (no such Service). Events are
+	// accepted and held, which costs no attempt.
 	Unresolved string `json:"unresolved,omitempty"`
 	// Signing signs what the target gets; nil: it gets no signature of ours.
 	Signing *Signing `json:"signing,omitempty"`
@@ -197,7 +195,7 @@ type Target struct {
 	ForwardCredentials bool `json:"forwardCredentials,omitempty"`
 }
 
-// Signing is what a target's events are signed with, by Standard Webhooks.
+// Signing is how a target's events are signed, by Standard Webhooks.
 type Signing struct {
 	// Entry of the route Secret that holds the key, e.g. "signing-0".
 	Entry string `json:"entry"`
@@ -216,11 +214,11 @@ type Delivery struct {
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 	// Sync: the target's answer is the sender's, and nothing is stored.
 	Sync bool `json:"sync,omitempty"`
-	// Paused: nothing is delivered, and no event grows older.
+	// Paused: events are held, and their age does not count.
 	Paused bool `json:"paused,omitempty"`
-	// ResumedAt is when the endpoint was last paused; zero: never. The age of an
-	// event that was received before counts from then.
-	ResumedAt time.Time `json:"resumedAt,omitzero"`
+	// ResumedTime is the end of the last pause; zero: there was none. The age of an event
+	// that was received before counts from then.
+	ResumedTime time.Time `json:"resumedTime,omitzero"`
 }
 
 // Retry is exponential backoff with full jitter.
@@ -233,7 +231,7 @@ type Retry struct {
 	MaxAge Duration `json:"maxAge"`
 }
 
-// Deduplication says how events are recognised again.
+// Deduplication says how duplicates are recognised.
 type Deduplication struct {
 	// Window is how long an event id is remembered.
 	Window Duration `json:"window"`

@@ -12,9 +12,9 @@ type Table struct {
 	rotating      []*Entry // those with a key that ends
 }
 
-// newTable makes a Table of entries. Of entries that claim one path, the one
-// whose endpoint is oldest has it, then the one with the smaller name; the
-// others keep their stored events deliverable and are found by their endpoint.
+// newTable makes a Table of entries. If several claim one path, the one with the oldest
+// endpoint gets it, then the one with the smaller name. The others can still be found by
+// their endpoint, so that their stored events are delivered.
 func newTable(entries map[string]*Entry, clusterDomain string) *Table {
 	t := &Table{
 		byPath:        make(map[string]*Entry, len(entries)),
@@ -36,8 +36,8 @@ func newTable(entries map[string]*Entry, clusterDomain string) *Table {
 	return t
 }
 
-// precedes reports whether a has the path that both claim. An entry that can't
-// be decoded has no known age and never takes a path from one that can.
+// precedes reports whether a gets the path that both claim. An entry that can't be
+// decoded has no known age and never takes a path from another.
 func precedes(a, b *Entry) bool {
 	if (a.Invalid == nil) != (b.Invalid == nil) {
 		return a.Invalid == nil
@@ -68,8 +68,8 @@ func (t *Table) Lookup(path, host string) *Entry {
 // Endpoint finds the entry of an endpoint by "namespace/name"; nil if it has none.
 func (t *Table) Endpoint(name string) *Entry { return t.byEndpoint[name] }
 
-// Listed reports whether the table holds all routes that there are. Until it
-// does, at the start, nothing follows from an entry that is missing.
+// Listed reports whether all routes have been loaded. Before, a missing entry means
+// nothing.
 func (t *Table) Listed() bool { return t.listed }
 
 // Len returns the number of endpoints in the table, those that fail closed included.

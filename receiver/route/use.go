@@ -8,8 +8,8 @@ import (
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// keyUse is what was seen of the keys of an endpoint during one rotation. It is
-// safe for concurrent use.
+// keyUse records which keys of an endpoint are used during one rotation. It is safe for
+// concurrent use.
 type keyUse struct {
 	previousEnds               int64 // see KeyUse
 	currentFirst, previousLast atomic.Int64
@@ -24,8 +24,8 @@ func newKeyUse(keys []Key) *keyUse {
 	return &keyUse{previousEnds: keys[i].NotAfter.Unix()}
 }
 
-// Used notes which key a request was verified with that came at now. It costs
-// nothing while no secret is being changed.
+// Used records the key that verified a request at now. It does nothing while no secret
+// is being changed.
 func (e *Entry) Used(verdict verify.Verdict, now time.Time) {
 	if e.use == nil {
 		return
@@ -40,8 +40,8 @@ func (e *Entry) Used(verdict verify.Verdict, now time.Time) {
 	}
 }
 
-// keyIndex finds the n-th of the keys that are valid at now; -1: there is none,
-// as for a key that the sender publishes, which has a negative n.
+// keyIndex returns the index of the n-th key that is valid at now; -1 if there is none,
+// as for keys that the sender publishes, which have a negative n.
 func (e *Entry) keyIndex(n int, now time.Time) int {
 	for i := range e.Route.Keys {
 		if !e.Route.Keys[i].live(now) {
@@ -55,7 +55,7 @@ func (e *Entry) keyIndex(n int, now time.Time) int {
 	return -1
 }
 
-// notePrevious notes the minute, so that most calls only read.
+// notePrevious records the minute, so that most calls only read.
 func (u *keyUse) notePrevious(now time.Time) {
 	minute := now.Truncate(time.Minute).Unix()
 	for {
@@ -66,8 +66,8 @@ func (u *keyUse) notePrevious(now time.Time) {
 	}
 }
 
-// KeyUse returns what was seen of the keys of the endpoints whose secret is
-// being changed at now, by "namespace/name"; nil: nothing.
+// KeyUse returns which keys were used of the endpoints whose secret is being changed at
+// now, by "namespace/name"; nil if none was.
 func (t *Table) KeyUse(now time.Time) map[string]KeyUse {
 	var all map[string]KeyUse
 	for _, e := range t.rotating {

@@ -52,8 +52,8 @@ func (r Route) Validate() error {
 	)
 }
 
-// validateOrigin holds the rule that paths can't be squatted: a route answers
-// below its own namespace only.
+// validateOrigin lets a route answer below its own namespace only, so that nobody can
+// take the paths of others.
 func (r Route) validateOrigin() error {
 	var errs []error
 	if r.Version != Version {
@@ -74,7 +74,7 @@ func (r Route) validateOrigin() error {
 	return errors.Join(errs...)
 }
 
-// validateKeys holds the rule that nothing is verified by an empty secret.
+// validateKeys lets no request be verified by an empty secret.
 func (r Route) validateKeys() error {
 	var errs []error
 	if len(r.Keys) == 0 && r.Unavailable == "" && (len(r.Provider.Schemes) == 0 || r.Provider.NeedsSecret()) {
@@ -139,8 +139,8 @@ func (r Route) validateFetched() error {
 	return errors.Join(errs...)
 }
 
-// validate holds the rule that what is not authentic never looks accepted,
-// whatever a provider asks for.
+// validate lets no request that is not authentic look accepted, whatever a provider
+// wants.
 func (r Responses) validate() error {
 	var errs []error
 	for _, refusal := range []struct {
@@ -177,8 +177,8 @@ func (r Response) validate() error {
 	return errors.Join(errs...)
 }
 
-// validateTargets holds the rule that an event has somewhere to go, unless its
-// endpoint says for which events that is not so.
+// validateTargets lets no event be without a target, unless its endpoint has routes for
+// some events only.
 func (r Route) validateTargets() error {
 	var errs []error
 	switch {
@@ -231,8 +231,8 @@ func (t Target) validate(field, namespace string) error {
 	return errors.Join(errs...)
 }
 
-// validateCA holds the rule that an authority that nobody can read is not taken
-// for none: then those of the system would count.
+// validateCA refuses authorities that can't be parsed: without them, those of the system
+// would count.
 func (t Target) validateCA(field string) error {
 	switch {
 	case t.Scheme != "https":

@@ -29,20 +29,19 @@ const (
 
 // Watcher keeps a Live equal to the route Secrets of one namespace.
 //
-// It is the store of a client-go Reflector (the machinery below an informer):
-// the secrets are then held once, in the table, and each change comes with the
-// resourceVersion that it brings the table to. Changes that arrive while one is
-// being applied are applied together next time, so a single change waits for
-// nothing, and a burst costs a few swaps.
+// It is the store of a client-go Reflector (the machinery below an informer). So the
+// secrets are in memory once, in the table, and each change comes with its
+// resourceVersion. Changes that arrive while others are being applied are applied
+// together afterwards: a single change waits for nothing, and a burst costs a few swaps.
 type Watcher struct {
 	live   *Live
 	client kubernetes.Interface
 	// namespace that holds the route Secrets.
 	namespace string
-	log       *slog.Logger
+	logger    *slog.Logger
 
 	synced  chan struct{} // closed when the first list is in the table
-	changed chan struct{} // holds one token while a change waits to be told
+	changed chan struct{} // holds one token while a change is to be announced
 	wake    chan struct{} // holds one token while something is pending
 
 	mu      sync.Mutex
@@ -60,17 +59,17 @@ type batch struct {
 }
 
 // NewWatcher returns a Watcher that fills live from the Secrets of namespace.
-func NewWatcher(live *Live, client kubernetes.Interface, namespace string, log *slog.Logger) *Watcher {
+func NewWatcher(live *Live, client kubernetes.Interface, namespace string, logger *slog.Logger) *Watcher {
 	return &Watcher{
-		live: live, client: client, namespace: namespace, log: log,
+		live: live, client: client, namespace: namespace, logger: logger,
 		synced:  make(chan struct{}),
 		changed: make(chan struct{}, 1),
 		wake:    make(chan struct{}, 1),
 	}
 }
 
-// Run watches until ctx ends. No error ends it: while the API server is away the
-// last table stays, and attempts to come back are made every few seconds.
+// Run watches until ctx ends. No error ends it: while the API server is away the last
+// table stays, and Run tries to reconnect every few seconds.
 func (w *Watcher) Run(ctx context.Context) {
 	reflector := cache.NewReflectorWithOptions(w.secrets(), &corev1.Secret{}, (*sink)(w), cache.ReflectorOptions{
 		Name: "routes",
@@ -94,8 +93,8 @@ func (w *Watcher) Run(ctx context.Context) {
 // Synced is closed once the table holds every route that there was at start.
 func (w *Watcher) Synced() <-chan struct{} { return w.synced }
 
-// Changed receives a value when Served has moved because of a change of a route
-// Secret. Values that nobody receives are folded into one.
+// Changed receives a value when Served has moved because of a change of a route Secret.
+// Values that nobody receives are folded into one.
 func (w *Watcher) Changed() <-chan struct{} { return w.changed }
 
 // Served returns the resourceVersion of the route Secrets up to which every
@@ -124,7 +123,7 @@ func (w *Watcher) secrets() cache.ListerWatcher {
 	}, w.client)
 }
 
-// apply brings what is pending into the table, and only then says so.
+// apply applies the pending changes to the table, and moves Served afterwards.
 func (w *Watcher) apply() {
 	w.mu.Lock()
 	todo := w.pending
@@ -140,14 +139,14 @@ func (w *Watcher) apply() {
 	}
 	if differs {
 		table := w.live.Table()
-		w.log.Info("routes changed", "routes", table.Len(), "invalid", table.Invalid())
+		w.logger.Info("routes changed", "routes", table.Len(), "invalid", table.Invalid())
 	}
 	w.publish(todo)
 }
 
-// publish moves Served. A list sets it whatever it was before: after a restore
-// of etcd the versions start lower, and to keep the higher one would claim to
-// serve routes that were never seen.
+// publish moves Served. A list sets it whatever it was before: after a restore of etcd
+// the versions start lower, and the old, higher one would claim that routes are served
+// that this receiver has never seen.
 func (w *Watcher) publish(done batch) {
 	w.mu.Lock()
 	if done.isList || later(done.version, w.served) {
@@ -188,7 +187,7 @@ func signal(token chan struct{}) {
 	}
 }
 
-// sink is the face of a Watcher that the Reflector writes to.
+// sink is the part of a Watcher that the Reflector writes to.
 type sink Watcher
 
 var (
@@ -235,7 +234,7 @@ func (s *sink) Bookmark(version string) error {
 	return nil
 }
 
-// Resync has nothing to do: what was taken is in the table.
+// Resync has nothing to do: the table has all changes.
 func (s *sink) Resync() error { return nil }
 
 func (s *sink) change(item any, to func(Object) *Object) error {

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/client-go/kubernetes"
 
+	"sallyport.dev/sallyport/test/apiserver"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
@@ -30,7 +31,7 @@ type watched struct {
 
 func newNamespace(t *testing.T) string {
 	t.Helper()
-	created, err := api(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "routes-"}}, metav1.CreateOptions{})
+	created, err := apiserver.Client(t).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "routes-"}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,7 @@ func newNamespace(t *testing.T) string {
 // watchNamespace runs a Watcher until the test ends.
 func watchNamespace(t *testing.T, namespace string) *watched {
 	t.Helper()
-	return watchNamespaceBy(t, api(t), namespace)
+	return watchNamespaceBy(t, apiserver.Client(t), namespace)
 }
 
 func watchNamespaceBy(t *testing.T, client kubernetes.Interface, namespace string) *watched {
@@ -64,7 +65,7 @@ func secretOf(t *testing.T, r Route) *corev1.Secret {
 
 func createSecret(t *testing.T, namespace string, s *corev1.Secret) *corev1.Secret {
 	t.Helper()
-	created, err := api(t).CoreV1().Secrets(namespace).Create(t.Context(), s, metav1.CreateOptions{})
+	created, err := apiserver.Client(t).CoreV1().Secrets(namespace).Create(t.Context(), s, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func TestWatcherFollowsChanges(t *testing.T) {
 	moved := testRoute("stripe")
 	moved.Path = "/billing/moved"
 	update := secretOf(t, moved)
-	updated, err := api(t).CoreV1().Secrets(namespace).Update(t.Context(), update, metav1.UpdateOptions{})
+	updated, err := apiserver.Client(t).CoreV1().Secrets(namespace).Update(t.Context(), update, metav1.UpdateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +156,7 @@ func TestWatcherFollowsChanges(t *testing.T) {
 		t.Error("the route has not moved")
 	}
 
-	if err := api(t).CoreV1().Secrets(namespace).Delete(t.Context(), updated.Name, metav1.DeleteOptions{}); err != nil {
+	if err := apiserver.Client(t).CoreV1().Secrets(namespace).Delete(t.Context(), updated.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	other := createSecret(t, namespace, secretOf(t, testRoute("other")))
@@ -173,7 +174,7 @@ func TestWatcherServesAChangeThatMeansNothing(t *testing.T) {
 	table := w.live.Table()
 
 	created.Labels["team"] = "billing"
-	updated, err := api(t).CoreV1().Secrets(namespace).Update(t.Context(), created, metav1.UpdateOptions{})
+	updated, err := apiserver.Client(t).CoreV1().Secrets(namespace).Update(t.Context(), created, metav1.UpdateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,12 +188,12 @@ func TestWatcherServesAChangeThatMeansNothing(t *testing.T) {
 func TestWatcherKeepsItsTableWhileTheAPIServerIsAwayAndCatchesUp(t *testing.T) {
 	namespace := newNamespace(t)
 	created := createSecret(t, namespace, secretOf(t, testRoute("stripe")))
-	server, err := url.Parse(apiConfig(t).Host)
+	server, err := url.Parse(apiserver.Config(t).Host)
 	if err != nil {
 		t.Fatal(err)
 	}
 	proxy := redistest.StartProxy(t, server.Host)
-	behind := apiConfig(t)
+	behind := apiserver.Config(t)
 	behind.Host = "https://" + proxy.Addr
 	client, err := kubernetes.NewForConfig(behind)
 	if err != nil {

@@ -27,8 +27,8 @@ func (v Value) Reveal() []byte { return v.bytes }
 // Empty reports whether there is nothing in v.
 func (v Value) Empty() bool { return len(v.bytes) == 0 }
 
-// Equal compares v with b without telling by its duration where they differ.
-// Like every constant-time comparison it does tell that lengths differ.
+// Equal compares v with b in constant time: its duration doesn't depend on where they
+// differ, but on whether their lengths do.
 func (v Value) Equal(b []byte) bool { return subtle.ConstantTimeCompare(v.bytes, b) == 1 }
 
 // Format implements fmt.Formatter for every verb, so that no flag and no verb

@@ -117,7 +117,7 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOpt
 	for _, target := range r.targets {
 		args = append(args, member(id, target))
 	}
-	reply, err := s.runConfirmed(ctx, acceptScript, deliveryKeys(id, r.endpoint), args...)
+	reply, err := s.runConfirmed(ctx, acceptScript, deliveryNames(id, r.endpoint), args...)
 	if err != nil {
 		return 0, nil, classify(doing, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
@@ -35,26 +36,26 @@ func BenchmarkAccept(b *testing.B) {
 		store func(id ref, r *record, end int64) error
 	}{
 		{"script", func(id ref, r *record, end int64) error {
-			return s.client.EvalSha(ctx, acceptScript.sha, deliveryKeys(id, r.event.Endpoint), acceptArgs(id, r, end)...).Err()
+			return s.client.EvalSha(ctx, acceptScript.sha, deliveryNames(id, r.event.Endpoint), acceptArgs(id, r, end)...).Err()
 		}},
 		{"native", func(id ref, r *record, end int64) error {
 			_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-				pipe.ZAddNX(ctx, dueKey(id.partition()), redis.Z{Score: float64(end), Member: member(id, "")})
-				pipe.SetNX(ctx, eventKey(id), r.encode(), 0)
+				pipe.ZAddNX(ctx, dueName[id.partition()], redis.Z{Score: float64(end), Member: member(id, "")})
+				pipe.SetNX(ctx, eventName(id), r.encode(), 0)
 				return nil
 			})
 			return err
 		}},
 		{"nativeGrouped", func(id ref, r *record, end int64) error {
-			due := s.pipeline.ZAddNX(ctx, dueKey(id.partition()), redis.Z{Score: float64(end), Member: member(id, "")})
-			set := s.pipeline.SetNX(ctx, eventKey(id), r.encode(), 0)
+			due := s.pipeline.ZAddNX(ctx, dueName[id.partition()], redis.Z{Score: float64(end), Member: member(id, "")})
+			set := s.pipeline.SetNX(ctx, eventName(id), r.encode(), 0)
 			if err := set.Err(); err != nil {
 				return err
 			}
 			return due.Err()
 		}},
 		{"scriptGrouped", func(id ref, r *record, end int64) error {
-			_, err := s.run(ctx, acceptScript, deliveryKeys(id, r.event.Endpoint), acceptArgs(id, r, end)...)
+			_, err := s.run(ctx, acceptScript, deliveryNames(id, r.event.Endpoint), acceptArgs(id, r, end)...)
 			return err
 		}},
 	}
@@ -115,8 +116,10 @@ func BenchmarkMemory(b *testing.B) {
 		{"retrying", plain, func(_ *Event, l Lease) error {
 			return s.Retry(ctx, l, s.Now(), Failure{Attempts: 1, Error: "answered 500"})
 		}, true},
-		{"held", plain, func(e *Event, l Lease) error { return s.Park(ctx, l, e.Endpoint, e.ReceivedAt) }, true},
-		{"dead", plain, func(_ *Event, l Lease) error { return s.Dead(ctx, l, Failure{Attempts: 12, Error: "answered 500"}) }, true},
+		{"held", plain, func(e *Event, l Lease) error { return s.Hold(ctx, l, e.Endpoint, e.ReceivedAt) }, true},
+		{"dead", plain, func(_ *Event, l Lease) error {
+			return s.DeadLetter(ctx, l, Failure{Attempts: 12, Error: "answered 500"})
+		}, true},
 		{"delivered", plain, func(_ *Event, l Lease) error { return s.Delivered(ctx, l) }, false},
 		{"deliveredWithContent", content, func(_ *Event, l Lease) error { return s.Delivered(ctx, l) }, false},
 	} {
@@ -206,10 +209,12 @@ func inParallel(b *testing.B, do func(i int64) error) {
 // sampleEvent looks like a webhook of GitHub: a dozen headers and 2 KiB.
 func sampleEvent(endpoint, id string) *Event {
 	return &Event{
-		Endpoint: endpoint, EndpointUID: "6f1c1d0e", Provider: "github", ID: id, Type: "push",
-		RequestID: "01J9Z3", SourceIP: "192.0.2.7", Method: http.MethodPost,
+		Meta: event.Meta{
+			Endpoint: endpoint, EndpointUID: "6f1c1d0e", Provider: "github", ID: id, Type: "push",
+			RequestID: "01J9Z3", SourceIP: "192.0.2.7", ReceivedAt: time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC), BodyBytes: 2048,
+		},
+		Method:      http.MethodPost,
 		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-		ReceivedAt:  time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC),
 		Header: http.Header{
 			"Content-Type": {"application/json"}, "User-Agent": {"GitHub-Hookshot/044aadd"},
 			"X-Github-Event": {"push"}, "X-Github-Delivery": {id}, "Accept": {"*/*"},

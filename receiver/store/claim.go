@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -18,7 +20,7 @@ type ClaimOptions struct {
 	MaxBytes int64
 	// Lease is how long this process owns what it takes.
 	Lease time.Duration
-	// Blocked are targets that take nothing now. What is due for them is parked
+	// Blocked are targets that take nothing now. What is due for them is held
 	// instead of taken, without its events being read.
 	Blocked []Target
 }
@@ -43,13 +45,13 @@ type Claimed struct {
 	// Unreadable counts deliveries whose record this version can't read. They
 	// keep their lease and are due again when it ends; nothing is dropped.
 	Unreadable int
-	// Parked counts the deliveries that went to the backlogs of ClaimOptions.Blocked.
-	Parked int
+	// Held counts the deliveries that went to the backlogs of ClaimOptions.Blocked.
+	Held int
 }
 
-// parkBatch is the most entries of a partition that one Claim looks at for the
-// sake of those to be parked: a script holds up all of Redis while it runs.
-const parkBatch = 128
+// holdBatch is the most entries of a partition that one Claim looks at for the
+// sake of those to be held: a script holds up all of Redis while it runs.
+const holdBatch = 128
 
 // Claim takes deliveries that are due: those whose owner died, those given back
 // and those whose next attempt is due. Partitions take turns to be first. With
@@ -76,7 +78,7 @@ func (s *Store) Claim(ctx context.Context, o ClaimOptions) (Claimed, error) {
 				return c, classify(doing, errors.Join(err, s.load(ctx, &c, leases)))
 			}
 			leases = append(leases, taken.leases...)
-			c.Parked += taken.parked
+			c.Held += taken.held
 			score = taken.next
 		}
 		c.noteNext(score)
@@ -99,7 +101,7 @@ func (s *Store) earliest(ctx context.Context) (scores [partitions]int64, err err
 	var replies [partitions]*redis.ZSliceCmd
 	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.ZRangeWithScores(ctx, dueKey(p), 0, 0)
+			replies[p] = pipe.ZRangeWithScores(ctx, dueName[p], 0, 0)
 		}
 		return nil
 	})
@@ -118,21 +120,21 @@ func (s *Store) earliest(ctx context.Context) (scores [partitions]int64, err err
 type taken struct {
 	leases []Lease
 	next   int64 // score of the earliest entry left, 0 if none
-	parked int
+	held   int
 }
 
-// claimPartition takes what o allows on top of the deliveries already held, and
+// claimPartition takes what o allows on top of the deliveries already owned, and
 // lowers o.MaxBytes by what it took.
-func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end int64, o *ClaimOptions, held int) (taken, error) {
-	most := o.Max - held
-	args := []any{now.UnixMicro(), end, most, max(o.MaxBytes, 0), most, partitionKeys[p]}
+func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end int64, o *ClaimOptions, owned int) (taken, error) {
+	most := o.Max - owned
+	args := []any{now.UnixMicro(), end, most, max(o.MaxBytes, 0), most, partitionPrefix[p]}
 	if len(o.Blocked) > 0 {
-		args[4] = max(most, parkBatch)
+		args[4] = max(most, holdBatch)
 		for _, t := range o.Blocked {
 			args = append(args, t.name())
 		}
 	}
-	reply, err := s.run(ctx, claimScript, []string{dueKey(p), attemptsKey(p), delayedKey(p), parkedKey(p), backlogsKey(p), usageKey(p)}, args...)
+	reply, err := s.run(ctx, claimScript, []string{dueName[p], attemptsName[p], delayedName[p], heldName[p], backlogsName[p], usageName[p]}, args...)
 	if err != nil {
 		return taken{}, err
 	}
@@ -148,8 +150,8 @@ func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end in
 	}
 	bytes, _ := list[1].(int64)
 	o.MaxBytes -= bytes
-	parked, _ := list[2].(int64)
-	t.parked = int(parked)
+	held, _ := list[2].(int64)
+	t.held = int(held)
 	return t, nil
 }
 
@@ -175,8 +177,8 @@ func (s *Store) load(ctx context.Context, c *Claimed, leases []Lease) error {
 	failures := make([]*redis.StringCmd, len(leases))
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, l := range leases {
-			events[i] = pipe.Get(ctx, eventKey(l.ref))
-			failures[i] = pipe.HGet(ctx, attemptsKey(l.ref.partition()), l.member())
+			events[i] = pipe.Get(ctx, eventName(l.ref))
+			failures[i] = pipe.HGet(ctx, attemptsName[l.ref.partition()], l.member())
 		}
 		return nil
 	})
@@ -193,6 +195,9 @@ func (s *Store) load(ctx context.Context, c *Claimed, leases []Lease) error {
 			c.Unreadable++
 			continue
 		}
+		// No record holds its digest: that is 32 bytes in each, and few are read back.
+		digest := sha256.Sum256(r.event.Body)
+		r.event.BodySHA256 = hex.EncodeToString(digest[:])
 		f := r.facts
 		l.facts = &f
 		c.Deliveries = append(c.Deliveries, Delivery{Event: r.event, Lease: l, Failure: decodeFailure(failures[i].Val())})

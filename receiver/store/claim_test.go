@@ -66,7 +66,7 @@ func TestClaimKeepsWhatItCannotRead(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	lease := owned(t, s, "1")
-	must(t, s.client.SetRange(t.Context(), eventKey(lease.ref), 1, "\x07").Err())
+	must(t, s.client.SetRange(t.Context(), eventName(lease.ref), 1, "\x07").Err())
 	for range 2 { // again when the lease ends
 		clock.Advance(testLease + time.Second)
 		c, err := s.Claim(t.Context(), ClaimOptions{Max: 10, MaxBytes: 1 << 20, Lease: testLease})
@@ -82,7 +82,7 @@ func TestClaimDropsTheIndexOfADeletedEvent(t *testing.T) {
 	s := openStore(t, redistest.Start(t), clock)
 	lease := owned(t, s, "1")
 	must(t, s.Retry(t.Context(), lease, clock.Now(), Failure{Attempts: 1}))
-	must(t, s.client.Del(t.Context(), eventKey(lease.ref)).Err())
+	must(t, s.client.Del(t.Context(), eventName(lease.ref)).Err())
 	claim(t, s, 0)
 	mended(t, s, 1)
 	if keys := s.client.DBSize(t.Context()).Val(); keys != 0 {

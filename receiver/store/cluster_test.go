@@ -91,7 +91,7 @@ func TestASlotMovesUnderTraffic(t *testing.T) {
 		return eventRef("team/hooks", id).partition() == moving
 	})
 	tr.await(t, 100)
-	from, to := moveSlot(t, nodes, dueKey(moving), tr, s)
+	from, to := moveSlot(t, nodes, dueName[moving], tr, s)
 	tr.await(t, 100)
 	tr.stop()
 	if lost := tr.lost(t, s); lost > 0 {
@@ -179,7 +179,7 @@ func TestClusterWithReplicas(t *testing.T) {
 	s := openWith(t, Options{URL: clusterURL(masters), Wait: Wait{Replicas: 1, Timeout: 250 * time.Millisecond}})
 	tr := startTraffic(t, s, "cluster", 8, 2<<10, nil)
 	tr.await(t, 200)
-	moveSlot(t, masters, dueKey(7), tr, s)
+	moveSlot(t, masters, dueName[7], tr, s)
 	tr.await(t, 200)
 	masters[1].Kill()
 	killed := time.Now()

@@ -38,13 +38,13 @@ type confirmer struct {
 
 	running sync.WaitGroup
 	mu      sync.Mutex
-	lanes   map[string]*lane // by address of the server
+	queues  map[string]*queue // by address of the server
 }
 
-// lane holds the scripts for one server; confirmer.mu guards it.
-type lane struct {
-	queued []*confirmation
-	groups int // on their way
+// queue holds the scripts for one server; confirmer.mu guards it.
+type queue struct {
+	waiting []*confirmation
+	groups  int // on their way
 }
 
 // confirmation is one script and what became of it.
@@ -58,7 +58,7 @@ type confirmation struct {
 }
 
 func newConfirmer(client redis.UniversalClient, o Options) *confirmer {
-	return &confirmer{client: client, wait: o.Wait, timeout: o.Timeout + o.Wait.longest(), lanes: map[string]*lane{}}
+	return &confirmer{client: client, wait: o.Wait, timeout: o.Timeout + o.Wait.longest(), queues: map[string]*queue{}}
 }
 
 // run runs sc as Store.run does. ErrUnconfirmed: it has run, but too few servers
@@ -80,8 +80,8 @@ func (c *confirmer) run(ctx context.Context, sc script, keys []string, args []an
 	}
 }
 
-// isElsewhere reports whether a server of a Cluster may be the wrong one by now,
-// and then has the client look again at who serves what.
+// isElsewhere reports whether a server of a Cluster may be the wrong one by now. If
+// so, it makes the client ask again which server has what.
 func (c *confirmer) isElsewhere(ctx context.Context, err error) bool {
 	cluster, ok := c.client.(*redis.ClusterClient)
 	if !ok || err == nil || errors.Is(err, ErrUnconfirmed) || ctx.Err() != nil {
@@ -138,56 +138,56 @@ func (c *confirmer) server(ctx context.Context, key string) (*redis.Client, erro
 	}
 }
 
-// enqueue adds q to the lane of its server. A group sets out at once while there
+// enqueue adds one to the queue of its server. A group sets out at once while there
 // are few, and else when one of them is back, with all that came meanwhile.
-func (c *confirmer) enqueue(ctx context.Context, q *confirmation) error {
+func (c *confirmer) enqueue(ctx context.Context, one *confirmation) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	address := q.server.Options().Addr
-	l := c.lanes[address]
-	if l == nil {
-		l = &lane{}
-		c.lanes[address] = l
+	address := one.server.Options().Addr
+	q := c.queues[address]
+	if q == nil {
+		q = &queue{}
+		c.queues[address] = q
 	}
-	if len(l.queued) >= maxQueued {
+	if len(q.waiting) >= maxQueued {
 		return errors.New("too many events wait for redis")
 	}
-	l.queued = append(l.queued, q)
-	if l.groups < maxGroups {
-		l.groups++
+	q.waiting = append(q.waiting, one)
+	if q.groups < maxGroups {
+		q.groups++
 		ctx := context.WithoutCancel(ctx)
-		c.running.Go(func() { c.work(ctx, l) })
+		c.running.Go(func() { c.work(ctx, q) })
 	}
 	return nil
 }
 
 // work sends groups until nothing is queued.
-func (c *confirmer) work(ctx context.Context, l *lane) {
-	for group := c.next(l); len(group) > 0; group = c.next(l) {
+func (c *confirmer) work(ctx context.Context, q *queue) {
+	for group := c.next(q); len(group) > 0; group = c.next(q) {
 		c.send(ctx, group)
 	}
 }
 
-// next takes a group out of l; after an empty one the caller must end.
-func (c *confirmer) next(l *lane) []*confirmation {
+// next takes a group out of a queue; after an empty one the caller must end.
+func (c *confirmer) next(q *queue) []*confirmation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var group []*confirmation
 	taken, bytes := 0, 0
-	for _, q := range l.queued {
-		if len(group) == maxGroup || len(group) > 0 && bytes+q.size > maxGroupBytes {
+	for _, one := range q.waiting {
+		if len(group) == maxGroup || len(group) > 0 && bytes+one.size > maxGroupBytes {
 			break
 		}
 		taken++
-		if q.ctx.Err() == nil {
-			group = append(group, q)
-			bytes += q.size
+		if one.ctx.Err() == nil {
+			group = append(group, one)
+			bytes += one.size
 		}
 	}
-	clear(l.queued[:taken])
-	l.queued = l.queued[taken:]
+	clear(q.waiting[:taken])
+	q.waiting = q.waiting[taken:]
 	if len(group) == 0 {
-		l.groups--
+		q.groups--
 	}
 	return group
 }
@@ -243,7 +243,8 @@ func (w Wait) probe(ctx context.Context, server *redis.Client) error {
 	return nil
 }
 
-// unsupported tells a server that never will from one that can't now.
+// unsupported returns ErrUnsupported for a server that can never do a command, and the
+// error itself for one that can't now.
 func unsupported(command string, err error) error {
 	text := err.Error()
 	switch {

@@ -18,18 +18,18 @@ const settled = 30 * time.Second
 // that, since the Accept that set it may have failed afterwards or may have met
 // an event of the same id but other content: so the event itself is asked.
 func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o AcceptOptions) (bool, error) {
-	mark := contentMark{key: contentKey(contentRef(endpoint, o.Content)), owner: id, at: s.Now()}
+	mark := contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: id, at: s.Now()}
 	return s.claimContent(ctx, mark, o.Content, o.Window)
 }
 
 // contentMark says that signed content belongs to an event.
 type contentMark struct {
-	key   string
+	name  string
 	owner ref
 	at    time.Time
 }
 
-// value is what the key holds.
+// value is what Redis holds under the name.
 func (m contentMark) value() string {
 	return string(m.owner) + "|" + strconv.FormatInt(m.at.UnixMilli(), 10)
 }
@@ -64,7 +64,7 @@ func (s *Store) claimContent(ctx context.Context, m contentMark, content *[32]by
 
 // mark runs the script and returns the mark that is in the way, or "".
 func (s *Store) mark(ctx context.Context, m contentMark, takeOver string, window time.Duration) (string, error) {
-	reply, err := s.run(ctx, markScript, []string{m.key},
+	reply, err := s.run(ctx, markScript, []string{m.name},
 		string(m.owner), m.at.UnixMilli(), max(window.Milliseconds(), 1), takeOver)
 	if err != nil {
 		return "", err
@@ -107,9 +107,9 @@ func (s *Store) storedContent(ctx context.Context, owner ref) (string, error) {
 // a 2xx, so enough servers must have it.
 func (s *Store) eventStart(ctx context.Context, id ref) (string, error) {
 	if s.confirmer == nil {
-		return s.client.GetRange(ctx, eventKey(id), 0, digestEnd-1).Result()
+		return s.client.GetRange(ctx, eventName(id), 0, digestEnd-1).Result()
 	}
-	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventKey(id), deadKey(id.partition())}, digestEnd-1)
+	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventName(id), deadName[id.partition()]}, digestEnd-1)
 	start, _ := reply.(string)
 	return start, err
 }

@@ -72,6 +72,6 @@ func TestTheSameIDGoesOnAfterACrash(t *testing.T) {
 func TestADamagedMarkIsTakenOver(t *testing.T) {
 	s := openStore(t, redistest.Start(t), newFakeClock())
 	o := withContent('x')
-	must(t, s.client.Set(t.Context(), contentKey(contentRef("team/hooks", o.Content)), "?|?", 0).Err())
+	must(t, s.client.Set(t.Context(), contentName(contentRef("team/hooks", o.Content)), "?|?", 0).Err())
 	accept(t, s, "1", o, Accepted)
 }

@@ -15,7 +15,7 @@ import (
 
 // DeadLetter is a delivery that was given up, as it was found.
 type DeadLetter struct {
-	// Event has neither Header nor Body.
+	// Event has neither Header, Credentials, Body nor BodySHA256.
 	Event *Event
 	// Name is as of EventName.
 	Name string
@@ -23,10 +23,8 @@ type DeadLetter struct {
 	Target string
 	// Failure says why it was given up.
 	Failure Failure
-	// GivenUpAt is to the millisecond.
-	GivenUpAt time.Time
-	// BodyBytes is the size of the body.
-	BodyBytes int64
+	// DeadLetteredTime is to the millisecond.
+	DeadLetteredTime time.Time
 
 	ref     ref
 	score   int64    // in the index of dead letters, ms: what Revive and Purge are fenced by
@@ -35,18 +33,18 @@ type DeadLetter struct {
 
 func (l DeadLetter) member() string { return member(l.ref, l.Target) }
 
-// Revive has a dead letter delivered again. It goes to the backlog of its target,
+// Revive makes a dead letter pending again. It goes to the backlog of its target,
 // and so gets a limited share beside new events, with all its attempts and an age
 // that begins now. ErrFenced: it is not that dead letter any more.
 func (s *Store) Revive(ctx context.Context, l DeadLetter) error {
 	p, now, t := l.ref.partition(), s.Now(), Target{l.Event.Endpoint, l.Target}
 	return s.runFenced(ctx, "revive a dead letter", reviveScript,
-		[]string{eventKey(l.ref), deadKey(p), deadOfKey(p, t.Endpoint), attemptsKey(p), parkedKey(p), backlogKey(p, t), backlogsKey(p), usageKey(p)},
+		[]string{eventName(l.ref), deadName[p], deadOfName(p, t.Endpoint), attemptsName[p], heldName[p], backlogName(p, t), backlogsName[p], usageName[p]},
 		l.member(), l.score, now.UnixMilli(), revival(now), t.name(), now.UnixMicro(), t.Endpoint)
 }
 
-// revival is what is remembered of a delivery that is revived. The random text tells
-// this call from that of somebody else in the same millisecond.
+// revival is what is remembered of a delivery that is revived. The random text
+// distinguishes this call from another one in the same millisecond.
 func revival(now time.Time) string {
 	return strings.TrimSuffix(Failure{Since: now}.encode(), "}") + `,"by":"` + rand.Text() + `"}`
 }
@@ -67,7 +65,7 @@ func (s *Store) purge(ctx context.Context, l DeadLetter, endpoint string) error 
 	for _, target := range l.targets {
 		args = append(args, member(l.ref, target))
 	}
-	return s.runFenced(ctx, "purge a dead letter", purgeScript, append(deliveryKeys(l.ref, endpoint), purgedKey(l)), args...)
+	return s.runFenced(ctx, "purge a dead letter", purgeScript, append(deliveryNames(l.ref, endpoint), purgedName(l)), args...)
 }
 
 // ExpiredDeadLetters returns dead letters of any endpoint that were given up at or
@@ -104,7 +102,7 @@ func (s *Store) oldestDead(ctx context.Context, before time.Time, most int) ([]d
 	upTo := &redis.ZRangeBy{Min: "-inf", Max: fmt.Sprint(before.UnixMilli()), Count: int64(most)}
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.ZRangeByScoreWithScores(ctx, deadKey(p), upTo)
+			replies[p] = pipe.ZRangeByScoreWithScores(ctx, deadName[p], upTo)
 		}
 		return nil
 	})
@@ -150,7 +148,7 @@ func (s *Store) letters(ctx context.Context, endpoint string, entries []deadEntr
 	var ids []ref
 	for _, e := range entries {
 		if id, target, ok := splitMember(e.member); ok && id.partition() == e.partition {
-			letters = append(letters, DeadLetter{Target: target, GivenUpAt: time.UnixMilli(e.score), ref: id, score: e.score})
+			letters = append(letters, DeadLetter{Target: target, DeadLetteredTime: time.UnixMilli(e.score), ref: id, score: e.score})
 			ids = append(ids, id)
 		}
 	}
@@ -162,7 +160,7 @@ func (s *Store) letters(ctx context.Context, endpoint string, entries []deadEntr
 		l := &letters[i]
 		switch {
 		case h.record != nil:
-			l.Event, l.Name, l.BodyBytes, l.targets = h.record.event, h.ref.name(), h.bodyBytes, h.record.targets
+			l.Event, l.Name, l.targets = h.record.event, h.ref.name(), h.record.targets
 			found.letters = append(found.letters, *l)
 		case h.state == statePending:
 			found.unreadable++
@@ -183,7 +181,7 @@ func (s *Store) readFailures(ctx context.Context, letters []DeadLetter) error {
 	failures := make([]*redis.StringCmd, len(letters))
 	err := failed(s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, l := range letters {
-			failures[i] = pipe.HGet(ctx, attemptsKey(l.ref.partition()), l.member())
+			failures[i] = pipe.HGet(ctx, attemptsName[l.ref.partition()], l.member())
 		}
 		return nil
 	}))

@@ -25,7 +25,7 @@ func died(t *testing.T, s *Store, endpoint, id string, change func(*Event)) {
 	}
 	_, leases, err := s.Accept(t.Context(), e, testOptions)
 	must(t, err)
-	must(t, s.Dead(t.Context(), leases[0], Failure{Attempts: 2, Error: "answered 500"}))
+	must(t, s.DeadLetter(t.Context(), leases[0], Failure{Attempts: 2, Error: "answered 500"}))
 }
 
 // deadLetters reads all pages of a query about team/hooks, and wants so many.
@@ -93,8 +93,8 @@ func TestDeadLettersAreFound(t *testing.T) {
 	l := deadLetters(t, s, DeadQuery{IDs: []string{"7"}}, 1)[0]
 	want := sampleEvent(hooks.Endpoint, "7")
 	want.ReceivedAt, want.Type, want.Header, want.Body = began.Add(8*time.Second-time.Hour).UTC(), "push", nil, nil
-	if !reflect.DeepEqual(l.Event, want) || l.Name != EventName(hooks.Endpoint, "7") || l.Target != "" || l.BodyBytes != 2048 ||
-		!l.GivenUpAt.Equal(began.Add(8*time.Second)) || l.Failure.Attempts != 2 || l.Failure.Error != "answered 500" {
+	if !reflect.DeepEqual(l.Event, want) || l.Name != EventName(hooks.Endpoint, "7") || l.Target != "" ||
+		!l.DeadLetteredTime.Equal(began.Add(8*time.Second)) || l.Failure.Attempts != 2 || l.Failure.Error != "answered 500" {
 		t.Errorf("found %+v of %+v", l, l.Event)
 	}
 	for name, test := range map[string]struct {
@@ -165,7 +165,7 @@ func TestDeadLettersOfOneEventStayTogether(t *testing.T) {
 	o.Targets = []string{"a", "b", "c"}
 	for _, id := range []string{"1", "2"} {
 		for _, l := range accept(t, s, id, o, Accepted) {
-			must(t, s.Dead(t.Context(), l, Failure{}))
+			must(t, s.DeadLetter(t.Context(), l, Failure{}))
 		}
 	}
 	q := DeadQuery{Endpoint: hooks.Endpoint, IDs: []string{"1", "2"}, Limit: 2}
@@ -190,13 +190,13 @@ func TestRevive(t *testing.T) {
 	deadLetters(t, s, DeadQuery{}, 0)
 	accept(t, s, "1", testOptions, Duplicate)
 	claim(t, s, 0)
-	unparkWith(t, s, UnparkOptions{Max: 1, MaxBytes: 1, Lease: testLease, Before: clock.Now().Add(-time.Millisecond)}, 0)
+	refillWith(t, s, RefillOptions{Max: 1, MaxBytes: 1, Lease: testLease, Before: clock.Now().Add(-time.Millisecond)}, 0)
 	clock.Advance(time.Second)
-	d := unpark(t, s, 1)[0]
+	d := refill(t, s, 1)[0]
 	if d.Failure.Attempts != 0 || !d.Failure.Since.Equal(clock.Now().Add(-time.Second)) || len(d.Event.Body) != 2048 {
 		t.Errorf("revived with %+v", d.Failure)
 	}
-	must(t, s.Dead(t.Context(), d.Lease, Failure{Attempts: 1}))
+	must(t, s.DeadLetter(t.Context(), d.Lease, Failure{Attempts: 1}))
 	for name, err := range map[string]error{"Revive": s.Revive(t.Context(), l), "Purge": s.Purge(t.Context(), l)} {
 		if !errors.Is(err, ErrFenced) {
 			t.Errorf("%s of one that was given up anew: got %v, want ErrFenced", name, err)
@@ -221,7 +221,7 @@ func TestPurge(t *testing.T) {
 	if keys := s.client.Keys(t.Context(), "*").Val(); len(keys) != 1 || !strings.Contains(keys[0], "}:purged:") {
 		t.Errorf("left are %q, want the note alone", keys)
 	}
-	if ttl := s.client.PTTL(t.Context(), purgedKey(l)).Val(); ttl <= 0 || ttl > purgedLife {
+	if ttl := s.client.PTTL(t.Context(), purgedName(l)).Val(); ttl <= 0 || ttl > purgedLife {
 		t.Errorf("the note is there for %s", ttl)
 	}
 	accept(t, s, "1", testOptions, Accepted) // a copy is a new event
@@ -236,11 +236,11 @@ func TestPurgeOfOneOfSeveral(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	o := testOptions
-	o.Targets = []string{"dead", "leased", "parked", "dead too"}
+	o.Targets = []string{"dead", "leased", "held", "dead too"}
 	leases := accept(t, s, "1", o, Accepted)
-	must(t, s.Dead(t.Context(), leases[0], Failure{}))
-	must(t, s.Park(t.Context(), leases[2], hooks.Endpoint, clock.Now()))
-	must(t, s.Dead(t.Context(), leases[3], Failure{}))
+	must(t, s.DeadLetter(t.Context(), leases[0], Failure{}))
+	must(t, s.Hold(t.Context(), leases[2], hooks.Endpoint, clock.Now()))
+	must(t, s.DeadLetter(t.Context(), leases[3], Failure{}))
 	size := storedSize("1", o.Targets...)
 	letters := deadLetters(t, s, DeadQuery{}, 2)
 	must(t, s.Purge(t.Context(), letters[0]))
@@ -249,7 +249,7 @@ func TestPurgeOfOneOfSeveral(t *testing.T) {
 	wantUsage(t, s, Usage{"team/hooks", 2, 1, 0, size})
 	accept(t, s, "1", o, Duplicate)
 	must(t, s.Delivered(t.Context(), leases[1]))
-	must(t, s.Delivered(t.Context(), unpark(t, s, 1)[0].Lease))
+	must(t, s.Delivered(t.Context(), refill(t, s, 1)[0].Lease))
 	wantUsage(t, s, Usage{Endpoint: "team/hooks"})
 	accept(t, s, "1", o, Duplicate) // the targets that were left had it
 }
@@ -261,7 +261,7 @@ func TestDeadLettersThatWereDeleted(t *testing.T) {
 	for _, id := range []string{"listed", "revived", "purged", "expired"} {
 		died(t, s, hooks.Endpoint, id, nil)
 		l := deadLetters(t, s, DeadQuery{}, 1)[0]
-		must(t, s.client.Del(t.Context(), eventKey(l.ref)).Err())
+		must(t, s.client.Del(t.Context(), eventName(l.ref)).Err())
 		switch id {
 		case "revived":
 			wantFenced(t, s.Revive(t.Context(), l))
@@ -282,7 +282,7 @@ func TestDeadLettersThatWereDeleted(t *testing.T) {
 	// It was deleted and came again, before anybody noticed.
 	died(t, s, hooks.Endpoint, "again", nil)
 	l := deadLetters(t, s, DeadQuery{}, 1)[0]
-	must(t, s.client.Del(t.Context(), eventKey(l.ref)).Err())
+	must(t, s.client.Del(t.Context(), eventName(l.ref)).Err())
 	lease := owned(t, s, "again")
 	must(t, s.Purge(t.Context(), l))
 	must(t, s.Delivered(t.Context(), lease))
@@ -294,7 +294,7 @@ func TestUnreadableDeadLettersAreCounted(t *testing.T) {
 	s := openStore(t, redistest.Start(t), newFakeClock())
 	died(t, s, hooks.Endpoint, "1", nil)
 	died(t, s, hooks.Endpoint, "2", nil)
-	must(t, s.client.SetRange(t.Context(), eventKey(eventRef(hooks.Endpoint, "1")), 1, "\x07").Err())
+	must(t, s.client.SetRange(t.Context(), eventName(eventRef(hooks.Endpoint, "1")), 1, "\x07").Err())
 	page, err := s.DeadLetters(t.Context(), DeadQuery{Endpoint: hooks.Endpoint})
 	if err != nil || page.Unreadable != 1 || len(page.Letters) != 1 {
 		t.Errorf("found %+v, %v, want one and one that is unreadable", page, err)
@@ -343,7 +343,7 @@ func TestLostRepliesAboutDeadLetters(t *testing.T) {
 	l := deadLetters(t, s, DeadQuery{}, 1)[0]
 	proxy.LoseReplies(1)
 	must(t, s.Revive(t.Context(), l))
-	must(t, s.Dead(t.Context(), unpark(t, s, 1)[0].Lease, Failure{Attempts: 1}))
+	must(t, s.DeadLetter(t.Context(), refill(t, s, 1)[0].Lease, Failure{Attempts: 1}))
 	l = deadLetters(t, s, DeadQuery{}, 1)[0]
 	proxy.LoseReplies(1)
 	must(t, s.Purge(t.Context(), l))
@@ -361,14 +361,14 @@ func TestAFullRedisLetsDeadLettersGo(t *testing.T) {
 	died(t, s, hooks.Endpoint, "1", nil)
 	died(t, s, hooks.Endpoint, "2", nil)
 	letters := deadLetters(t, s, DeadQuery{}, 2)
-	must(t, s.client.HDel(t.Context(), usageKey(letters[0].ref.partition()), hooks.Endpoint).Err())
+	must(t, s.client.HDel(t.Context(), usageName[letters[0].ref.partition()], hooks.Endpoint).Err())
 	must(t, s.client.ConfigSet(t.Context(), "maxmemory", "1").Err())
 	if _, _, err := s.Accept(t.Context(), sampleEvent("a/b", "1"), testOptions); !errors.Is(err, ErrFull) {
 		t.Fatalf("got %v, want ErrFull", err)
 	}
 	mended(t, s, 1)
 	must(t, s.Revive(t.Context(), letters[0]))
-	must(t, s.Delivered(t.Context(), unpark(t, s, 1)[0].Lease))
+	must(t, s.Delivered(t.Context(), refill(t, s, 1)[0].Lease))
 	must(t, s.Purge(t.Context(), letters[1]))
 	wantUsage(t, s, Usage{Endpoint: "team/hooks"})
 }

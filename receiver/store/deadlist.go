@@ -169,7 +169,7 @@ func (q *deadSearch) entriesOf(ctx context.Context, ids []ref) ([]deadEntry, err
 	scores := make([]*redis.FloatCmd, len(entries))
 	err = failed(q.s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, e := range entries {
-			scores[i] = pipe.ZScore(ctx, deadKey(e.partition), e.member)
+			scores[i] = pipe.ZScore(ctx, deadName[e.partition], e.member)
 		}
 		return nil
 	}))
@@ -258,7 +258,7 @@ func (q *deadSearch) after(ctx context.Context, at position, most int) ([]deadEn
 	}
 	var found []deadEntry
 	for offset := 0; ; offset += most {
-		reply, err := q.s.client.ZRangeByScoreWithScores(ctx, deadOfKey(at.partition, q.Endpoint),
+		reply, err := q.s.client.ZRangeByScoreWithScores(ctx, deadOfName(at.partition, q.Endpoint),
 			&redis.ZRangeBy{Min: from, Max: q.maxScore(), Offset: int64(offset), Count: int64(most)}).Result()
 		if err != nil {
 			return nil, err
@@ -280,7 +280,7 @@ func (q *deadSearch) following(ctx context.Context, from, most int) ([]deadEntry
 	replies := make([]*redis.ZSliceCmd, until-from)
 	_, err = q.s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i := range replies {
-			replies[i] = pipe.ZRangeByScoreWithScores(ctx, deadOfKey(from+i, q.Endpoint),
+			replies[i] = pipe.ZRangeByScoreWithScores(ctx, deadOfName(from+i, q.Endpoint),
 				&redis.ZRangeBy{Min: "-inf", Max: q.maxScore(), Count: int64(most)})
 		}
 		return nil
@@ -300,7 +300,7 @@ func (q *deadSearch) enough(ctx context.Context, from, most int) (until int, err
 	counts := make([]*redis.IntCmd, partitions-from)
 	_, err = q.s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i := range counts {
-			counts[i] = pipe.ZCard(ctx, deadOfKey(from+i, q.Endpoint))
+			counts[i] = pipe.ZCard(ctx, deadOfName(from+i, q.Endpoint))
 		}
 		return nil
 	})

@@ -1,17 +1,17 @@
 // Package store is the write-ahead log: it keeps each accepted event in Redis
 // until all its deliveries are done. It is the only package that speaks Redis.
 //
-// # Keys
+// # Names in Redis
 //
 // An event is named by its ref, 24 bytes of SHA-256 over endpoint and event id.
-// The ref chooses one of 64 partitions; {p} is the hash tag, so all keys of an
-// event live on one shard of a cluster and each step can be one script.
+// The ref chooses one of 64 partitions; {p} is the hash tag, so all that is
+// kept of an event lives on one shard of a cluster and each step can be one script.
 //
 //	sallyport:{p}:event:<ref>    the record (state P, no expiry), later a marker (state D, expires); or a mark (state S, expires)
 //	sallyport:{p}:due            sorted set: delivery → when it may be claimed (us)
 //	sallyport:{p}:attempts       hash: delivery → Failure as JSON, for those that failed once
 //	sallyport:{p}:delayed        sorted set: delivery that failed once → when received (ms)
-//	sallyport:{p}:parked         sorted set: parked delivery → when its age began (ms)
+//	sallyport:{p}:held           sorted set: held delivery → when its age began (ms)
 //	sallyport:{p}:backlog:<name> the same, of one target; the name is "namespace/endpoint/route"
 //	sallyport:{p}:backlogs       sorted set: name of a backlog → when it last had its turn (us)
 //	sallyport:{p}:dead           sorted set: delivery → when it was given up (ms)
@@ -22,8 +22,8 @@
 //	sallyport:{p}:journal:<endpoint> stream: the last audit records; p is that of the endpoint's name (expires)
 //	sallyport:{p}:traffic:<endpoint> sorted set: what last came and went → when (ms), and a count (expires)
 //
-// A delivery is "<ref>/<target>". While it exists it is in one of due, parked and
-// dead, never in two and never in none: that is what "stored" means. A parked one
+// A delivery is "<ref>/<target>". While it exists it is in one of due, held and
+// dead, never in two and never in none: that is what "stored" means. A held one
 // is in the backlog of its target, too, and that is in backlogs; a dead one is in
 // the index of its endpoint, too.
 //
@@ -34,21 +34,21 @@
 //	                     ▲  │ ▲
 //	        Claim, when  │  │ └─ Renew
 //	        it is due    │  │
-//	                     │  ├─ Retry, Postpone, Release ─▶ waiting ──┐
+//	                     │  ├─ Retry, Release ─▶ waiting ────────────┐
 //	                     └──┼────────────────────────────────────────┘
-//	                        ├─ Park ─▶ parked ── Unpark ─▶ leased
-//	                        │            ▲
-//	                        │            └─ Claim, of what waits for a blocked target
+//	                        ├─ Hold ─▶ held ── Refill ─▶ leased
+//	                        │           ▲
+//	                        │           └─ Claim, of what waits for a blocked target
 //	                        │
-//	                        └─ Dead ─▶ dead ── Accept of a duplicate ─▶ waiting
-//	                                    │ └─── Revive ─▶ parked
-//	                                    └───── Purge ─▶ (nothing), and with the last one the event
+//	                        └─ DeadLetter ─▶ dead ── Accept of a duplicate ─▶ waiting
+//	                                          │ └─── Revive ─▶ held
+//	                                          └───── Purge ─▶ (nothing), and with the last one the event
 //
 // "leased" and "waiting" are one thing in Redis, an entry of due: a lease is an
-// entry that is due when the lease ends. So there is no step from "the owner
-// died" to "somebody else may have it" that anybody would have to take.
+// entry that is due when the lease ends. So when an owner dies, nothing has to
+// be done for another receiver to get the delivery.
 //
-// Each arrow is one script, lua/<name>.lua, which names its keys, arguments and
+// Each arrow is one script, lua/<name>.lua, which names its KEYS, arguments and
 // replies, and which checks before it writes. Redis runs a script as a whole,
 // and its append-only file replays it as a whole.
 //
@@ -61,12 +61,12 @@
 // equal share, because a script sees no other: so the bound may be exceeded by one
 // event in each, and is met before all shares are used up.
 //
-// Rows are wrong after somebody deleted events by hand, since the endpoint and size
-// of what is gone can't be known, and while a version of this program writes too that
-// does not count. Recount finds such partitions, since their rows don't add up to the
-// sizes of their indexes, and counts them anew in one script; receivers ask for it
-// about once a minute. Where there is too much for one script, the rows stay as they
-// are until some of it is delivered.
+// Rows are wrong after events were deleted by hand: the endpoint and size of what is
+// gone can't be known. They are also wrong while an older version of this program, which
+// does not count, writes too. In such a partition the rows don't add up to the sizes of
+// the indexes. Recount finds it by that and counts it anew in one script; receivers ask
+// for it about once a minute. Where there is too much for one script, the rows stay as
+// they are until some of it is delivered.
 //
 // # Dead letters
 //
@@ -91,16 +91,16 @@
 //	  after it, before the answer  stored; claimed when the lease ends; the second copy is a duplicate
 //	  during an attempt            claimed when the lease ends; the target may see the event twice
 //	  after it, before Delivered   the same
-//	  after Revive                 parked: any receiver drains it
-//	  after Purge                  it is gone; that nobody wrote it down can't be mended
-//	  after Unpark                 claimed when the lease ends
-//	  after Retry, Dead, Release,
-//	  Park                         nothing is open
+//	  after Revive                 held: any receiver takes it from the backlog
+//	  after Purge                  it is gone, and no audit record says so
+//	  after Refill                 claimed when the lease ends
+//	  after Retry, DeadLetter,
+//	  Release, Hold                nothing is open
 //	the reply of a script is lost  it is sent once more. Each script knows its own earlier run by
 //	                               the fence or by the new score, and answers as that did. So the
 //	                               client's retries are harmless. Revive and Purge leave a random
-//	                               text by which they know it. Claim and Unpark lease more
-//	                               instead; what nobody heard of is due when the lease ends
+//	                               text by which they know it. Claim and Refill lease more
+//	                               instead; what the lost reply named is due when the lease ends
 //	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
 //	                               still run later: the event is stored and delivered although the
 //	                               sender was told to send again, which makes a duplicate
@@ -122,13 +122,13 @@
 // and never confirmed: they write its first byte again, so that no Duplicate is
 // answered that is less safe than an Accepted. If too few servers have it in
 // time the answer is ErrUnconfirmed: the event is stored and will be delivered,
-// and its sender has to come again. Finish waits, too, and nothing else does. A Delivered, Retry or Dead
-// that a failover forgets leads to one more delivery, not to a loss.
+// and its sender has to come again. Finish waits, too, and nothing else does. A Delivered, Retry or
+// DeadLetter that a failover forgets leads to one more delivery, not to a loss.
 //
 // # While the sender waits
 //
-// Of an event whose sender gets the target's answer nothing is stored. Its key
-// holds a mark (state S), which Begin sets if there is nothing, and which ends by
+// Of an event whose sender gets the target's answer nothing is stored. Under its name is
+// a mark (state S), which Begin sets if there is nothing, and which ends by
 // itself. Finish makes a marker (state D) of it, Forget removes it:
 //
 //	(nothing) ──Begin──▶ mark ──Finish──▶ marker ──window──▶ (nothing)

@@ -89,16 +89,16 @@ func TestALostReplyIsRepeated(t *testing.T) {
 	must(t, s.Retry(t.Context(), lease, clock.Now(), Failure{Attempts: 1}))
 	lease = claim(t, s, 1)[0].Lease
 	lose()
-	must(t, s.Dead(t.Context(), lease, Failure{Attempts: 2}))
+	must(t, s.DeadLetter(t.Context(), lease, Failure{Attempts: 2}))
 	wantStats(t, s, 1, 0, 1) // "warm" is pending
 	accept(t, s, "1", testOptions, Revived)
 	lease = claim(t, s, 1)[0].Lease
 	lose()
-	must(t, s.Postpone(t.Context(), lease, clock.Now().Add(-time.Second)))
+	must(t, s.Release(t.Context(), lease))
 	lease = claim(t, s, 1)[0].Lease
 	lose()
-	must(t, s.Park(t.Context(), lease, hooks.Endpoint, clock.Now()))
-	lease = unpark(t, s, 1)[0].Lease
+	must(t, s.Hold(t.Context(), lease, hooks.Endpoint, clock.Now()))
+	lease = refill(t, s, 1)[0].Lease
 	lose()
 	must(t, s.Delivered(t.Context(), lease))
 	if !proxy.Lost() {
@@ -117,7 +117,7 @@ func TestALostReplyIsRepeatedOfOneOfTwoTargets(t *testing.T) {
 	leases := accept(t, s, "1", o, Accepted)
 	proxy.LoseReplies(1)
 	must(t, s.Delivered(t.Context(), leases[0]))
-	must(t, s.Dead(t.Context(), leases[1], Failure{Attempts: 1}))
+	must(t, s.DeadLetter(t.Context(), leases[1], Failure{Attempts: 1}))
 	if err := s.Delivered(t.Context(), leases[1]); !errors.Is(err, ErrFenced) {
 		t.Errorf("a dead letter was delivered by whoever gave it up: %v", err)
 	}
@@ -233,11 +233,11 @@ func TestAFullRedisTakesNothingAndStillDrains(t *testing.T) {
 	// Each outcome goes on while Redis is full, without anything being freed.
 	clock.Advance(testLease + time.Second)
 	took := claim(t, s, stored)
-	must(t, s.Postpone(t.Context(), took[0].Lease, clock.Now().Add(time.Hour)))
+	must(t, s.Release(t.Context(), took[0].Lease))
 	must(t, s.Retry(t.Context(), took[1].Lease, clock.Now().Add(time.Hour), Failure{Attempts: 1, Error: "x"}))
-	must(t, s.Dead(t.Context(), took[2].Lease, Failure{Attempts: 1}))
-	must(t, s.Park(t.Context(), took[3].Lease, hooks.Endpoint, clock.Now()))
-	took[3] = unpark(t, s, 1)[0]
+	must(t, s.DeadLetter(t.Context(), took[2].Lease, Failure{Attempts: 1}))
+	must(t, s.Hold(t.Context(), took[3].Lease, hooks.Endpoint, clock.Now()))
+	took[3] = refill(t, s, 1)[0]
 	if err := store(stored); !errors.Is(err, ErrFull) {
 		t.Fatalf("still full: got %v, want ErrFull", err)
 	}

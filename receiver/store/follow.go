@@ -14,8 +14,8 @@ const (
 	maxFollowed = 256
 	// followBatch bounds the records of one endpoint that one call returns.
 	followBatch = 256
-	// maxFollowers bounds the connections that those hold who wait for records in
-	// Redis; whoever comes on top asks again and again.
+	// maxFollowers bounds the connections that wait for records in Redis. Callers
+	// beyond it poll.
 	maxFollowers = 64
 	// followTurn is how long one command waits: a caller that gives up is noticed no
 	// later.
@@ -57,32 +57,32 @@ func (s *Store) FollowJournal(ctx context.Context, endpoints []string, after map
 // and without a Cluster for all.
 type follower struct {
 	store     *Store
-	endpoints map[string]string // by key
-	groups    [][]string        // keys, then ids: streams that can be read by one command
+	endpoints map[string]string // by stream
+	groups    [][]string        // names, then ids: streams that can be read by one command
 	blocking  bool              // it holds one of maxFollowers connections
 }
 
 func (s *Store) newFollower(endpoints []string, after map[string]string) *follower {
 	f := &follower{store: s, endpoints: map[string]string{}}
 	_, cluster := s.client.(*redis.ClusterClient)
-	keys, ids := map[int][]string{}, map[int][]string{}
+	streams, ids := map[int][]string{}, map[int][]string{}
 	for _, endpoint := range endpoints {
-		key, slot := journalKey(endpoint), 0
+		stream, slot := journalName(endpoint), 0
 		if cluster {
 			slot = endpointPartition(endpoint)
 		}
-		if _, twice := f.endpoints[key]; twice {
+		if _, twice := f.endpoints[stream]; twice {
 			continue
 		}
-		f.endpoints[key] = endpoint
+		f.endpoints[stream] = endpoint
 		id := after[endpoint]
 		if id == "" {
 			id = journalStart
 		}
-		keys[slot], ids[slot] = append(keys[slot], key), append(ids[slot], id)
+		streams[slot], ids[slot] = append(streams[slot], stream), append(ids[slot], id)
 	}
-	for slot := range keys {
-		f.groups = append(f.groups, append(keys[slot], ids[slot]...))
+	for slot := range streams {
+		f.groups = append(f.groups, append(streams[slot], ids[slot]...))
 	}
 	if len(f.groups) == 1 {
 		f.blocking = s.followers.Add(1) <= maxFollowers

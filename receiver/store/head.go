@@ -12,14 +12,13 @@ import (
 // a receiver takes, credentials and the query with them included.
 var headReads = [...]int64{8 << 10, 128 << 10}
 
-// head is an event without its headers and its body.
+// head is an event without its headers and its body, and so without the digest of that.
 type head struct {
 	ref ref
 	// state is the first byte of what is stored; 0: nothing is.
 	state byte
 	// record is nil if the event is not pending, or can't be read by this version.
-	record    *record
-	bodyBytes int64
+	record *record
 }
 
 // heads reads events without their bodies, those with long headers in a second
@@ -49,8 +48,8 @@ func (s *Store) readHeads(ctx context.Context, heads []head, which []int, size i
 	sizes := make([]*redis.IntCmd, len(which))
 	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i, at := range which {
-			starts[i] = pipe.GetRange(ctx, eventKey(heads[at].ref), 0, size-1)
-			sizes[i] = pipe.StrLen(ctx, eventKey(heads[at].ref))
+			starts[i] = pipe.GetRange(ctx, eventName(heads[at].ref), 0, size-1)
+			sizes[i] = pipe.StrLen(ctx, eventName(heads[at].ref))
 		}
 		return nil
 	})
@@ -75,7 +74,7 @@ func (h *head) read(start []byte, size int64) (ok bool) {
 	r, err := decodeRecord(start)
 	switch {
 	case err == nil:
-		h.bodyBytes = size - int64(len(start)-len(r.event.Body))
+		r.event.BodyBytes += size - int64(len(start)) // what was not read
 		r.event.Header, r.event.Credentials, r.event.Body = nil, nil, nil
 		h.record = r
 		return true

@@ -19,13 +19,13 @@ func life(t *testing.T, s *Store, clock *fakeClock) {
 		must(t, s.Retry(t.Context(), owned(t, s, fmt.Sprint(i)), clock.Now(), Failure{Attempts: 1}))
 	}
 	for _, d := range claim(t, s, 20) {
-		must(t, s.Dead(t.Context(), d.Lease, Failure{Attempts: 2}))
+		must(t, s.DeadLetter(t.Context(), d.Lease, Failure{Attempts: 2}))
 	}
 	wantStats(t, s, 0, 0, 20)
 	accept(t, s, "3", testOptions, Revived)
 	d := claim(t, s, 1)[0]
-	must(t, s.Park(t.Context(), d.Lease, hooks.Endpoint, clock.Now()))
-	d = unpark(t, s, 1)[0]
+	must(t, s.Hold(t.Context(), d.Lease, hooks.Endpoint, clock.Now()))
+	d = refill(t, s, 1)[0]
 	renewed, err := s.Renew(t.Context(), d.Lease, time.Hour)
 	must(t, err)
 	must(t, s.Delivered(t.Context(), renewed))
@@ -35,7 +35,7 @@ func life(t *testing.T, s *Store, clock *fakeClock) {
 // afterlife finds dead letters, has one delivered and removes another. 19 are left.
 func afterlife(t *testing.T, s *Store) {
 	t.Helper()
-	must(t, s.Dead(t.Context(), owned(t, s, "purged"), Failure{}))
+	must(t, s.DeadLetter(t.Context(), owned(t, s, "purged"), Failure{}))
 	all := deadLetters(t, s, DeadQuery{Limit: 6}, 20)
 	for _, l := range all {
 		switch l.Event.ID {
@@ -43,7 +43,7 @@ func afterlife(t *testing.T, s *Store) {
 			must(t, s.Purge(t.Context(), l))
 		case "7":
 			must(t, s.Revive(t.Context(), l))
-			must(t, s.Dead(t.Context(), unpark(t, s, 1)[0].Lease, Failure{Attempts: 1}))
+			must(t, s.DeadLetter(t.Context(), refill(t, s, 1)[0].Lease, Failure{Attempts: 1}))
 		}
 	}
 	deadLetters(t, s, DeadQuery{IDs: []string{"1", "2", "purged"}}, 2)
@@ -60,7 +60,7 @@ func afterlife(t *testing.T, s *Store) {
 	if err != nil || u[0].Pending != 0 || u[0].Dead != 19 {
 		t.Errorf("stored are %+v, %v", u, err)
 	}
-	must(t, s.client.HSet(t.Context(), usageKey(5), hooks.Endpoint, "9 0 0 0").Err())
+	must(t, s.client.HSet(t.Context(), usageName[5], hooks.Endpoint, "9 0 0 0").Err())
 	mended(t, s, 1)
 }
 

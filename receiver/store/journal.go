@@ -89,13 +89,13 @@ func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traff
 		written := map[string]bool{}
 		for _, e := range entries {
 			written[e.Endpoint] = true
-			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalKey(e.Endpoint), MaxLen: s.journalRecords, Approx: true, Values: []any{journalField, e.Record}})
+			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalName(e.Endpoint), MaxLen: s.journalRecords, Approx: true, Values: []any{journalField, e.Record}})
 		}
 		for endpoint := range written {
-			pipe.Expire(ctx, journalKey(endpoint), journalLife)
+			pipe.Expire(ctx, journalName(endpoint), journalLife)
 		}
 		for endpoint, delta := range traffic {
-			delta.write(ctx, pipe, trafficKey(endpoint))
+			delta.write(ctx, pipe, trafficName(endpoint))
 		}
 		return nil
 	})
@@ -103,7 +103,7 @@ func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traff
 }
 
 // write moves times forward only: several receivers write.
-func (d TrafficDelta) write(ctx context.Context, pipe redis.Pipeliner, key string) {
+func (d TrafficDelta) write(ctx context.Context, pipe redis.Pipeliner, name string) {
 	var times []redis.Z
 	for member, at := range map[string]time.Time{trafficReceived: d.Received, trafficDelivered: d.Delivered, trafficRejected: d.Rejected} {
 		if !at.IsZero() {
@@ -111,22 +111,22 @@ func (d TrafficDelta) write(ctx context.Context, pipe redis.Pipeliner, key strin
 		}
 	}
 	if len(times) > 0 {
-		pipe.ZAddGT(ctx, key, times...)
+		pipe.ZAddGT(ctx, name, times...)
 	}
 	switch {
 	case d.Authentic:
-		pipe.ZAdd(ctx, key, redis.Z{Member: trafficRow, Score: float64(d.RejectedInRow)})
+		pipe.ZAdd(ctx, name, redis.Z{Member: trafficRow, Score: float64(d.RejectedInRow)})
 	case d.RejectedInRow > 0:
-		pipe.ZIncrBy(ctx, key, float64(d.RejectedInRow), trafficRow)
+		pipe.ZIncrBy(ctx, name, float64(d.RejectedInRow), trafficRow)
 	}
-	pipe.Expire(ctx, key, trafficLife)
+	pipe.Expire(ctx, name, trafficLife)
 }
 
-// Traffic tells when something last came and went, of each endpoint.
+// Traffic returns when something last came and went, of each endpoint.
 func (s *Store) Traffic(ctx context.Context, endpoints []string) (map[string]Traffic, error) {
 	found := make(map[string]Traffic, len(endpoints))
 	err := s.readEach(ctx, endpoints, func(ctx context.Context, pipe redis.Pipeliner, endpoint string) func() {
-		reply := pipe.ZRangeWithScores(ctx, trafficKey(endpoint), 0, -1)
+		reply := pipe.ZRangeWithScores(ctx, trafficName(endpoint), 0, -1)
 		return func() { found[endpoint] = trafficOf(reply.Val()) }
 	})
 	return found, classify("read when events came and went", err)
@@ -157,7 +157,7 @@ func (s *Store) Journal(ctx context.Context, endpoint string, newest int) ([]Jou
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	messages, err := s.client.XRevRangeN(ctx, journalKey(endpoint), "+", "-", int64(newest)).Result()
+	messages, err := s.client.XRevRangeN(ctx, journalName(endpoint), "+", "-", int64(newest)).Result()
 	if err != nil {
 		return nil, classify("read audit records", err)
 	}
@@ -170,7 +170,7 @@ func (s *Store) Journal(ctx context.Context, endpoint string, newest int) ([]Jou
 func (s *Store) JournalEnd(ctx context.Context, endpoints []string) (map[string]string, error) {
 	ends := make(map[string]string, len(endpoints))
 	err := s.readEach(ctx, endpoints, func(ctx context.Context, pipe redis.Pipeliner, endpoint string) func() {
-		reply := pipe.XRevRangeN(ctx, journalKey(endpoint), "+", "-", 1)
+		reply := pipe.XRevRangeN(ctx, journalName(endpoint), "+", "-", 1)
 		return func() {
 			ends[endpoint] = journalStart
 			if last := reply.Val(); len(last) > 0 {

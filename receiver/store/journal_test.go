@@ -99,7 +99,7 @@ func TestAJournalIsTrimmedAndExpires(t *testing.T) {
 		t.Errorf("%d records are kept, want 300 and at most a node more, the last of them %d", len(got), n-1)
 	}
 	must(t, s.AppendJournal(t.Context(), nil, map[string]TrafficDelta{"team/hooks": {Received: time.Now()}}))
-	for key, want := range map[string]time.Duration{journalKey("team/hooks"): journalLife, trafficKey("team/hooks"): trafficLife} {
+	for key, want := range map[string]time.Duration{journalName("team/hooks"): journalLife, trafficName("team/hooks"): trafficLife} {
 		if left := s.client.TTL(t.Context(), key).Val(); left > want || left < want-time.Minute {
 			t.Errorf("%s expires in %s, want %s", key, left, want)
 		}
@@ -331,7 +331,7 @@ func BenchmarkAppendJournal(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	used, err := s.client.MemoryUsage(context.Background(), journalKey("team/hooks-1"), 0).Result()
+	used, err := s.client.MemoryUsage(context.Background(), journalName("team/hooks-1"), 0).Result()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -33,7 +33,7 @@ type Failure struct {
 	Error string
 	// First is when the first attempt failed; zero: unknown.
 	First time.Time
-	// Since is when a dead delivery was revived; zero: never. Its age counts
+	// Since is when a dead letter was revived; zero: never. Its age counts
 	// from then.
 	Since time.Time
 }
@@ -100,7 +100,7 @@ func (s *Store) Delivered(ctx context.Context, l Lease) error {
 			args = append(args, member(l.ref, target))
 		}
 	}
-	return s.runFenced(ctx, "mark a delivery as done", deliveredScript, deliveryKeys(l.ref, l.facts.endpoint), args...)
+	return s.runFenced(ctx, "mark a delivery as done", deliveredScript, deliveryNames(l.ref, l.facts.endpoint), args...)
 }
 
 // Retry gives the delivery back after a failed attempt: from at on, any receiver
@@ -108,16 +108,16 @@ func (s *Store) Delivered(ctx context.Context, l Lease) error {
 func (s *Store) Retry(ctx context.Context, l Lease, at time.Time, f Failure) error {
 	p := l.ref.partition()
 	return s.runFenced(ctx, "schedule a retry", retryScript,
-		[]string{dueKey(p), attemptsKey(p), delayedKey(p)},
+		[]string{dueName[p], attemptsName[p], delayedName[p]},
 		l.member(), l.fence, at.UnixMicro(), f.encode(), l.facts.received.UnixMilli())
 }
 
-// Dead gives the delivery up. Its payload is kept until it is revived or purged.
+// DeadLetter gives the delivery up. Its payload is kept until it is revived or purged.
 // ErrFenced: nothing was written.
-func (s *Store) Dead(ctx context.Context, l Lease, f Failure) error {
+func (s *Store) DeadLetter(ctx context.Context, l Lease, f Failure) error {
 	p := l.ref.partition()
-	return s.runFenced(ctx, "dead-letter a delivery", deadScript,
-		[]string{dueKey(p), attemptsKey(p), delayedKey(p), deadKey(p), deadOfKey(p, l.facts.endpoint), usageKey(p)},
+	return s.runFenced(ctx, "dead-letter a delivery", deadLetterScript,
+		[]string{dueName[p], attemptsName[p], delayedName[p], deadName[p], deadOfName(p, l.facts.endpoint), usageName[p]},
 		l.member(), l.fence, s.Now().UnixMilli(), f.encode(), l.facts.endpoint)
 }
 
@@ -132,12 +132,6 @@ func (s *Store) Renew(ctx context.Context, l Lease, d time.Duration) (Lease, err
 	return l, nil
 }
 
-// Postpone gives the delivery back without an attempt having been made: from at
-// on, any receiver may claim it. ErrFenced: nothing was written.
-func (s *Store) Postpone(ctx context.Context, l Lease, at time.Time) error {
-	return s.move(ctx, "postpone a delivery", l, at.UnixMicro())
-}
-
 // Release gives the delivery back at once, as at shutdown. ErrFenced: nothing
 // was written.
 func (s *Store) Release(ctx context.Context, l Lease) error {
@@ -145,7 +139,7 @@ func (s *Store) Release(ctx context.Context, l Lease) error {
 }
 
 func (s *Store) move(ctx context.Context, doing string, l Lease, score int64) error {
-	return s.runFenced(ctx, doing, moveScript, []string{dueKey(l.ref.partition())}, l.member(), l.fence, score)
+	return s.runFenced(ctx, doing, moveScript, []string{dueName[l.ref.partition()]}, l.member(), l.fence, score)
 }
 
 // parseScore reads a score of the due index as Redis prints it: 1.7e+15 is one.

@@ -66,10 +66,8 @@ type DeliveryInfo struct {
 type EventInfo struct {
 	// Name is as of EventName.
 	Name string
-	// Event has neither Header, Credentials nor Body; nil if it is delivered.
+	// Event has neither Header, Credentials, Body nor BodySHA256; nil if it is delivered.
 	Event *Event
-	// BodyBytes is the size of the body; 0 if it is delivered.
-	BodyBytes int64
 	// Delivered says that only the marker is left.
 	Delivered bool
 	// Deliveries are those that are not done. There is none for a moment while the
@@ -77,9 +75,9 @@ type EventInfo struct {
 	Deliveries []DeliveryInfo
 }
 
-// Lookup finds events by their names, in two round trips for all. Those of which
-// nothing is stored are left out, as are those that are with their targets while
-// the senders wait, and those that this version can't read. The error is ErrName,
+// Lookup finds events by their names, in two round trips for all. It leaves out
+// those that are not stored, those that are with their targets while the senders
+// wait, and those that this version can't read. The error is ErrName,
 // or ErrUnavailable.
 func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error) {
 	const doing = "look events up"
@@ -106,7 +104,7 @@ func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error)
 			for _, target := range h.record.targets {
 				asked = append(asked, &deliveryQuestion{info: len(infos), ref: h.ref, target: target})
 			}
-			infos = append(infos, EventInfo{Name: h.ref.name(), Event: h.record.event, BodyBytes: h.bodyBytes})
+			infos = append(infos, EventInfo{Name: h.ref.name(), Event: h.record.event})
 		}
 	}
 	return infos, classify(doing, s.deliveries(ctx, asked, infos))
@@ -122,7 +120,7 @@ func (s *Store) Payload(ctx context.Context, name string) (*Event, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	value, err := s.client.Get(ctx, eventKey(id)).Bytes()
+	value, err := s.client.Get(ctx, eventName(id)).Bytes()
 	switch {
 	case errors.Is(err, redis.Nil), err == nil && (len(value) == 0 || value[0] != statePending):
 		return nil, fmt.Errorf("%s: %w", doing, ErrNotFound)
@@ -144,8 +142,8 @@ type deliveryQuestion struct {
 	ref    ref
 	target string
 
-	due, parked, dead *redis.FloatCmd
-	failure           *redis.StringCmd
+	due, held, dead *redis.FloatCmd
+	failure         *redis.StringCmd
 }
 
 // deliveries adds what is known of deliveries to their events.
@@ -156,10 +154,10 @@ func (s *Store) deliveries(ctx context.Context, asked []*deliveryQuestion, infos
 	err := failed(s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for _, q := range asked {
 			p, m := q.ref.partition(), member(q.ref, q.target)
-			q.due = pipe.ZScore(ctx, dueKey(p), m)
-			q.parked = pipe.ZScore(ctx, parkedKey(p), m)
-			q.dead = pipe.ZScore(ctx, deadKey(p), m)
-			q.failure = pipe.HGet(ctx, attemptsKey(p), m)
+			q.due = pipe.ZScore(ctx, dueName[p], m)
+			q.held = pipe.ZScore(ctx, heldName[p], m)
+			q.dead = pipe.ZScore(ctx, deadName[p], m)
+			q.failure = pipe.HGet(ctx, attemptsName[p], m)
 		}
 		return nil
 	}))
@@ -180,8 +178,8 @@ func (q *deliveryQuestion) answer() (d DeliveryInfo, ok bool) {
 	switch {
 	case q.dead.Err() == nil:
 		d.State, d.At = DeadLettered, time.UnixMilli(int64(q.dead.Val()))
-	case q.parked.Err() == nil:
-		d.State, d.At = Held, time.UnixMilli(int64(q.parked.Val()))
+	case q.held.Err() == nil:
+		d.State, d.At = Held, time.UnixMilli(int64(q.held.Val()))
 	case q.due.Err() == nil && d.Failure.Attempts > 0:
 		d.State, d.At = Retrying, time.UnixMicro(int64(q.due.Val()))
 	case q.due.Err() == nil:
@@ -197,13 +195,13 @@ type Usage struct {
 	// Endpoint is "namespace/name".
 	Endpoint string
 	// Pending counts deliveries that are neither done nor given up, Held those of
-	// them that are parked, and Dead those that were given up.
+	// them that wait in backlogs, and Dead those that were given up.
 	Pending, Held, Dead int64
 	// Bytes is what the events of all these take, headers included.
 	Bytes int64
 }
 
-// Usage tells what endpoints have stored, in their order, in one round trip. What
+// Usage returns what endpoints have stored, in their order, in one round trip. What
 // was deleted by hand may be counted for a minute more, see Recount.
 func (s *Store) Usage(ctx context.Context, endpoints []string) ([]Usage, error) {
 	if len(endpoints) == 0 {
@@ -214,7 +212,7 @@ func (s *Store) Usage(ctx context.Context, endpoints []string) ([]Usage, error) 
 	var replies [partitions]*redis.SliceCmd
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for p := range replies {
-			replies[p] = pipe.HMGet(ctx, usageKey(p), endpoints...)
+			replies[p] = pipe.HMGet(ctx, usageName[p], endpoints...)
 		}
 		return nil
 	})
@@ -253,7 +251,7 @@ type Recounted struct {
 	// Mended counts the partitions in which Usage was wrong and is right now.
 	Mended int
 	// Crowded counts those in which it is wrong, and which hold too much to be
-	// counted. They are right again when they are drained.
+	// counted. They are right again when enough of that is delivered.
 	Crowded int
 }
 
@@ -280,5 +278,5 @@ func (s *Store) Recount(ctx context.Context) (Recounted, error) {
 func (s *Store) recountPartition(ctx context.Context, p int) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return s.run(ctx, recountScript, []string{dueKey(p), parkedKey(p), deadKey(p), usageKey(p), attemptsKey(p)}, partitionKeys[p], recountMost)
+	return s.run(ctx, recountScript, []string{dueName[p], heldName[p], deadName[p], usageName[p], attemptsName[p]}, partitionPrefix[p], recountMost)
 }

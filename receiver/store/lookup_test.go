@@ -48,18 +48,18 @@ func TestLookup(t *testing.T) {
 	failure := Failure{Attempts: 2, Error: "answered 500"}
 	later := clock.Now().Add(time.Hour)
 	must(t, s.Retry(t.Context(), leases[1], later, failure))
-	must(t, s.Park(t.Context(), leases[2], hooks.Endpoint, clock.Now()))
-	must(t, s.Dead(t.Context(), leases[3], failure))
+	must(t, s.Hold(t.Context(), leases[2], hooks.Endpoint, clock.Now()))
+	must(t, s.DeadLetter(t.Context(), leases[3], failure))
 	must(t, s.Delivered(t.Context(), leases[4]))
 	must(t, s.Delivered(t.Context(), owned(t, s, "2")))
 	begin(t, s, "3", beginOptions, Begun)
 	newer := owned(t, s, "4")
-	must(t, s.client.SetRange(t.Context(), eventKey(newer.ref), 1, "\x07").Err())
+	must(t, s.client.SetRange(t.Context(), eventName(newer.ref), 1, "\x07").Err())
 
 	infos := lookup(t, s, 2, "1", "missing", "2", "3", "4")
 	want := sampleEvent("team/hooks", "1")
 	want.Header, want.Body = nil, nil
-	if got := infos[0]; got.Name != EventName("team/hooks", "1") || !reflect.DeepEqual(got.Event, want) || got.BodyBytes != 2048 || got.Delivered {
+	if got := infos[0]; got.Name != EventName("team/hooks", "1") || !reflect.DeepEqual(got.Event, want) || got.Delivered {
 		t.Errorf("found %+v of %+v", got, got.Event)
 	}
 	deliveries := []DeliveryInfo{
@@ -89,7 +89,7 @@ func TestLookupOfLongHeaders(t *testing.T) {
 		must(t, err)
 	}
 	for _, info := range lookup(t, s, 3, "first", "second", "short") {
-		if info.BodyBytes != 1<<20 || info.Event.Header != nil || len(info.Deliveries) != 1 {
+		if info.Event.BodyBytes != 1<<20 || info.Event.Header != nil || len(info.Deliveries) != 1 {
 			t.Errorf("found %+v", info)
 		}
 	}
@@ -117,7 +117,7 @@ func TestPayload(t *testing.T) {
 		t.Errorf("got %v, want ErrName", err)
 	}
 	newer := owned(t, s, "3")
-	must(t, s.client.SetRange(t.Context(), eventKey(newer.ref), 1, "\x07").Err())
+	must(t, s.client.SetRange(t.Context(), eventName(newer.ref), 1, "\x07").Err())
 	if _, err := s.Payload(t.Context(), EventName("team/hooks", "3")); err == nil || errors.Is(err, ErrUnavailable) {
 		t.Errorf("got %v, want that it can't be read", err)
 	}

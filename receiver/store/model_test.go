@@ -15,7 +15,7 @@ import (
 // modelDelivery is what a delivery should be in, by plain bookkeeping.
 type modelDelivery struct {
 	dead    bool
-	parked  bool
+	held    bool
 	since   time.Time // when its age began
 	due     time.Time // when it may be claimed
 	givenUp time.Time // when it died
@@ -24,7 +24,7 @@ type modelDelivery struct {
 
 // waits says whether a claim would take it.
 func (d *modelDelivery) waits(now time.Time) bool {
-	return d != nil && !d.dead && !d.parked && !d.due.After(now)
+	return d != nil && !d.dead && !d.held && !d.due.After(now)
 }
 
 // modelTargets are the targets of the model, as names of endpoints; an event goes
@@ -67,7 +67,7 @@ func TestRandomSteps(t *testing.T) {
 	if got, err := m.s.Recount(t.Context()); err != nil || got != (Recounted{}) {
 		t.Errorf("Recount = %+v, %v, want that all is counted right", got, err)
 	}
-	m.drain()
+	m.deliverAll()
 }
 
 func (m *model) step() {
@@ -78,7 +78,7 @@ func (m *model) step() {
 	case 1:
 		m.claim(m.random.IntN(4))
 	case 2:
-		m.unpark(m.random.IntN(4))
+		m.refill(m.random.IntN(4))
 	case 3:
 		m.list()
 	case 4:
@@ -109,7 +109,7 @@ func (m *model) accept(id string) {
 	}
 	switch want {
 	case Accepted:
-		size := m.s.client.StrLen(m.t.Context(), eventKey(leases[0].ref)).Val()
+		size := m.s.client.StrLen(m.t.Context(), eventName(leases[0].ref)).Val()
 		m.events[id] = &modelDelivery{since: e.ReceivedAt, due: leases[0].Until, bytes: size}
 		m.leases = append(m.leases, modelLease{id, leases[0]})
 	case Revived:
@@ -143,42 +143,42 @@ func (m *model) claim(most int) {
 		}
 		m.took(taken)
 	}
-	m.noteParked(c.Parked, func(id string, d *modelDelivery) bool { return d.waits(now) && isBlocked(id) })
+	m.noteHeld(c.Held, func(id string, d *modelDelivery) bool { return d.waits(now) && isBlocked(id) })
 }
 
 func (m *model) took(taken Delivery) {
 	d := m.events[taken.Event.ID]
-	d.due, d.parked = taken.Lease.Until, false
+	d.due, d.held = taken.Lease.Until, false
 	m.leases = append(m.leases, modelLease{taken.Event.ID, taken.Lease})
 }
 
-// noteParked asks Redis which deliveries a claim has parked: so many, and only
+// noteHeld asks Redis which deliveries a claim has held: so many, and only
 // those that it may.
-func (m *model) noteParked(want int, may func(string, *modelDelivery) bool) {
+func (m *model) noteHeld(want int, may func(string, *modelDelivery) bool) {
 	for id, d := range m.events {
-		if d == nil || d.dead || d.parked {
+		if d == nil || d.dead || d.held {
 			continue
 		}
 		r := eventRef(modelEndpoint(id), id)
-		score, err := m.s.client.ZScore(m.t.Context(), parkedKey(r.partition()), member(r, "")).Result()
+		score, err := m.s.client.ZScore(m.t.Context(), heldName[r.partition()], member(r, "")).Result()
 		if err != nil {
 			continue
 		}
 		if !may(id, d) || int64(score) != d.since.UnixMilli() {
-			m.t.Fatalf("%s, which is %+v, was parked since %.0f", id, d, score)
+			m.t.Fatalf("%s, which is %+v, was held since %.0f", id, d, score)
 		}
-		d.parked = true
+		d.held = true
 		want--
 	}
 	if want != 0 {
-		m.t.Fatalf("a claim said of %d more that it parked them", want)
+		m.t.Fatalf("a claim said of %d more that it held them", want)
 	}
 }
 
-// unpark takes from each backlog of one target, oldest first, some only what is
+// refill takes from each backlog of one target, oldest first, some only what is
 // old enough.
-func (m *model) unpark(most int) {
-	o := UnparkOptions{Max: most, MaxBytes: 1 << 30, Lease: testLease}
+func (m *model) refill(most int) {
+	o := RefillOptions{Max: most, MaxBytes: 1 << 30, Lease: testLease}
 	if m.random.IntN(3) == 0 {
 		o.Before = m.clock.Now().Add(-time.Minute)
 	}
@@ -190,19 +190,19 @@ func (m *model) unpark(most int) {
 	b := backlogs[m.random.IntN(len(backlogs))]
 	var waiting []*modelDelivery
 	for id, d := range m.events {
-		if d != nil && d.parked && modelEndpoint(id) == b.Target.Endpoint && eventRef(b.Target.Endpoint, id).partition() == b.partition &&
+		if d != nil && d.held && modelEndpoint(id) == b.Target.Endpoint && eventRef(b.Target.Endpoint, id).partition() == b.partition &&
 			(o.Before.IsZero() || d.since.UnixMilli() <= o.Before.UnixMilli()) {
 			waiting = append(waiting, d)
 		}
 	}
 	slices.SortFunc(waiting, func(a, b *modelDelivery) int { return a.since.Compare(b.since) })
-	c, err := m.s.Unpark(m.t.Context(), b, o)
+	c, err := m.s.Refill(m.t.Context(), b, o)
 	if err != nil || len(c.Deliveries) != min(most, len(waiting)) {
-		m.t.Fatalf("unparked %d of %d, at most %d: %v", len(c.Deliveries), len(waiting), most, err)
+		m.t.Fatalf("refilled %d of %d, at most %d: %v", len(c.Deliveries), len(waiting), most, err)
 	}
 	for i, taken := range c.Deliveries {
 		if d := m.events[taken.Event.ID]; d.since.UnixMilli() != waiting[i].since.UnixMilli() {
-			m.t.Fatalf("unparked %s, which is not the oldest", taken.Event.ID)
+			m.t.Fatalf("refilled %s, which is not the oldest", taken.Event.ID)
 		}
 		m.took(taken)
 	}
@@ -212,7 +212,7 @@ func (m *model) unpark(most int) {
 // since, whether or not its time is over.
 func (m *model) transition(l modelLease) {
 	d := m.events[l.id]
-	valid := d != nil && !d.dead && !d.parked && d.due.Equal(l.lease.Until)
+	valid := d != nil && !d.dead && !d.held && d.due.Equal(l.lease.Until)
 	f := Failure{Attempts: 1, Since: m.since(d)}
 	later := m.clock.Now().Add(time.Duration(m.random.IntN(60_000_000)) * time.Microsecond)
 	var err error
@@ -228,7 +228,7 @@ func (m *model) transition(l modelLease) {
 		err = m.s.Retry(m.t.Context(), l.lease, later, f)
 		change = func() { d.due = later }
 	case 2:
-		err = m.s.Dead(m.t.Context(), l.lease, f)
+		err = m.s.DeadLetter(m.t.Context(), l.lease, f)
 		change = func() { d.dead, d.givenUp = true, m.clock.Now() }
 	case 3:
 		err = m.s.Release(m.t.Context(), l.lease)
@@ -241,11 +241,11 @@ func (m *model) transition(l modelLease) {
 			m.leases = append(m.leases, modelLease{l.id, renewed})
 		}
 	case 5:
-		if d != nil && d.parked {
-			return // to park it once more succeeds: see TestALostReplyIsRepeated
+		if d != nil && d.held {
+			return // to hold it once more succeeds: see TestALostReplyIsRepeated
 		}
-		err = m.s.Park(m.t.Context(), l.lease, modelEndpoint(l.id), m.since(d))
-		change = func() { d.parked = true }
+		err = m.s.Hold(m.t.Context(), l.lease, modelEndpoint(l.id), m.since(d))
+		change = func() { d.held = true }
 	}
 	if valid != (err == nil) || err != nil && !errors.Is(err, ErrFenced) {
 		m.t.Fatalf("a lease of %s whose validity is %t: %v", l.id, valid, err)
@@ -277,7 +277,7 @@ func (m *model) list() {
 		page, err := m.s.DeadLetters(m.t.Context(), q)
 		must(m.t, err)
 		for _, l := range page.Letters {
-			if d := m.events[l.Event.ID]; !want[l.Event.ID] || !l.GivenUpAt.Equal(d.givenUp.Truncate(time.Millisecond)) {
+			if d := m.events[l.Event.ID]; !want[l.Event.ID] || !l.DeadLetteredTime.Equal(d.givenUp.Truncate(time.Millisecond)) {
 				m.t.Fatalf("found the dead letter %s, which is %+v", l.Event.ID, d)
 			}
 			delete(want, l.Event.ID)
@@ -296,12 +296,12 @@ func (m *model) list() {
 func (m *model) reviveOrPurge(l DeadLetter) {
 	id := l.Event.ID
 	d := m.events[id]
-	valid := d != nil && d.dead && d.givenUp.UnixMilli() == l.GivenUpAt.UnixMilli()
+	valid := d != nil && d.dead && d.givenUp.UnixMilli() == l.DeadLetteredTime.UnixMilli()
 	var err error
 	var change func()
 	if m.random.IntN(2) == 0 {
 		err = m.s.Revive(m.t.Context(), l)
-		change = func() { *d = modelDelivery{parked: true, since: m.clock.Now(), bytes: d.bytes} }
+		change = func() { *d = modelDelivery{held: true, since: m.clock.Now(), bytes: d.bytes} }
 	} else {
 		err = m.s.Purge(m.t.Context(), l)
 		change = func() { delete(m.events, id) }
@@ -332,7 +332,7 @@ func (m *model) check() {
 		switch {
 		case d.dead:
 			u.Dead++
-		case d.parked:
+		case d.held:
 			u.Held++
 			u.Pending++
 		default:
@@ -345,29 +345,29 @@ func (m *model) check() {
 	}
 }
 
-// drain delivers everything: nothing that was accepted may be missing.
-func (m *model) drain() {
+// deliverAll delivers everything: nothing that was accepted may be missing.
+func (m *model) deliverAll() {
 	for id, d := range m.events {
 		if d != nil && d.dead {
 			m.accept(id)
 		}
 	}
 	m.clock.Advance(time.Hour)
-	pending, parked := 0, 0
+	pending, held := 0, 0
 	for _, d := range m.events {
 		if d != nil {
 			pending++
 		}
-		if d != nil && d.parked {
-			parked++
+		if d != nil && d.held {
+			held++
 		}
 	}
-	for _, d := range append(claim(m.t, m.s, pending-parked), unpark(m.t, m.s, parked)...) {
+	for _, d := range append(claim(m.t, m.s, pending-held), refill(m.t, m.s, held)...) {
 		must(m.t, m.s.Delivered(m.t.Context(), d.Lease))
 	}
 	wantStats(m.t, m.s, 0, 0, 0)
 	for p := range partitions {
-		if n := m.s.client.Exists(m.t.Context(), attemptsKey(p), delayedKey(p), parkedKey(p), backlogsKey(p), deadKey(p), usageKey(p)).Val(); n != 0 {
+		if n := m.s.client.Exists(m.t.Context(), attemptsName[p], delayedName[p], heldName[p], backlogsName[p], deadName[p], usageName[p]).Val(); n != 0 {
 			m.t.Errorf("partition %d keeps something of deliveries that are done", p)
 		}
 	}

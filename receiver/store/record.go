@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The value of an event key starts with its state, so that a script reads one
+// The value of an event starts with its state, so that a script reads one
 // byte of it and not the body.
 const (
 	statePending   = 'P' // a record: the payload is needed
@@ -39,7 +39,7 @@ var errUnreadable = errors.New("stored record is damaged or of a newer version")
 // errForeign is an errUnreadable of what is no record of a known version at all.
 var errForeign = fmt.Errorf("%w: it does not start as a record of the versions %d and %d does", errUnreadable, plainVersion, recordVersion)
 
-// record is what an event key holds while a delivery of the event is pending.
+// record is what is stored of an event while a delivery of the event is pending.
 //
 // The format is binary rather than JSON: header values need not be UTF-8, and
 // JSON would change such bytes.
@@ -58,7 +58,7 @@ type facts struct {
 	received time.Time
 }
 
-// encode returns the value of the event key.
+// encode returns the value of the event.
 func (r *record) encode() []byte {
 	e := r.event
 	b := make([]byte, 0, 512+len(e.Body))
@@ -149,7 +149,7 @@ func decodeRecord(b []byte) (*record, error) {
 	if d.failed {
 		return nil, fmt.Errorf("%w: a field is longer than what is left", errUnreadable)
 	}
-	r.event.Body = d.rest
+	r.event.Body, r.event.BodyBytes = d.rest, int64(len(d.rest))
 	return r, nil
 }
 

@@ -11,12 +11,13 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
 func sampleRecord() *record {
 	e := sampleEvent("team/hooks", "evt_1")
-	e.Body = []byte("{\"a\":1}\x00\xff")
+	e.Body, e.BodyBytes = []byte("{\"a\":1}\x00\xff"), 9
 	e.Header["X-Latin"] = []string{"caf\xe9", ""} // legal in HTTP, not UTF-8
 	e.Scheme, e.URL, e.Query = "v1", "https://hooks.example.com/team/hooks", "b=2&&a=%31\xff"
 	e.Credentials = &Credentials{Header: http.Header{"Authorization": {"Bearer x"}}, Query: "b=2&&token=x&a=%31\xff"}
@@ -40,7 +41,7 @@ func TestRecordRoundTrip(t *testing.T) {
 }
 
 func TestRecordOfAnEmptyEvent(t *testing.T) {
-	r := &record{event: &Event{ReceivedAt: time.Unix(0, 0).UTC(), Header: http.Header{}, Body: []byte{}}}
+	r := &record{event: &Event{Meta: event.Meta{ReceivedAt: time.Unix(0, 0).UTC()}, Header: http.Header{}, Body: []byte{}}}
 	r.window, r.received = time.UnixMilli(0), r.event.ReceivedAt
 	got, err := decodeRecord(r.encode())
 	if err != nil {
@@ -83,20 +84,20 @@ func TestRecordsOfTheFirstVersionAreRead(t *testing.T) {
 	}
 }
 
-// The scripts read the start of records: those of both versions are parked and
+// The scripts read the start of records: those of both versions are held and
 // counted.
 func TestScriptsKnowRecordsOfTheFirstVersion(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	l := owned(t, s, "evt_1")
 	value := readOldRecord(t)
-	must(t, s.client.Set(t.Context(), eventKey(l.ref), value, 0).Err())
+	must(t, s.client.Set(t.Context(), eventName(l.ref), value, 0).Err())
 	clock.Advance(testLease + time.Second)
 	c, err := s.Claim(t.Context(), ClaimOptions{Max: 10, MaxBytes: 1 << 30, Lease: testLease, Blocked: []Target{hooks}})
-	if err != nil || c.Parked != 1 || len(c.Deliveries) != 0 {
-		t.Fatalf("Claim = %+v, %v, want one delivery parked", c, err)
+	if err != nil || c.Held != 1 || len(c.Deliveries) != 0 {
+		t.Fatalf("Claim = %+v, %v, want one delivery held", c, err)
 	}
-	must(t, s.client.Del(t.Context(), usageKey(l.ref.partition())).Err())
+	must(t, s.client.Del(t.Context(), usageName[l.ref.partition()]).Err())
 	if _, err := s.Recount(t.Context()); err != nil {
 		t.Fatal(err)
 	}

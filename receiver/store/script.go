@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -17,33 +18,39 @@ var sources embed.FS
 // script is one state change, run by Redis as a whole or not at all.
 type script struct{ source, sha string }
 
-// The scripts; each file says what it expects and returns.
+// The scripts; each file says what it expects and returns. prelude.lua comes before
+// each.
 var (
-	acceptScript    = loadScript("accept")
-	beginScript     = loadScript("begin")
-	finishScript    = loadScript("finish")
-	forgetScript    = loadScript("forget")
-	confirmScript   = loadScript("confirm")
-	markScript      = loadScript("mark")
-	claimScript     = loadScript("claim")
-	moveScript      = loadScript("move")
-	parkScript      = loadScript("park")
-	unparkScript    = loadScript("unpark")
-	retryScript     = loadScript("retry")
-	deadScript      = loadScript("dead")
-	deliveredScript = loadScript("delivered")
-	reviveScript    = loadScript("revive")
-	purgeScript     = loadScript("purge")
-	recountScript   = loadScript("recount")
+	acceptScript     = loadScript("accept")
+	beginScript      = loadScript("begin")
+	finishScript     = loadScript("finish")
+	forgetScript     = loadScript("forget")
+	confirmScript    = loadScript("confirm")
+	markScript       = loadScript("mark")
+	claimScript      = loadScript("claim")
+	moveScript       = loadScript("move")
+	holdScript       = loadScript("hold")
+	refillScript     = loadScript("refill")
+	retryScript      = loadScript("retry")
+	deadLetterScript = loadScript("deadletter")
+	deliveredScript  = loadScript("delivered")
+	reviveScript     = loadScript("revive")
+	purgeScript      = loadScript("purge")
+	recountScript    = loadScript("recount")
 )
 
 func loadScript(name string) script {
+	source := slices.Concat(readSource("prelude"), readSource(name))
+	sum := sha1.Sum(source) //nolint:gosec // see the import
+	return script{source: string(source), sha: hex.EncodeToString(sum[:])}
+}
+
+func readSource(name string) []byte {
 	source, err := sources.ReadFile("lua/" + name + ".lua")
 	if err != nil {
 		panic(err) // the file is embedded: a build without it does not start
 	}
-	sum := sha1.Sum(source) //nolint:gosec // see the import
-	return script{source: string(source), sha: hex.EncodeToString(sum[:])}
+	return source
 }
 
 // run queues sc with the scripts of concurrent callers and waits for its reply,

@@ -11,8 +11,8 @@ import (
 type Stats struct {
 	// Pending counts deliveries that are neither done nor given up.
 	Pending int64
-	// Parked counts the pending ones that wait in the backlog of their target.
-	Parked int64
+	// Held counts the pending ones that wait in the backlog of their target.
+	Held int64
 	// Delayed counts the pending ones that have failed at least once.
 	Delayed int64
 	// Dead counts deliveries that were given up.
@@ -46,26 +46,26 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 }
 
 type partitionStats struct {
-	due, parked, delayed, dead           *redis.IntCmd
-	firstDue, firstReceived, firstParked *redis.ZSliceCmd
+	due, held, delayed, dead           *redis.IntCmd
+	firstDue, firstReceived, firstHeld *redis.ZSliceCmd
 }
 
 func (r *partitionStats) ask(ctx context.Context, pipe redis.Pipeliner, p int) {
-	r.due = pipe.ZCard(ctx, dueKey(p))
-	r.parked = pipe.ZCard(ctx, parkedKey(p))
-	r.delayed = pipe.ZCard(ctx, delayedKey(p))
-	r.dead = pipe.ZCard(ctx, deadKey(p))
-	r.firstDue = pipe.ZRangeWithScores(ctx, dueKey(p), 0, 0)
-	r.firstReceived = pipe.ZRangeWithScores(ctx, delayedKey(p), 0, 0)
-	r.firstParked = pipe.ZRangeWithScores(ctx, parkedKey(p), 0, 0)
+	r.due = pipe.ZCard(ctx, dueName[p])
+	r.held = pipe.ZCard(ctx, heldName[p])
+	r.delayed = pipe.ZCard(ctx, delayedName[p])
+	r.dead = pipe.ZCard(ctx, deadName[p])
+	r.firstDue = pipe.ZRangeWithScores(ctx, dueName[p], 0, 0)
+	r.firstReceived = pipe.ZRangeWithScores(ctx, delayedName[p], 0, 0)
+	r.firstHeld = pipe.ZRangeWithScores(ctx, heldName[p], 0, 0)
 }
 
 func (s *Stats) add(r partitionStats, now time.Time) {
-	s.Pending += r.due.Val() + r.parked.Val()
-	s.Parked += r.parked.Val()
+	s.Pending += r.due.Val() + r.held.Val()
+	s.Held += r.held.Val()
 	s.Delayed += r.delayed.Val()
 	s.Dead += r.dead.Val()
-	for _, received := range []*redis.ZSliceCmd{r.firstReceived, r.firstParked} {
+	for _, received := range []*redis.ZSliceCmd{r.firstReceived, r.firstHeld} {
 		if first := received.Val(); len(first) > 0 {
 			s.noteOldest(time.UnixMilli(int64(first[0].Score)))
 		}

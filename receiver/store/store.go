@@ -86,8 +86,8 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Now is the time by which leases end and attempts are due: that of the Redis
-// server as far as it is known. Compute the times given to Retry and Postpone
-// from it.
+// server as far as it is known. Compute the times given to Retry from
+// it.
 func (s *Store) Now() time.Time { return s.clock.now() }
 
 // leaseEnd returns now+d in microseconds. The last three digits are no time but

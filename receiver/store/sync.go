@@ -59,9 +59,9 @@ type BeginOptions struct {
 // Mark says that an event is this process' to deliver while its sender waits.
 type Mark struct {
 	ref     ref
-	value   string // of the event key
+	value   string // of the event
 	facts   facts
-	content contentMark // without a key: there is none
+	content contentMark // without a name: there is none
 }
 
 // Begin marks an event as being with its target, in one atomic step, or says what
@@ -77,7 +77,7 @@ func (s *Store) Begin(ctx context.Context, endpoint, id string, o BeginOptions) 
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
 	m := newMark(eventRef(endpoint, id), s.Now(), o)
-	reply, err := s.run(ctx, beginScript, []string{eventKey(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1))
+	reply, err := s.run(ctx, beginScript, []string{eventName(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1))
 	if err != nil {
 		return 0, Mark{}, classify(doing, err)
 	}
@@ -118,7 +118,7 @@ func (s *Store) beginContent(ctx context.Context, endpoint string, m Mark, o Beg
 	if o.Content == nil {
 		return Begun, m, nil
 	}
-	m.content = contentMark{key: contentKey(contentRef(endpoint, o.Content)), owner: m.ref, at: s.Now()}
+	m.content = contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: m.ref, at: s.Now()}
 	replayed, err := s.claimContent(ctx, m.content, o.Content, o.Window)
 	if err == nil && !replayed {
 		return Begun, m, nil
@@ -137,7 +137,7 @@ func (s *Store) Finish(ctx context.Context, m Mark) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
 	rest := max(m.facts.window.Sub(s.Now()).Milliseconds(), 1)
-	_, err := s.runConfirmed(ctx, finishScript, []string{eventKey(m.ref)}, m.facts.marker(), rest)
+	_, err := s.runConfirmed(ctx, finishScript, []string{eventName(m.ref)}, m.facts.marker(), rest)
 	return classify(doing, err)
 }
 
@@ -147,11 +147,11 @@ func (s *Store) Finish(ctx context.Context, m Mark) error {
 func (s *Store) Forget(ctx context.Context, m Mark) error {
 	const doing = "forget an event"
 	// The content goes first: once the event is gone, a copy of it may set the same.
-	if m.content.key != "" {
-		err := s.runFenced(ctx, doing, forgetScript, []string{m.content.key}, m.content.value())
+	if m.content.name != "" {
+		err := s.runFenced(ctx, doing, forgetScript, []string{m.content.name}, m.content.value())
 		if err != nil && !errors.Is(err, ErrFenced) {
 			return err
 		}
 	}
-	return s.runFenced(ctx, doing, forgetScript, []string{eventKey(m.ref)}, m.value)
+	return s.runFenced(ctx, doing, forgetScript, []string{eventName(m.ref)}, m.value)
 }

@@ -36,12 +36,12 @@ func wantBusy(t *testing.T, s *Store, id string, o BeginOptions, want error) {
 // end has the mark of an event end, as it does by itself after its lease.
 func end(t *testing.T, s *Store, id string) {
 	t.Helper()
-	must(t, s.client.Del(t.Context(), eventKey(eventRef("team/hooks", id))).Err())
+	must(t, s.client.Del(t.Context(), eventName(eventRef("team/hooks", id))).Err())
 }
 
 func wantTTL(t *testing.T, s *Store, id string, want time.Duration) {
 	t.Helper()
-	got, err := s.client.PTTL(t.Context(), eventKey(eventRef("team/hooks", id))).Result()
+	got, err := s.client.PTTL(t.Context(), eventName(eventRef("team/hooks", id))).Result()
 	if err != nil || got > want || got < want-time.Minute {
 		t.Errorf("the key of %s ends in %s, %v, want %s", id, got, err, want)
 	}
@@ -85,7 +85,7 @@ func TestBeginKnowsItsEarlierRun(t *testing.T) {
 	s := openStore(t, redistest.Start(t), newFakeClock())
 	m := newMark(eventRef("team/hooks", "1"), s.Now(), beginOptions)
 	for range 2 {
-		reply, err := s.run(t.Context(), beginScript, []string{eventKey(m.ref)}, m.value, 1000)
+		reply, err := s.run(t.Context(), beginScript, []string{eventName(m.ref)}, m.value, 1000)
 		if err != nil || reply != "begun" {
 			t.Fatalf("got %v, %v, want begun", reply, err)
 		}
@@ -224,7 +224,7 @@ func TestBeginRefusesOptionsThatCannotBeRight(t *testing.T) {
 // that this build knows may never have been delivered.
 func TestWhatIsOfANewerVersionIsNoDuplicate(t *testing.T) {
 	s := openStore(t, redistest.Start(t), newFakeClock())
-	key := eventKey(eventRef("team/hooks", "1"))
+	key := eventName(eventRef("team/hooks", "1"))
 	must(t, s.client.Set(t.Context(), key, "Zsomething", 0).Err())
 	wantBusy(t, s, "1", beginOptions, errForeign)
 	if outcome, _, err := s.Accept(t.Context(), sampleEvent("team/hooks", "1"), testOptions); !errors.Is(err, errForeign) {

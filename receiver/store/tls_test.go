@@ -8,18 +8,19 @@ import (
 	"strings"
 	"testing"
 
+	"sallyport.dev/sallyport/test/pki"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
 func TestTLS(t *testing.T) {
-	ca := redistest.NewCA(t)
+	ca := pki.NewCA(t)
 	_, addr := redistest.StartTLS(t, ca, "127.0.0.1", false)
 	clock := newFakeClock()
 	life(t, openWith(t, Options{URL: "rediss://" + addr, TLS: TLSFiles{CA: ca.File}, Clock: clock.Now}), clock)
 }
 
 func TestTLSWithClientCertificates(t *testing.T) {
-	ca := redistest.NewCA(t)
+	ca := pki.NewCA(t)
 	_, addr := redistest.StartTLS(t, ca, "127.0.0.1", true)
 	files := TLSFiles{CA: ca.File}
 	if err := openWith(t, Options{URL: "rediss://" + addr, TLS: files}).Ping(t.Context()); !errors.Is(err, ErrUnavailable) {
@@ -31,13 +32,13 @@ func TestTLSWithClientCertificates(t *testing.T) {
 }
 
 func TestAServerThatCannotBeTrustedIsRefused(t *testing.T) {
-	ca := redistest.NewCA(t)
+	ca := pki.NewCA(t)
 	_, here := redistest.StartTLS(t, ca, "127.0.0.1", false)
 	_, named := redistest.StartTLS(t, ca, "redis.example", false)
 	for name, test := range map[string]struct {
 		url, ca, says string
 	}{
-		"another CA":      {"rediss://" + here, redistest.NewCA(t).File, "give the file of its CA"},
+		"another CA":      {"rediss://" + here, pki.NewCA(t).File, "give the file of its CA"},
 		"the system's CA": {"rediss://" + here, "", "give the file of its CA"},
 		"another name":    {"rediss://" + named, ca.File, "server_name=NAME"},
 	} {
@@ -53,7 +54,7 @@ func TestAServerThatCannotBeTrustedIsRefused(t *testing.T) {
 }
 
 func TestOpenRefusesFilesThatCannotBeUsed(t *testing.T) {
-	ca := redistest.NewCA(t)
+	ca := pki.NewCA(t)
 	cert, key := ca.Issue("sallyport")
 	noPEM := filepath.Join(t.TempDir(), "empty")
 	must(t, os.WriteFile(noPEM, []byte("no PEM"), 0o600))

@@ -3,8 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -53,26 +51,26 @@ func TestUsageFollowsEveryTransition(t *testing.T) {
 	is(2, 0, 0, size)
 	accept(t, s, "1", o, Duplicate)
 	is(2, 0, 0, size)
-	must(t, s.Park(t.Context(), leases[0], hooks.Endpoint, clock.Now()))
+	must(t, s.Hold(t.Context(), leases[0], hooks.Endpoint, clock.Now()))
 	is(2, 1, 0, size)
-	must(t, s.Dead(t.Context(), leases[1], Failure{Attempts: 3}))
+	must(t, s.DeadLetter(t.Context(), leases[1], Failure{Attempts: 3}))
 	is(1, 1, 1, size)
-	unparked := unpark(t, s, 1)[0]
+	refilled := refill(t, s, 1)[0]
 	is(1, 0, 1, size)
-	must(t, s.Delivered(t.Context(), unparked.Lease))
+	must(t, s.Delivered(t.Context(), refilled.Lease))
 	is(0, 0, 1, size)
 	accept(t, s, "1", o, Revived)
 	is(1, 0, 0, size)
 	c, err := s.Claim(t.Context(), ClaimOptions{Max: 1, MaxBytes: 1, Lease: testLease, Blocked: []Target{{hooks.Endpoint, "invoices"}}})
-	if err != nil || c.Parked != 1 {
-		t.Fatalf("parked %d, %v, want 1", c.Parked, err)
+	if err != nil || c.Held != 1 {
+		t.Fatalf("held %d, %v, want 1", c.Held, err)
 	}
 	is(1, 1, 0, size)
-	must(t, s.Delivered(t.Context(), unpark(t, s, 1)[0].Lease))
+	must(t, s.Delivered(t.Context(), refill(t, s, 1)[0].Lease))
 	is(0, 0, 0, 0)
 	mended(t, s, 0)
 	for p := range partitions {
-		if n := s.client.Exists(t.Context(), usageKey(p), deadOfKey(p, hooks.Endpoint)).Val(); n != 0 {
+		if n := s.client.Exists(t.Context(), usageName[p], deadOfName(p, hooks.Endpoint)).Val(); n != 0 {
 			t.Errorf("partition %d keeps something of an endpoint that has nothing", p)
 		}
 	}
@@ -86,11 +84,11 @@ func TestWhatChangesNothingIsNotCounted(t *testing.T) {
 	clock.Advance(testLease + time.Second)
 	current := claim(t, s, 1)[0].Lease
 	_ = s.Delivered(t.Context(), late)
-	_ = s.Dead(t.Context(), late, Failure{})
-	_ = s.Park(t.Context(), late, hooks.Endpoint, clock.Now())
+	_ = s.DeadLetter(t.Context(), late, Failure{})
+	_ = s.Hold(t.Context(), late, hooks.Endpoint, clock.Now())
 	wantUsage(t, s, Usage{"team/hooks", 1, 0, 0, storedSize("1")})
-	must(t, s.Dead(t.Context(), current, Failure{}))
-	must(t, s.Dead(t.Context(), current, Failure{})) // as after a lost reply
+	must(t, s.DeadLetter(t.Context(), current, Failure{}))
+	must(t, s.DeadLetter(t.Context(), current, Failure{})) // as after a lost reply
 	wantUsage(t, s, Usage{"team/hooks", 0, 0, 1, storedSize("1")})
 }
 
@@ -130,7 +128,7 @@ func TestMaxQueuedBytes(t *testing.T) {
 	must(t, s.Delivered(t.Context(), first))
 	third := accept(t, s, ids[2], o, Accepted)[0]
 	refused("team/hooks", ids[3])
-	must(t, s.Dead(t.Context(), third, Failure{}))
+	must(t, s.DeadLetter(t.Context(), third, Failure{}))
 	refused("team/hooks", ids[3]) // a dead letter takes room, too
 	must(t, s.Purge(t.Context(), deadLetters(t, s, DeadQuery{}, 1)[0]))
 	accept(t, s, ids[3], o, Accepted)
@@ -166,19 +164,19 @@ func TestRecountMendsWhatIsWrong(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	dead := owned(t, s, "dead")
-	must(t, s.Dead(t.Context(), dead, Failure{Attempts: 1}))
-	parked(t, s, "parked")
+	must(t, s.DeadLetter(t.Context(), dead, Failure{Attempts: 1}))
+	held(t, s, "held")
 	owned(t, s, "leased")
 	gone := owned(t, s, "gone")
-	must(t, s.Dead(t.Context(), gone, Failure{Attempts: 1}))
-	want := Usage{"team/hooks", 2, 1, 1, storedSize("dead") + storedSize("parked") + storedSize("leased")}
+	must(t, s.DeadLetter(t.Context(), gone, Failure{Attempts: 1}))
+	want := Usage{"team/hooks", 2, 1, 1, storedSize("dead") + storedSize("held") + storedSize("leased")}
 	mended(t, s, 0)
 
 	// A version that counts nothing wrote all that, and somebody deleted an event.
 	for p := range partitions {
-		must(t, s.client.Del(t.Context(), usageKey(p), deadOfKey(p, hooks.Endpoint)).Err())
+		must(t, s.client.Del(t.Context(), usageName[p], deadOfName(p, hooks.Endpoint)).Err())
 	}
-	must(t, s.client.Del(t.Context(), eventKey(gone.ref)).Err())
+	must(t, s.client.Del(t.Context(), eventName(gone.ref)).Err())
 	got, err := s.Recount(t.Context())
 	if err != nil || got.Mended == 0 || got.Crowded != 0 {
 		t.Fatalf("Recount = %+v, %v", got, err)
@@ -192,9 +190,9 @@ func TestRecountMendsWhatIsWrong(t *testing.T) {
 
 	// A row that counts too much, and an entry of a dead letter that is none.
 	p := dead.ref.partition()
-	must(t, s.client.HSet(t.Context(), usageKey(p), hooks.Endpoint, "5 4 3 2").Err())
-	must(t, s.client.HSet(t.Context(), usageKey(p), "team/others", "x").Err())
-	must(t, s.client.ZAdd(t.Context(), deadOfKey(p, hooks.Endpoint), zAt(1, "nothing")).Err())
+	must(t, s.client.HSet(t.Context(), usageName[p], hooks.Endpoint, "5 4 3 2").Err())
+	must(t, s.client.HSet(t.Context(), usageName[p], "team/others", "x").Err())
+	must(t, s.client.ZAdd(t.Context(), deadOfName(p, hooks.Endpoint), zAt(1, "nothing")).Err())
 	mended(t, s, 1)
 	wantUsage(t, s, want)
 	deadLetters(t, s, DeadQuery{}, 1)
@@ -204,28 +202,10 @@ func TestRecountLeavesWhatIsTooMuch(t *testing.T) {
 	clock := newFakeClock()
 	s := openStore(t, redistest.Start(t), clock)
 	for i := range recountMost + 1 {
-		must(t, s.client.ZAdd(t.Context(), dueKey(5), zAt(float64(i), fmt.Sprint(i))).Err())
+		must(t, s.client.ZAdd(t.Context(), dueName[5], zAt(float64(i), fmt.Sprint(i))).Err())
 	}
 	got, err := s.Recount(t.Context())
 	if err != nil || got != (Recounted{Crowded: 1}) {
 		t.Errorf("Recount = %+v, %v, want one partition too full", got, err)
-	}
-}
-
-// The scripts that count have the same lines for it.
-func TestScriptsCountAlike(t *testing.T) {
-	lines := regexp.MustCompile(`(?s)-- counted and count read.*?\nend\nlocal function count\(.*?\nend\n`)
-	var want string
-	for name, sc := range map[string]script{
-		"accept": acceptScript, "claim": claimScript, "dead": deadScript, "delivered": deliveredScript, "park": parkScript,
-		"unpark": unparkScript, "revive": reviveScript, "purge": purgeScript,
-	} {
-		got := lines.FindString(sc.source)
-		if want == "" {
-			want = got
-		}
-		if got == "" || got != want || strings.Count(sc.source, "'HSET', usage") != 1 {
-			t.Errorf("%s.lua counts by\n%s\nand another script by\n%s", name, got, want)
-		}
 	}
 }

@@ -79,9 +79,8 @@ func (w Wait) longest() time.Duration {
 }
 
 // askAgain splits the wait for replicas' files, in milliseconds. A replica that
-// is asked tells at once what is on its disk, which does not yet hold what has
-// just arrived, and of itself tells no more than once a second. So it is asked
-// again before that.
+// is asked says at once what is on its disk, which does not yet hold what has just
+// arrived; unasked, it says so only once a second. So it is asked again before that.
 var askAgain = []int64{3, 10, 30, 100}
 
 // commands are what is sent after scripts, on their connection. The last WAITAOF

@@ -74,7 +74,7 @@ func TestNothingIsPromisedThatTheReplicaLacks(t *testing.T) {
 
 	resume := stop(t, replica)
 	dead := accept(t, plain, "dead", testOptions, Accepted)[0]
-	must(t, plain.Dead(t.Context(), dead, Failure{Attempts: 1}))
+	must(t, plain.DeadLetter(t.Context(), dead, Failure{Attempts: 1}))
 	must(t, plain.Delivered(t.Context(), accept(t, plain, "delivered", testOptions, Accepted)[0]))
 	wantUnconfirmed("1", o)
 	wantUnconfirmed("1", o)
@@ -88,7 +88,7 @@ func TestNothingIsPromisedThatTheReplicaLacks(t *testing.T) {
 	accept(t, s, "2", o, ContentReplayed)
 	accept(t, s, "dead", testOptions, Duplicate)
 	accept(t, s, "delivered", testOptions, Duplicate)
-	if ttl := s.client.PTTL(t.Context(), eventKey(eventRef("team/hooks", "delivered"))).Val(); ttl <= 0 || ttl > testWindow {
+	if ttl := s.client.PTTL(t.Context(), eventName(eventRef("team/hooks", "delivered"))).Val(); ttl <= 0 || ttl > testWindow {
 		t.Errorf("the marker of a delivered event ends in %s, want at most %s", ttl, testWindow)
 	}
 	// Redis before 7.2 waits for all that was written before, by whomever. Later

@@ -1,12 +1,11 @@
 package verify
 
 import (
-	"crypto/hmac"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"net/http"
 	"slices"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // compiledHandshake is a Handshake, checked and made ready.
@@ -32,7 +31,7 @@ type compiledAnswer struct {
 type compiledField struct {
 	name  string
 	value template
-	// number is the value of a JSON member that is none of text; empty: it is text.
+	// number is the value of a JSON member that is a number; empty: the value is a text.
 	number string
 }
 
@@ -41,13 +40,13 @@ type compiledConfirmation struct {
 	urls *URLPattern
 }
 
-// Handshake answers r if it is a handshake. Without a verdict it looks at those
-// that the sender doesn't sign, and has to be asked before Verify; with the
-// verdict of Verify, at the signed ones. Without an error and an answer, r is
-// none of these. The error is a *Rejection.
+// Handshake answers r if it is a handshake, and returns nil if it is something else.
+// Without a verdict it looks at handshakes that the sender doesn't sign; call it so
+// before Verify. With the verdict of Verify it looks at the signed ones. The error is
+// a *Rejection.
 //
-// A handshake that it answers is no event. With a verdict, what came by a method by
-// which the scheme delivers nothing and is no handshake is a Rejection.
+// A request that it answers is not an event. With a verdict, it refuses a request that
+// is not a handshake, if the scheme delivers no events by its method.
 func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer, error) {
 	if verdict == nil && len(r.Body) > maxHandshake {
 		return nil, nil // no sender's is so large, and anybody could have it read
@@ -58,14 +57,14 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 		if h.method != r.Method || h.unsigned != (verdict == nil) || h.probe && v.hasSignature(r) {
 			continue
 		}
-		meant, rejection := h.match.hold(r, m.Parameters)
+		meant, rejection := h.match.satisfiedBy(r, m.Parameters)
 		if rejection != nil {
 			return nil, rejection
 		}
-		if !meant || verdict == nil && r.trust.missed { // what must not be in it can't be told of a compressed body
+		if !meant || verdict == nil && r.trust.missed { // nobody knows whether a compressed body has what it must not have
 			continue
 		}
-		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, signer: v.signer, secrets: m.Secrets})
+		answer, rejection := h.respond(&scope{request: r, parameters: m.Parameters, answering: v.answering, secrets: m.Secrets})
 		if rejection != nil {
 			return nil, rejection
 		}
@@ -83,7 +82,7 @@ func (v *Verifier) Handshake(r *Request, m *Material, verdict *Verdict) (*Answer
 // hasSignature reports whether there is something in a place of a signature, of any
 // scheme.
 func (v *Verifier) hasSignature(r *Request) bool {
-	return slices.ContainsFunc(v.schemes, func(s compiled) bool {
+	return slices.ContainsFunc(v.schemes, func(s compiledScheme) bool {
 		_, present, rejection := s.find(r)
 		return present || rejection != nil
 	})
@@ -92,7 +91,7 @@ func (v *Verifier) hasSignature(r *Request) bool {
 // Delivers reports whether a request by that method may be an event, or a handshake
 // that is signed, so that it has to be verified.
 func (v *Verifier) Delivers(method string) bool {
-	return v.signsHandshakes(method) || slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.delivers(method) })
+	return v.signsHandshakes(method) || slices.ContainsFunc(v.schemes, func(s compiledScheme) bool { return s.delivers(method) })
 }
 
 // signsHandshakes reports whether the sender signs handshakes of that method.
@@ -165,8 +164,8 @@ func (c *compiledConfirmation) url(r *Request) (string, *Rejection) {
 	return address, nil
 }
 
-// writeHeader writes the header. What is echoed must not be taken for anything
-// but its declared type by a browser, whoever got it to come here.
+// writeHeader writes the header. A stranger may make somebody's browser come here, so
+// browsers must not take what is echoed for anything but its declared type.
 func (a *compiledAnswer) writeHeader(header http.Header, s *scope) *Rejection {
 	for _, field := range a.headers {
 		value, ok, rejection := field.value.text(s)
@@ -203,7 +202,7 @@ func (a *compiledAnswer) json(s *scope) ([]byte, *Rejection) {
 		if i > 0 {
 			object = append(object, ',')
 		}
-		object = append(appendQuoted(object, field.name), ':')
+		object = append(document.AppendQuoted(object, field.name), ':')
 		if field.number != "" {
 			object = append(object, field.number...)
 			continue
@@ -212,20 +211,12 @@ func (a *compiledAnswer) json(s *scope) ([]byte, *Rejection) {
 		if rejection != nil {
 			return nil, rejection
 		}
-		object = appendQuoted(object, value)
+		object = document.AppendQuoted(object, value)
 	}
 	return append(object, '}'), nil
 }
 
-func appendQuoted(document []byte, text string) []byte {
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		panic(err) // a string always marshals
-	}
-	return append(document, quoted...)
-}
-
-// whole writes t for an answer, of which no part may be missing.
+// whole writes t for an answer. No part of it may be missing.
 func (t template) whole(s *scope) (string, *Rejection) {
 	text, ok, rejection := t.text(s)
 	if rejection == nil && !ok {
@@ -275,27 +266,26 @@ func (s *scope) sign(text string, encoding Encoding) (string, *Rejection) {
 	if rejection != nil {
 		return "", rejection
 	}
-	shared, ok := k.key.(macKey)
+	shared, ok := k.key.(keymaterial.SigningKey)
 	if !ok {
-		return "", s.signer.noUsableKey()
+		return "", s.answering.noUsableKey()
 	}
-	mac := hmac.New(shared.hash, shared.material)
-	_, _ = mac.Write([]byte(text))
-	if encoding == Base64 {
-		return base64.StdEncoding.EncodeToString(mac.Sum(nil)), nil
+	mac, err := shared.Sign(keymaterial.Message{Head: []byte(text)})
+	if err != nil {
+		return "", s.answering.noUsableKey()
 	}
-	return hex.EncodeToString(mac.Sum(nil)), nil
+	return encoding.encode(mac), nil
 }
 
 // newestKey is the key of the newest secret: the sender can know of an older one
 // only that it is about to end.
 func (s *scope) newestKey() (usableKey, *Rejection) {
 	if len(s.secrets) == 0 {
-		return usableKey{}, s.signer.noUsableKey()
+		return usableKey{}, s.answering.noUsableKey()
 	}
-	k, err := s.signer.prepare(s.secrets[0])
+	k, err := s.answering.prepare(s.secrets[0])
 	if err != nil {
-		return usableKey{}, s.signer.noUsableKey()
+		return usableKey{}, s.answering.noUsableKey()
 	}
 	return k, nil
 }

@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// A content puts the body beside other parts of a request. Where nothing says where
-// the one ends and the other begins, whoever holds one genuine request can move bytes
+// A content puts the body beside other parts of a request. Where nothing marks the
+// border between the two, an attacker who holds one genuine request can move bytes
 // from one to the other, and the signature still matches.
 
-// neighbours are the variables of t that could take over bytes of the body, or give
-// it some: those between which and the body there is no text that they can't contain.
-// A body that must be JSON has its borders in itself: a part of an object is none, and
-// neither is an object with something before it.
-func (s *compiled) neighbours(t template) (names []string) {
+// neighbours are the variables of t that could give bytes to the body, or take some
+// from it. A variable can't if, between it and the body, there is a text that it can't
+// contain. A body that must be JSON marks its borders itself: neither a part of an
+// object nor an object with something before it is JSON.
+func (s *compiledScheme) neighbours(t template) (names []string) {
 	if len(s.format.needs()) > 0 {
 		return nil
 	}
 	return s.beside(t)
 }
 
-// beside is neighbours whatever format the body has. Where there are any, the border
-// hangs on the body being JSON as it is signed, and not as what it is the encoding of.
-func (s *compiled) beside(t template) (names []string) {
+// beside is neighbours without regard to the format of the body. If there are any, the
+// border depends on the format, so the body must be JSON before it is decoded, too.
+func (s *compiledScheme) beside(t template) (names []string) {
 	at := slices.IndexFunc(t, func(part segment) bool { return part.variable.name == varBody })
 	if at < 0 {
 		return nil
@@ -39,7 +39,7 @@ func (s *compiled) beside(t template) (names []string) {
 }
 
 // loose reports whether the first variable of a side can run into the body.
-func (s *compiled) loose(side []segment) (variable, bool) {
+func (s *compiledScheme) loose(side []segment) (variable, bool) {
 	between := ""
 	for _, part := range side {
 		if part.literal == "" {
@@ -51,7 +51,7 @@ func (s *compiled) loose(side []segment) (variable, bool) {
 }
 
 // never reports whether the value of a variable can't contain a character.
-func (s *compiled) never(v variable, r rune) bool {
+func (s *compiledScheme) never(v variable, r rune) bool {
 	digit := r >= '0' && r <= '9'
 	switch {
 	case v.name == varTimestamp && (s.timestamp.unit == Seconds || s.timestamp.unit == Milliseconds):
@@ -69,8 +69,8 @@ func (s *compiled) never(v variable, r rune) bool {
 }
 
 // Movable reports whether a content of the provider can be taken apart in more than one
-// way, and then be that of an event with another id. It is false for a provider that
-// can't be compiled.
+// way, so that it could be the content of an event with another id. It is false for a
+// provider that can't be compiled.
 func (p Provider) Movable() bool {
 	v, err := Compile(p)
 	if err != nil || len(v.ids) == 0 {
@@ -81,14 +81,14 @@ func (p Provider) Movable() bool {
 		fixed = fixed && t.has(varSignedSHA256) // the same content has the same id
 		inBody = inBody && t.has("json")        // the body must be JSON, or there is no id
 	}
-	return !fixed && slices.ContainsFunc(v.schemes, func(s compiled) bool {
+	return !fixed && slices.ContainsFunc(v.schemes, func(s compiledScheme) bool {
 		return slices.ContainsFunc(s.contents, func(t template) bool { return s.open(t, inBody) > 1 })
 	})
 }
 
-// open counts the variables of t in which the text behind them could stand, too. One
-// alone has its borders in what is around it. isJSON: the body must be JSON.
-func (s *compiled) open(t template, isJSON bool) (n int) {
+// open counts the variables of t that could contain the text behind them, too. A single
+// one has its borders in what is around it. isJSON: the body must be JSON.
+func (s *compiledScheme) open(t template, isJSON bool) (n int) {
 	for i, part := range t {
 		if part.literal == "" && !s.closed(part.variable, isJSON) && !s.ends(part.variable, t[i+1:]) {
 			n++
@@ -97,9 +97,9 @@ func (s *compiled) open(t template, isJSON bool) (n int) {
 	return n
 }
 
-// closed reports whether the value of a variable is one of few, or says itself where it
-// ends.
-func (s *compiled) closed(v variable, isJSON bool) bool {
+// closed reports whether a variable has one of few values, or a value that marks its own
+// end.
+func (s *compiledScheme) closed(v variable, isJSON bool) bool {
 	switch v.name {
 	case varBody:
 		return isJSON || len(s.format.needs()) > 0
@@ -112,16 +112,16 @@ func (s *compiled) closed(v variable, isJSON bool) bool {
 }
 
 // ends reports whether what comes behind a variable can't stand in it.
-func (s *compiled) ends(v variable, behind template) bool {
+func (s *compiledScheme) ends(v variable, behind template) bool {
 	if len(behind) == 0 || v.at.kind == inForm || v.at.kind == inJSON || v.name == varBody || v.name == varFormSorted {
 		return false
 	}
 	return strings.ContainsFunc(behind[0].literal, func(r rune) bool { return s.never(v, r) })
 }
 
-// digests refuses an id that is a digest of the body where a body can be made, of
-// what was signed once, that has another digest.
-func (c *compiler) digests(v *Verifier) {
+// checkDigestIDs refuses an id that is a digest of the body if an attacker can change
+// the body, and with it the id, under a signature that still matches.
+func (c *compiler) checkDigestIDs(v *Verifier) {
 	byBody := slices.ContainsFunc(v.ids, func(t template) bool { return t.has(varBodySHA256) })
 	for i := range v.schemes {
 		s := &v.schemes[i]

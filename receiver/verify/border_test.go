@@ -11,7 +11,7 @@ import (
 
 // urlBeside is a provider that signs the URL right before the body.
 func urlBeside(format BodyFormat, encoding ContentEncoding) Provider {
-	p := signing("{url}{body}", "{json:/id}", "{signed_sha256}")
+	p := signingProvider("{url}{body}", "{json:/id}", "{signed_sha256}")
 	p.Schemes = slices.Clone(p.Schemes)
 	p.Schemes[0].BodyFormat, p.Schemes[0].ContentEncoding = format, encoding
 	return p
@@ -52,7 +52,7 @@ func TestBordersOfEncodedBodies(t *testing.T) {
 	if err := send(urlBeside(JSONBody, Decoded), at+`{"id":"1"}`); err != nil {
 		t.Errorf("decoded: %v", err)
 	}
-	bordered := ofFormat(JSONBody, signing("{url}\n{body}", "{json:/id}"))
+	bordered := ofFormat(JSONBody, signingProvider("{url}\n{body}", "{json:/id}"))
 	if err := send(bordered, at+"\n"+deflated.String()); err != nil {
 		t.Errorf("with a border of its own: %v", err)
 	}
@@ -71,7 +71,7 @@ func TestDigestsWithoutBorders(t *testing.T) {
 		"{form_sorted}":           "does not sign all of the body",
 		"{body_sha256}{header:a}": "",
 	} {
-		_, err := Compile(signing(content, "{body_sha256}"))
+		_, err := Compile(signingProvider(content, "{body_sha256}"))
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", content, err, want)
 		}
@@ -87,7 +87,7 @@ func TestMovable(t *testing.T) {
 		"{header:X-A}\n{body}": false, "{header:X-A}.{body}": true, "{url}\n{body}": false, "{id}|{timestamp}|{crc32}": false,
 	} {
 		for id, moves := range map[string]bool{"{id}": want, "{signed_sha256}": false} {
-			p := signing(content, id)
+			p := signingProvider(content, id)
 			s := &p.Schemes[0]
 			s.BodyUnsigned = !strings.Contains(content, "{body}") && !strings.Contains(content, "{crc32}")
 			s.ID = &Location{Header: "X-Id"}
@@ -107,7 +107,7 @@ func TestMovable(t *testing.T) {
 			}
 		}
 	}
-	if bordered := ofFormat(JSONObject, signing("{id}.{body}", "{id}")); bordered.Movable() {
+	if bordered := ofFormat(JSONObject, signingProvider("{id}.{body}", "{id}")); bordered.Movable() {
 		t.Error("a body that must be JSON moves")
 	}
 	if (Provider{}).Movable() {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // compiledCertificate is a CertificateSource, checked and made ready.
@@ -31,7 +33,7 @@ type NamedCertificate struct {
 // Certificate returns where the certificate is that the request names, for
 // Material.Certificate. The error is a *Rejection.
 func (v *Verifier) Certificate(r *Request, parameters Parameters) (NamedCertificate, error) {
-	s, _, rejection := v.judge(r, parameters)
+	s, _, rejection := v.choose(r, parameters)
 	if rejection != nil {
 		return NamedCertificate{}, rejection
 	}
@@ -64,7 +66,7 @@ func (c *compiledCertificate) url(r *Request) (address, host string, rejection *
 
 // certified is the key of the certificate that the request names, if that is to
 // be trusted.
-func (s *compiled) certified(r *Request, m *Material, now time.Time) ([]usableKey, *Rejection) {
+func (s *compiledScheme) certified(r *Request, m *Material, now time.Time) ([]usableKey, *Rejection) {
 	c := s.source.certificate
 	_, host, rejection := c.url(r)
 	if rejection != nil {
@@ -87,7 +89,7 @@ func (s *compiled) certified(r *Request, m *Material, now time.Time) ([]usableKe
 // trusted returns the first certificate, if it is valid now, for one of the names,
 // and leads to a trusted root (RFC 5280 §6, RFC 6125).
 func (c *compiledCertificate) trusted(m *Material, host string, now time.Time) (*x509.Certificate, *Rejection) {
-	chain, err := ParseCertificates(m.Certificate)
+	chain, err := keymaterial.ParseCertificates(m.Certificate)
 	if err != nil {
 		return nil, reject(UntrustedCertificate, "what %s names is not a certificate in PEM", c.from)
 	}
@@ -99,7 +101,7 @@ func (c *compiledCertificate) trusted(m *Material, host string, now time.Time) (
 	if !slices.ContainsFunc(names, func(name string) bool { return leaf.VerifyHostname(name) == nil }) {
 		return nil, reject(UntrustedCertificate, "the certificate that %s names must be for %s", c.from, strings.Join(names, " or "))
 	}
-	if err := CheckChain(chain, x509.VerifyOptions{Roots: m.Roots, CurrentTime: now}); err != nil {
+	if err := keymaterial.CheckChain(chain, x509.VerifyOptions{Roots: m.Roots, CurrentTime: now}); err != nil {
 		return nil, reject(UntrustedCertificate, "the certificate that %s names must be by an authority that the receiver trusts", c.from)
 	}
 	return leaf, nil

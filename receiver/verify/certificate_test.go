@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 const (
@@ -140,9 +141,9 @@ func TestCertificates(t *testing.T) {
 		"empty":                        {[]byte{}, certificateURL, p.rsa, UntrustedCertificate},
 		"a public key":                 {[]byte(publicPEM(t, &p.rsa.PublicKey)), certificateURL, p.rsa, UntrustedCertificate},
 		"quoted in a page":             {[]byte("<a>\n" + string(chainOf(good)) + "</a>\n"), certificateURL, p.rsa, UntrustedCertificate},
-		"at the bound":                 {chainOf(slices.Repeat([]*x509.Certificate{good}, MaxCertificates)...), certificateURL, p.rsa, ""},
-		"over the bound":               {chainOf(slices.Repeat([]*x509.Certificate{good}, MaxCertificates+1)...), certificateURL, p.rsa, UntrustedCertificate},
-		"too long":                     {append(chainOf(good), bytes.Repeat([]byte{'\n'}, MaxCertificateBytes)...), certificateURL, p.rsa, UntrustedCertificate},
+		"at the bound":                 {chainOf(slices.Repeat([]*x509.Certificate{good}, keymaterial.MaxCertificates)...), certificateURL, p.rsa, ""},
+		"over the bound":               {chainOf(slices.Repeat([]*x509.Certificate{good}, keymaterial.MaxCertificates+1)...), certificateURL, p.rsa, UntrustedCertificate},
+		"too long":                     {append(chainOf(good), bytes.Repeat([]byte{'\n'}, keymaterial.MaxCertificateBytes)...), certificateURL, p.rsa, UntrustedCertificate},
 		"fetched from somewhere else":  {chainOf(good), "https://evil.example/key.pem", p.rsa, UntrustedCertificate},
 		"fetched from another path":    {chainOf(good), "https://sns.eu-west-1.amazonaws.com/?Action=GetEndpointAttributes", p.rsa, UntrustedCertificate},
 		"fetched from who knows where": {chainOf(good), "", p.rsa, PreconditionFailed},

@@ -8,26 +8,28 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // Verifier judges requests of one provider. It is immutable and safe for
 // concurrent use.
 type Verifier struct {
-	schemes     []compiled
+	schemes     []compiledScheme
 	ids, types  []template
 	credentials credentials
 	handshakes  []compiledHandshake
-	signer      *compiled // of {…|hmac_hex} in answers; nil: no scheme can
-	bodies      *places   // all places in bodies that the others read
-	oracle      bool      // strangers can have a text signed: see oracle.go
+	answering   *compiledScheme // of {…|hmac_hex} in answers; nil: no scheme can
+	bodies      *places         // all places in bodies that the others read
+	oracle      bool            // strangers can have a text signed: see oracle.go
 }
 
-// compiled is a Scheme, checked and made ready.
-type compiled struct {
+// compiledScheme is a Scheme, checked and made ready.
+type compiledScheme struct {
 	name       string
 	mediaType  string
 	format     BodyFormat
-	bordered   bool // by its format alone a body is told from what is signed beside it
+	bordered   bool // only the format of the body marks where it ends: see border.go
 	encoding   ContentEncoding
 	when       conditions
 	from       []place
@@ -35,9 +37,9 @@ type compiled struct {
 	candidates int // that a request may have
 	decode     func(string) ([]byte, error)
 	named      Algorithm
-	algorithm  parser
+	algorithm  keymaterial.Parser
 	credential bool
-	keySteps   []step
+	keySteps   []keymaterial.Step
 	encoded    bool // secrets are written in an encoding: see encodesKey
 	keyID      *place
 	source     *compiledSource
@@ -55,7 +57,7 @@ type compiled struct {
 }
 
 // delivers reports whether events come by that method; empty: POST.
-func (s *compiled) delivers(method string) bool {
+func (s *compiledScheme) delivers(method string) bool {
 	return slices.Contains(s.methods, cmp.Or(method, http.MethodPost))
 }
 
@@ -75,10 +77,10 @@ type compiledDigest struct {
 }
 
 // keyed reports whether secrets are written "<key id>:<secret>".
-func (s *compiled) keyed() bool { return s.keyID != nil || s.signature.Pairs != nil }
+func (s *compiledScheme) keyed() bool { return s.keyID != nil || s.signature.Pairs != nil }
 
-// bearer reports whether what a request carries proves as much on another body.
-func (s *compiled) bearer() bool {
+// bearer reports whether the signature of a request would be good on another body, too.
+func (s *compiledScheme) bearer() bool {
 	return s.credential || s.token != nil && !s.coversBody(nil)
 }
 
@@ -86,7 +88,7 @@ func (s *compiled) bearer() bool {
 // everything that is wrong; each line names the field.
 func Compile(p Provider) (*Verifier, error) {
 	c := &compiler{parameters: p.Parameters, fetched: map[string]string{}}
-	v := &Verifier{schemes: make([]compiled, len(p.Schemes))}
+	v := &Verifier{schemes: make([]compiledScheme, len(p.Schemes))}
 	if len(p.Schemes) == 0 || len(p.Schemes) > maxSchemes {
 		c.fail("schemes", fmt.Errorf("there must be from 1 to %d", maxSchemes))
 	}
@@ -98,9 +100,9 @@ func Compile(p Provider) (*Verifier, error) {
 	c.reachable(v.schemes)
 	v.ids = c.identity("identity.id", p.Identity.ID, forID)
 	v.types = c.identity("identity.type", p.Identity.Type, forType)
-	c.digests(v)
+	c.checkDigestIDs(v)
 	v.credentials = c.credentials(v.schemes)
-	v.signer = signer(v.schemes, p.Schemes)
+	v.answering = answering(v.schemes, p.Schemes)
 	v.handshakes = c.handshakes(p.Handshakes, v)
 	v.oracle = slices.ContainsFunc(v.handshakes, func(h compiledHandshake) bool { return h.unsigned && h.answer.signs() })
 	if err := errors.Join(c.errs...); err != nil {
@@ -161,7 +163,7 @@ func (c *compiler) checkParameters() {
 	}
 }
 
-// declared checks that a parameter is one of the provider's; an empty name is none.
+// declared checks that the provider declares a parameter. An empty name means none.
 func (c *compiler) declared(field, name string) {
 	known := slices.ContainsFunc(c.parameters, func(p Parameter) bool { return p.Name == name })
 	c.check(known || name == "", field, "%q is not a parameter of the provider: declare it in parameters", name)
@@ -198,7 +200,7 @@ func (c *compiler) identity(field string, texts []string, u use) []template {
 }
 
 // reachable refuses a scheme that an earlier one always judges first.
-func (c *compiler) reachable(schemes []compiled) {
+func (c *compiler) reachable(schemes []compiledScheme) {
 	for i := range schemes {
 		later := &schemes[i]
 		for j := range schemes[:i] {

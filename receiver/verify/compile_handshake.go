@@ -17,9 +17,9 @@ func (c *compiler) handshakes(list []Handshake, v *Verifier) []compiledHandshake
 	for i := range list {
 		field := fmt.Sprintf("handshakes[%d]", i)
 		handshakes[i] = c.handshake(field, &list[i])
-		c.signed(field+".answer", &handshakes[i], v)
-		c.kind(field, &list[i], &handshakes[i])
-		events := list[i].Method == http.MethodPost || slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.delivers(list[i].Method) })
+		c.checkAnswer(field+".answer", &handshakes[i], v)
+		c.checkProbe(field, &list[i], &handshakes[i])
+		events := list[i].Method == http.MethodPost || slices.ContainsFunc(v.schemes, func(s compiledScheme) bool { return s.delivers(list[i].Method) })
 		c.check(handshakes[i].probe || !events || len(list[i].Match) > 0, field+".match", "is missing: every event would be taken for the handshake")
 		for _, other := range list[:i] {
 			c.check(other.Name != list[i].Name, field+".name", "%q is the name of another handshake, too", other.Name)
@@ -28,8 +28,8 @@ func (c *compiler) handshakes(list []Handshake, v *Verifier) []compiledHandshake
 	return handshakes
 }
 
-// kind checks that a probe tells nobody anything: whoever asks gets one answer.
-func (c *compiler) kind(field string, in *Handshake, h *compiledHandshake) {
+// checkProbe checks that a probe gives nothing away: everybody gets the same answer.
+func (c *compiler) checkProbe(field string, in *Handshake, h *compiledHandshake) {
 	h.probe = in.Kind == Probe
 	c.check(h.probe || in.Kind == "" || in.Kind == Challenge, field+".kind", "is %q: it must be Challenge or Probe", in.Kind)
 	if !h.probe {
@@ -140,8 +140,8 @@ func (c *compiler) members(field string, list []Field) []compiledField {
 	return members
 }
 
-// signer is the scheme that answers are signed by: the first one with an HMAC.
-func signer(schemes []compiled, sources []Scheme) *compiled {
+// answering is the scheme that answers are signed by: the first one with an HMAC.
+func answering(schemes []compiledScheme, sources []Scheme) *compiledScheme {
 	for i := range schemes {
 		switch sources[i].Algorithm {
 		case HMACSHA1, HMACSHA256, HMACSHA512:
@@ -151,16 +151,16 @@ func signer(schemes []compiled, sources []Scheme) *compiled {
 	return nil
 }
 
-// signed checks that nobody can have the receiver sign what would pass for an
-// event, and that no secret is answered.
-func (c *compiler) signed(field string, h *compiledHandshake, verifier *Verifier) {
-	signer := verifier.signer
+// checkAnswer checks that a stranger can't make the receiver sign what would pass for
+// an event, and that no answer contains a secret.
+func (c *compiler) checkAnswer(field string, h *compiledHandshake, verifier *Verifier) {
+	answering := verifier.answering
 	for _, v := range h.answer.variables() {
 		needsKey := v.mac != "" || v.name == varKeyID
-		c.check(!needsKey || signer != nil, field, "%s needs a scheme with an HMAC, whose key it is", v)
-		c.check(v.name != varKeyID || signer == nil || signer.keyed(), field, "{key_id} needs a scheme with keyID or pairs, whose secrets have ids")
-		if v.mac != "" && h.unsigned && signer != nil {
-			unproven := c.unproven(h, v, signer, verifier.schemes, verifier.ids)
+		c.check(!needsKey || answering != nil, field, "%s needs a scheme with an HMAC, whose key it is", v)
+		c.check(v.name != varKeyID || answering == nil || answering.keyed(), field, "{key_id} needs a scheme with keyID or pairs, whose secrets have ids")
+		if v.mac != "" && h.unsigned && answering != nil {
+			unproven := c.unproven(h, v, answering, verifier.schemes, verifier.ids)
 			c.check(len(unproven) == 0, field, "anybody can have %s signed, and nothing keeps that from passing for an event of the scheme %s: "+
 				"say in bodyFormat that events are JSON, and set a guard with a pattern for it that allows neither { nor [, such as [A-Za-z0-9_=.-]{1,128}",
 				v.at, strings.Join(unproven, ", "))

@@ -97,7 +97,7 @@ func (c *compiler) certificate(field string, s *CertificateSource) *compiledCert
 var errToken = errors.New("has no meaning for the algorithm JWT: a token brings its own")
 
 // token checks a scheme whose signature is a token.
-func (c *compiler) token(field string, s *Scheme, k *compiled) {
+func (c *compiler) token(field string, s *Scheme, k *compiledScheme) {
 	for _, other := range []struct {
 		name string
 		set  bool
@@ -190,4 +190,12 @@ func (c *compiler) audience(field string, s *Scheme) {
 // signsURL reports whether a claim is a digest of the URL.
 func (t *compiledToken) signsURL() bool {
 	return t != nil && slices.ContainsFunc(t.claims, func(c compiledClaim) bool { return c.urlDigest != "" })
+}
+
+// publicKeys reports whether the scheme verifies with public keys.
+func (s *compiledScheme) publicKeys() bool {
+	if s.token != nil {
+		return s.token.algorithms[0] != jose.HS256
+	}
+	return slices.Contains(publicKeyed, s.named)
 }

@@ -8,11 +8,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // scheme compiles one scheme.
-func (c *compiler) scheme(field string, s *Scheme) compiled {
-	k := compiled{name: s.Name, mediaType: s.MediaType, format: s.BodyFormat, encoding: s.ContentEncoding, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
+func (c *compiler) scheme(field string, s *Scheme) compiledScheme {
+	k := compiledScheme{name: s.Name, mediaType: s.MediaType, format: s.BodyFormat, encoding: s.ContentEncoding, signature: s.Signature, named: s.Algorithm, credential: s.Algorithm.credential(), urlForms: s.URLForms}
 	c.fail(field+".name", text("name", s.Name))
 	c.mediaType(field+".mediaType", s.MediaType)
 	c.body(field, s)
@@ -26,7 +28,7 @@ func (c *compiler) scheme(field string, s *Scheme) compiled {
 		"SHA256, Ed25519, ECDSA-P256-SHA256, RSA-SHA1, RSA-SHA256, Token, Basic and JWT", s.Algorithm)
 	c.check(s.JWT == nil || s.Algorithm == JSONWebToken, field+".jwt", "is for the algorithm JWT")
 	k.encoded = encodesKey(s)
-	k.keySteps, err = parseKeySteps(s.Key)
+	k.keySteps, err = keymaterial.ParseSteps(s.Key)
 	c.fail(field+".key", err)
 	k.keyID = c.place(field+".keyID", s.KeyID)
 	k.source = c.keySource(field+".keySource", s)
@@ -74,7 +76,7 @@ func (c *compiler) mediaType(field, text string) {
 		"%q must be a media type in lower case without parameters, for example application/json", text)
 }
 
-// body checks what is said of the body.
+// body checks the format and the encoding of the body.
 func (c *compiler) body(field string, s *Scheme) {
 	formats := []BodyFormat{"", AnyBody, JSONBody, JSONObject, JSONArray, FormBody}
 	c.check(slices.Contains(formats, s.BodyFormat), field+".bodyFormat", "is %q: it must be Any, JSON, JSONObject, JSONArray or Form", s.BodyFormat)
@@ -82,7 +84,7 @@ func (c *compiler) body(field string, s *Scheme) {
 	c.check(slices.Contains(encodings, s.ContentEncoding), field+".contentEncoding", "is %q: it must be AsSent or Decoded", s.ContentEncoding)
 }
 
-func (c *compiler) signature(field string, s *Scheme, k *compiled) {
+func (c *compiler) signature(field string, s *Scheme, k *compiledScheme) {
 	c.check(len(s.Signature.From) > 0 && len(s.Signature.From) <= maxPlaces, field+".from", "there must be from 1 to %d places", maxPlaces)
 	for i := range s.Signature.From {
 		at := c.place(fmt.Sprintf("%s.from[%d]", field, i), &s.Signature.From[i])
@@ -123,7 +125,7 @@ func (c *compiler) timestamp(field string, s *Scheme) *compiledTimestamp {
 	return t
 }
 
-func (c *compiler) contents(field string, s *Scheme, k *compiled) {
+func (c *compiler) contents(field string, s *Scheme, k *compiledScheme) {
 	c.check(len(s.AlternativeContent) <= maxAlternatives, field+".alternativeContent", "there may be at most %d", maxAlternatives)
 	c.check(s.Content != "" || len(s.AlternativeContent) == 0, field+".content", "is missing")
 	for i, text := range s.contents() {
@@ -149,7 +151,7 @@ func (c *compiler) contents(field string, s *Scheme, k *compiled) {
 	}
 }
 
-func (c *compiler) digest(field string, d *BodyDigest, k *compiled) {
+func (c *compiler) digest(field string, d *BodyDigest, k *compiledScheme) {
 	if d == nil {
 		return
 	}
@@ -189,7 +191,7 @@ func (s *Scheme) keyID() bool { return s.KeyID != nil || s.Signature.Pairs != ni
 
 // coverage checks that everything which matters is signed, or that the scheme
 // admits that it isn't.
-func (c *compiler) coverage(field string, s *Scheme, k *compiled) {
+func (c *compiler) coverage(field string, s *Scheme, k *compiledScheme) {
 	c.check(s.Content != "", field+".content", "is missing: say what is signed, for example {body}")
 	for _, t := range k.contents {
 		covered := k.coversPartOfBody(t)

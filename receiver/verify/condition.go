@@ -18,14 +18,14 @@ type condition struct {
 // conditions all hold, or don't.
 type conditions []condition
 
-// hold reports whether r fulfils all conditions. A place that holds two values is
+// satisfiedBy reports whether r satisfies all conditions. A place that holds two values is
 // refused: nobody can say which one the sender meant.
-func (c conditions) hold(r *Request, p Parameters) (bool, *Rejection) {
+func (c conditions) satisfiedBy(r *Request, p Parameters) (bool, *Rejection) {
 	failed, rejection := c.firstFailed(r, p)
 	return failed == nil && rejection == nil, rejection
 }
 
-// firstFailed is the first condition that r does not fulfil; nil: it fulfils all.
+// firstFailed is the first condition that r does not satisfy; nil: it satisfies all.
 func (c conditions) firstFailed(r *Request, p Parameters) (*condition, *Rejection) {
 	for i := range c {
 		if c[i].absent {
@@ -38,7 +38,7 @@ func (c conditions) firstFailed(r *Request, p Parameters) (*condition, *Rejectio
 		if rejection != nil {
 			return nil, rejection
 		}
-		if !c[i].fulfilledBy(value, p) {
+		if !c[i].satisfiedBy(value, p) {
 			return &c[i], nil
 		}
 	}
@@ -58,7 +58,7 @@ func (c conditions) byParameter() (with, without conditions) {
 	return with, without
 }
 
-func (c *condition) fulfilledBy(value string, p Parameters) bool {
+func (c *condition) satisfiedBy(value string, p Parameters) bool {
 	switch {
 	case c.optional && len(p[c.parameter]) == 0:
 		return true

@@ -70,7 +70,7 @@ func TestConditions(t *testing.T) {
 			if len(c.errs) > 0 {
 				t.Fatal(c.errs)
 			}
-			holds, rejection := list.hold(get(test.query), topics)
+			holds, rejection := list.satisfiedBy(get(test.query), topics)
 			var reason Reason
 			if rejection != nil {
 				reason = rejection.Reason
@@ -78,7 +78,7 @@ func TestConditions(t *testing.T) {
 			if holds != test.holds || reason != test.reason {
 				t.Errorf("%v, %q; want %v, %q", holds, reason, test.holds, test.reason)
 			}
-			if holds, _ := list.hold(get(test.query), nil); holds && test.list != nil && test.list[0].Parameter != "" {
+			if holds, _ := list.satisfiedBy(get(test.query), nil); holds && test.list != nil && test.list[0].Parameter != "" {
 				t.Error("it holds without parameters")
 			}
 		})
@@ -146,7 +146,7 @@ func TestAbsent(t *testing.T) {
 	} {
 		c := &compiler{}
 		list := c.conditions("when", test.list, false)
-		if holds, rejection := list.hold(test.request, nil); holds != test.holds || rejection != nil || len(c.errs) > 0 {
+		if holds, rejection := list.satisfiedBy(test.request, nil); holds != test.holds || rejection != nil || len(c.errs) > 0 {
 			t.Errorf("%s: %v, %v, want %v", name, holds, rejection, test.holds)
 		}
 	}
@@ -166,7 +166,7 @@ func TestOptionalParameters(t *testing.T) {
 			if value != "" {
 				p = parametersOf("token", value)
 			}
-			if got, _ := list.hold(get(query), p); got != want {
+			if got, _ := list.satisfiedBy(get(query), p); got != want {
 				t.Errorf("?%s with the parameter %q: %v, want %v", query, value, got, want)
 			}
 		}

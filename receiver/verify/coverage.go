@@ -8,18 +8,18 @@ import (
 )
 
 // coversBody reports whether every byte of the body is signed.
-func (s *compiled) coversBody(t template) bool {
+func (s *compiledScheme) coversBody(t template) bool {
 	return t.has(varBody) || t.has(varBodySHA256) || s.bodyDigest != nil && !s.bodyDigest.optional
 }
 
 // coversPartOfBody reports whether the content contains the body in some form.
 // Single JSON members are too little to count.
-func (s *compiled) coversPartOfBody(t template) bool {
+func (s *compiledScheme) coversPartOfBody(t template) bool {
 	return s.coversBody(t) || t.has(varCRC32) || t.has(varFormSorted) || t.has(varMembers) || t.has("form")
 }
 
 // coversTimestamp reports whether the timestamp is signed.
-func (s *compiled) coversTimestamp(t template) bool {
+func (s *compiledScheme) coversTimestamp(t template) bool {
 	if t.has(varTimestamp) {
 		return true
 	}
@@ -27,7 +27,7 @@ func (s *compiled) coversTimestamp(t template) bool {
 }
 
 // coversPlace reports whether what is in a place is signed.
-func (s *compiled) coversPlace(t template, at place) bool {
+func (s *compiledScheme) coversPlace(t template, at place) bool {
 	switch {
 	case t.reads(at),
 		s.id != nil && s.id.same(at),
@@ -48,7 +48,7 @@ func (s *compiled) coversPlace(t template, at place) bool {
 }
 
 // covers reports whether a variable of an identity is signed, whichever content was.
-func (s *compiled) covers(v variable) bool {
+func (s *compiledScheme) covers(v variable) bool {
 	for _, t := range s.contents {
 		covered := true // {id} and {timestamp}: the compiler insists on it
 		if v.name == varBodySHA256 {
@@ -63,9 +63,9 @@ func (s *compiled) covers(v variable) bool {
 	return !s.credential
 }
 
-// present tells whether a variable is there in every request that s accepts
+// present reports whether a variable has a value in every request that s accepts
 // (always) or in none (never).
-func (s *compiled) present(v variable) (always, never bool) {
+func (s *compiledScheme) present(v variable) (always, never bool) {
 	switch v.name {
 	case varBodySHA256, varSignedSHA256:
 		return true, false
@@ -78,7 +78,7 @@ func (s *compiled) present(v variable) (always, never bool) {
 	case "claim":
 		return false, s.token == nil
 	}
-	always = len(s.contents) > 0 && len(v.steps) == 0 && !v.at.pointer.wild()
+	always = len(s.contents) > 0 && len(v.steps) == 0 && !v.at.pointer.Wild()
 	for _, t := range s.contents {
 		always = always && t.reads(v.at)
 	}
@@ -87,7 +87,7 @@ func (s *compiled) present(v variable) (always, never bool) {
 
 // uncovered lists the variables of an identity that can come from places which
 // s doesn't sign. Templates after one that is always there are never reached.
-func (s *compiled) uncovered(templates []template) (unsigned []string) {
+func (s *compiledScheme) uncovered(templates []template) (unsigned []string) {
 	for _, t := range templates {
 		allAlways, anyNever, open := true, false, []string(nil)
 		for _, part := range t {
@@ -135,8 +135,8 @@ func (p Provider) IDCovered() bool {
 	return true
 }
 
-// Unauthenticated says, a sentence for each scheme that has gaps, what whoever
-// holds one genuine request could change without being noticed.
+// Unauthenticated lists, in a sentence for each scheme that has gaps, what an attacker
+// who holds one genuine request could change without being noticed.
 func (v *Verifier) Unauthenticated() []string {
 	var sentences []string
 	for i := range v.schemes {
@@ -152,7 +152,7 @@ func (v *Verifier) Unauthenticated() []string {
 	return sentences
 }
 
-func (s *compiled) gaps(ids, types []template) (gaps []string) {
+func (s *compiledScheme) gaps(ids, types []template) (gaps []string) {
 	if s.credential {
 		return []string{"the body and all headers: the sender proves only that it knows the secret"}
 	}
@@ -175,7 +175,7 @@ func (s *compiled) gaps(ids, types []template) (gaps []string) {
 }
 
 // timeGap says what a request that was captured is good for later.
-func (s *compiled) timeGap() string {
+func (s *compiledScheme) timeGap() string {
 	switch {
 	case s.token != nil && s.token.maxAge > 0, s.timestamp != nil && s.timestamp.tolerance > 0:
 		return ""
@@ -186,7 +186,7 @@ func (s *compiled) timeGap() string {
 }
 
 // borderGap says where bytes can move between the body and what is beside it.
-func (s *compiled) borderGap() string {
+func (s *compiledScheme) borderGap() string {
 	var names []string
 	for _, t := range s.contents {
 		names = append(names, s.neighbours(t)...)
@@ -201,9 +201,9 @@ func (s *compiled) borderGap() string {
 	return "the border between the body and " + strings.Join(names, ", and between it and ")
 }
 
-// twins names the schemes whose signatures serve as those of s, with a body in which
-// more can stand: what one signs as a whole, another signs as a field.
-func (v *Verifier) twins(s *compiled) (names []string) {
+// twins names the schemes that accept signatures of s with another body: s signs the
+// body as a whole, and they sign one field of it and leave the others unsigned.
+func (v *Verifier) twins(s *compiledScheme) (names []string) {
 	whole := func(t template, name string) bool { return len(t) == 1 && t[0].variable.name == name }
 	for i := range v.schemes {
 		other := &v.schemes[i]
@@ -220,7 +220,7 @@ func (v *Verifier) twins(s *compiled) (names []string) {
 }
 
 // bodyGap says which part of the body is not signed.
-func (s *compiled) bodyGap() string {
+func (s *compiledScheme) bodyGap() string {
 	t := s.contents[0]
 	switch {
 	case s.coversBody(t):
@@ -248,9 +248,9 @@ func (s *compiled) bodyGap() string {
 	return fmt.Sprintf("the body, but for %s", strings.Join(members, ", "))
 }
 
-// Lifetime is for how long after it was first accepted a request may be accepted again,
-// by the times in it: it has to be remembered for so long. 0: no scheme looks at times,
-// and a request can be sent again for ever.
+// Lifetime is how long after it was first accepted a request may be accepted again,
+// judging by its times: the event has to be remembered for so long. 0: no scheme looks
+// at times, and a request can be sent again for ever.
 func (v *Verifier) Lifetime() (longest time.Duration) {
 	for i := range v.schemes {
 		s := &v.schemes[i]
@@ -264,10 +264,10 @@ func (v *Verifier) Lifetime() (longest time.Duration) {
 	return longest
 }
 
-// NeedsURL reports whether a scheme signs the URL, so that the receiver has to
-// be told its public URL.
+// NeedsURL reports whether a scheme signs the URL, so that the receiver has to know its
+// public URL.
 func (v *Verifier) NeedsURL() bool {
-	return slices.ContainsFunc(v.schemes, func(s compiled) bool {
+	return slices.ContainsFunc(v.schemes, func(s compiledScheme) bool {
 		return s.token.signsURL() || slices.ContainsFunc(s.contents, template.hasURL)
 	})
 }

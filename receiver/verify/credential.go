@@ -1,47 +1,24 @@
 package verify
 
 import (
-	"bytes"
-	"errors"
 	"net/http"
 	"slices"
-	"strings"
 )
 
-// credentials are the places that carry the secret itself: where schemes of the
-// kinds Token and Basic look for it, or for a token that whoever reads it can put
-// on another body, and those that a condition compares with a secret parameter.
+// credentials are the places that carry a secret: those in which schemes of the kinds
+// Token and Basic look for it, those of tokens that are good on any body, and those
+// that a condition compares with a secret parameter.
 type credentials struct{ headers, queries []string }
 
-// CredentialHeaders are the headers that carry the secret itself (Token,
-// Basic), or a token that whoever reads it can put on another body, in canonical
-// form. Whoever stores or forwards the request removes them.
+// CredentialHeaders are the headers that carry the secret itself (Token, Basic), or a
+// token that is good on any body, in canonical form. They must be removed before the
+// request is stored or forwarded.
 func (v *Verifier) CredentialHeaders() []string { return slices.Clone(v.credentials.headers) }
 
 // CredentialQuery are the parameters of the URL that do, by name.
 func (v *Verifier) CredentialQuery() []string { return slices.Clone(v.credentials.queries) }
 
-// WithoutQuery takes the parameters of these names out of a query. All else stays
-// as it is written, in its order.
-func WithoutQuery(query string, names []string) string {
-	for _, name := range names {
-		query = dropPairs(query, name)
-	}
-	return query
-}
-
-// QueryPairs are the parameters of these names in a query that have a value, as they are
-// written there: "token=abc".
-func QueryPairs(query string, names []string) (pairs []string) {
-	for _, pair := range pairsOf(query) {
-		if _, value, _ := strings.Cut(pair, "="); value != "" && slices.Contains(names, nameOf(pair)) {
-			pairs = append(pairs, pair)
-		}
-	}
-	return pairs
-}
-
-func (c *compiler) credentials(schemes []compiled) credentials {
+func (c *compiler) credentials(schemes []compiledScheme) credentials {
 	var found credentials
 	for i := range schemes {
 		s := &schemes[i]
@@ -75,26 +52,4 @@ func (c *credentials) add(at place) {
 // sensitive reports whether a parameter has values that nobody may see.
 func (c *compiler) sensitive(name string) bool {
 	return name != "" && slices.ContainsFunc(c.parameters, func(p Parameter) bool { return p.Name == name && p.Sensitive })
-}
-
-// credentialKey is a secret that the sender sends as it is.
-type credentialKey []byte
-
-func (k credentialKey) match(_ message, credentials [][]byte) int { return anyEqual(k, credentials) }
-
-func parseBasic(material []byte) (key, error) {
-	if !bytes.Contains(material, []byte(":")) {
-		return nil, errors.New("it must be written user:password")
-	}
-	return credentialKey(material), nil
-}
-
-// decodeBasic reads "Basic <base64 of user:password>" (RFC 7617). The name of
-// the scheme may have any case (RFC 9110 §11.1).
-func decodeBasic(value string) ([]byte, error) {
-	const scheme = "Basic "
-	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
-		return nil, errEncoding
-	}
-	return Base64.decode(strings.TrimLeft(value[len(scheme):], " "))
 }

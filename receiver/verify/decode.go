@@ -4,13 +4,15 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // decoder is one step from what stands in a request to what is meant: the form
 // field of some senders is JSON, that of others base64 of XML.
 type decoder interface {
 	// decode returns what it finds in text, at most limit texts. whole is false if
-	// that is not all, see pointer.texts. What can't be decoded holds nothing.
+	// that is not all, see document.Pointer.Texts. What can't be decoded holds nothing.
 	decode(text string, limit int) (found []string, whole bool)
 	// wild reports whether it may find more than one text.
 	wild() bool
@@ -42,7 +44,8 @@ func parseDecoder(text string) (decoder, error) {
 		at, err := compilePlace(inJSON, argument)
 		return jsonDecoder{at.pointer}, err
 	case name == "xml":
-		return parseXMLPath(argument)
+		path, err := document.ParseXMLPath(argument)
+		return xmlDecoder{path}, err
 	}
 	return nil, fmt.Errorf("%q is not a step: there are base64, json:/pointer and xml:/path", text)
 }
@@ -64,17 +67,29 @@ func (base64Decoder) decode(text string, _ int) ([]string, bool) {
 func (base64Decoder) wild() bool { return false }
 
 // jsonDecoder reads a member of a text that is JSON.
-type jsonDecoder struct{ at pointer }
+type jsonDecoder struct{ at document.Pointer }
 
 func (d jsonDecoder) decode(text string, limit int) ([]string, bool) {
-	document := []byte(text)
-	if !validJSON(document) {
+	if !document.Valid([]byte(text)) {
 		return nil, false
 	}
-	return d.at.texts(document, limit)
+	return d.at.Texts([]byte(text), limit)
 }
 
-func (d jsonDecoder) wild() bool { return d.at.wild() }
+func (d jsonDecoder) wild() bool { return d.at.Wild() }
+
+// xmlDecoder reads an element of a text that is XML.
+type xmlDecoder struct{ path document.XMLPath }
+
+func (d xmlDecoder) decode(text string, _ int) ([]string, bool) {
+	found, err := d.path.Text(text)
+	if err != nil || found == "" {
+		return nil, false
+	}
+	return []string{found}, true
+}
+
+func (xmlDecoder) wild() bool { return false }
 
 // decodeAll applies the steps to all texts.
 func decodeAll(texts []string, whole bool, steps []decoder) ([]string, bool) {
@@ -91,17 +106,17 @@ func decodeAll(texts []string, whole bool, steps []decoder) ([]string, bool) {
 
 // all returns the texts at a place; more than one only where its pointer is wild.
 func (r *Request) all(at place) (texts []string, whole bool, rejection *Rejection) {
-	if !at.pointer.wild() {
+	if !at.pointer.Wild() {
 		text, rejection := r.lookup(at)
 		if rejection != nil || text == "" {
 			return nil, false, rejection
 		}
 		return []string{text}, true, nil
 	}
-	document := r.document(at.kind)
-	if document == nil {
+	text := r.document(at.kind)
+	if text == nil {
 		return nil, false, nil
 	}
-	texts, whole = at.pointer.texts(document, maxValues)
+	texts, whole = at.pointer.Texts(text, maxValues)
 	return texts, whole, nil
 }

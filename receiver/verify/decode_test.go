@@ -124,32 +124,6 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-func TestXMLIsBounded(t *testing.T) {
-	d := xmlDecoder{path: []string{"a"}}
-	for name, document := range map[string]string{
-		"a document type":    `<!DOCTYPE a [<!ENTITY e "x">]><a>&e;</a>`,
-		"an unknown entity":  `<a>&e;</a>`,
-		"deep":               strings.Repeat("<a>", maxXMLDepth+1) + strings.Repeat("</a>", maxXMLDepth+1),
-		"another encoding":   `<?xml version="1.0" encoding="UTF-16"?><a>x</a>`,
-		"an unclosed child":  `<a>x<b></a>`,
-		"cut off":            `<a>x</a><b>`,
-		"a closing tag only": `</a>`,
-		"control characters": "<a>\x01</a>",
-		"nothing":            "",
-		"no element":         "x",
-		"an empty element":   "<a/>",
-		"blank":              "<a> \n</a>",
-	} {
-		if got, whole := d.decode(document, 1); whole || got != nil {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-	deep := strings.Repeat("<a>", maxXMLDepth) + strings.Repeat("</a>", maxXMLDepth)
-	if _, err := d.find(deep); err != nil {
-		t.Errorf("%d levels: %v", maxXMLDepth, err)
-	}
-}
-
 func TestStepErrors(t *testing.T) {
 	for template, want := range map[string]string{
 		"{form:x|hex}":       "not a step",

@@ -35,6 +35,20 @@ func (e Encoding) decode(text string) ([]byte, error) {
 	}
 }
 
+// encode is the inverse of decode.
+func (e Encoding) encode(b []byte) string {
+	switch e {
+	case Hex:
+		return hex.EncodeToString(b)
+	case Base64:
+		return base64.StdEncoding.EncodeToString(b)
+	case Base64URL:
+		return base64.RawURLEncoding.EncodeToString(b)
+	default:
+		return string(b)
+	}
+}
+
 // decodeLine decodes text that must be one line.
 func decodeLine(encoding *base64.Encoding, text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
@@ -64,4 +78,14 @@ func (e Encoding) validate() error {
 		return nil
 	}
 	return fmt.Errorf("is %q: it must be Hex, Base64, Base64URL or Text", e)
+}
+
+// decodeBasic reads "Basic <base64 of user:password>" (RFC 7617). The name of
+// the scheme may have any case (RFC 9110 §11.1).
+func decodeBasic(value string) ([]byte, error) {
+	const scheme = "Basic "
+	if len(value) < len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
+		return nil, errEncoding
+	}
+	return Base64.decode(strings.TrimLeft(value[len(scheme):], " "))
 }

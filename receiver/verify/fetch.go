@@ -12,6 +12,9 @@ import (
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // MaxFetchBytes bounds the documents that are given to FetchSource.Keys. The
@@ -83,19 +86,19 @@ func (f FetchSource) Keys(document []byte) ([]byte, error) {
 }
 
 // textOf is the text of a JSON member.
-func textOf(path string, document []byte) ([]byte, error) {
-	p, err := parsePointer(path)
+func textOf(path string, text []byte) ([]byte, error) {
+	p, err := document.ParsePointer(path)
 	if err != nil {
 		return nil, err
 	}
-	if !validJSON(document) {
+	if !document.Valid(text) {
 		return nil, errors.New("the document must be JSON")
 	}
-	text, ok := p.text(document)
-	if !ok || text == "" {
+	member, ok := p.Text(text)
+	if !ok || member == "" {
 		return nil, fmt.Errorf("the document must have a text at %s", path)
 	}
-	return []byte(text), nil
+	return []byte(member), nil
 }
 
 func (f FetchSource) reduce(document []byte) ([]byte, error) {
@@ -107,7 +110,7 @@ func (f FetchSource) reduce(document []byte) ([]byte, error) {
 		_, err := parse(document)
 		return document, err
 	}
-	keys, err := publicKeys(document)
+	keys, err := keymaterial.PublicKeys(document)
 	if err != nil || document[0] != '{' {
 		return document, err
 	}

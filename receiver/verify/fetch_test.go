@@ -119,7 +119,7 @@ func TestKeysOfADocument(t *testing.T) {
 	lean := jwkSet(t, jose.JSONWebKey{Key: &p.rsa.PublicKey, KeyID: "a"}, jose.JSONWebKey{Key: &p.ec.PublicKey, KeyID: "b"})
 	rich := jwkSet(t, jose.JSONWebKey{Key: edPublic, KeyID: "x"}, jose.JSONWebKey{Key: &p.rsa.PublicKey, KeyID: "a", Use: "sig", Algorithm: "RS256"},
 		jose.JSONWebKey{Key: []byte("k"), KeyID: "y"}, jose.JSONWebKey{Key: &p.ec.PublicKey, KeyID: "b"}, jose.JSONWebKey{Key: &p.ec384.PublicKey})
-	many := jwkSet(t, slices.Repeat([]jose.JSONWebKey{{Key: &p.ec.PublicKey}}, maxTokenKeys+1)...)
+	many := jwkSet(t, slices.Repeat([]jose.JSONWebKey{{Key: &p.ec.PublicKey}}, 32+1)...)
 	heavy := jwkSet(t, jose.JSONWebKey{Key: &p.ec.PublicKey, KeyID: strings.Repeat("k", maxKeyBytes)})
 	for name, test := range map[string]struct {
 		source   FetchSource

@@ -1,22 +1,12 @@
 package verify
 
-import (
-	"bytes"
-	"errors"
-	"io"
-	"mime/multipart"
-
-	"sallyport.dev/sallyport/receiver/verify/document"
-)
+import "sallyport.dev/sallyport/receiver/verify/document"
 
 // The media types of form bodies.
 const (
 	formType      = "application/x-www-form-urlencoded"
 	multipartType = "multipart/form-data"
 )
-
-// maxParts bounds the parts of a form of the type multipart/form-data.
-const maxParts = 1000
 
 // formBody is the body as a form.
 type formBody struct {
@@ -38,38 +28,10 @@ func (r *Request) Form() (fields map[string][]string, ok bool) {
 		case media.name == formType:
 			r.body.form.values, r.body.form.ok = document.Form(body)
 		case media.name == multipartType:
-			r.body.form.values, r.body.form.ok = multipartFields(body, media.boundary)
+			r.body.form.values, r.body.form.ok = document.Multipart(body, media.boundary)
 		}
 	}
 	return r.body.form.values, r.body.form.ok
-}
-
-// multipartFields reads the text fields of a form with files (RFC 7578).
-func multipartFields(body []byte, boundary string) (fields map[string][]string, ok bool) {
-	if boundary == "" {
-		return nil, false
-	}
-	fields = map[string][]string{}
-	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	for range maxParts + 1 {
-		part, err := reader.NextPart()
-		if errors.Is(err, io.EOF) {
-			return fields, true
-		}
-		if err != nil {
-			return nil, false
-		}
-		name := part.FormName()
-		if name == "" || part.FileName() != "" {
-			continue
-		}
-		text, err := io.ReadAll(part)
-		if err != nil {
-			return nil, false
-		}
-		fields[name] = append(fields[name], string(text))
-	}
-	return nil, false
 }
 
 // field is one field of the body as a form. Of one that is not multipart, only the
@@ -96,7 +58,7 @@ func (r *Request) field(name string) document.Field {
 	return document.Field{}
 }
 
-// isPlainForm reports whether the body is a form that is no multipart one.
+// isPlainForm reports whether the body is a form, but not a multipart one.
 func (r *Request) isPlainForm() bool {
 	_, ok := r.Form()
 	return ok && r.mediaType() == formType

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"net/http"
 	"strings"
 	"testing"
@@ -46,52 +45,26 @@ func FuzzDecoders(f *testing.F) {
 func compareElements(t *testing.T, body []byte) {
 	t.Helper()
 	var elements []json.RawMessage
-	if !validJSON(body) || !utf8.Valid(body) || json.Unmarshal(body, &elements) != nil || elements == nil {
+	if !document.Valid(body) || !utf8.Valid(body) || json.Unmarshal(body, &elements) != nil || elements == nil {
 		return
 	}
 	var want []string
 	whole := true
 	for _, element := range elements {
-		text, _ := scalar(document.SkipSpace(element))
+		text, _ := document.Scalar(document.SkipSpace(element))
 		if text == "" {
 			whole = false
 			continue
 		}
 		want = append(want, text)
 	}
-	got, all := pointer{anyElement}.texts(body, maxValues)
+	got, all := document.Pointer{document.AnyElement}.Texts(body, maxValues)
 	if len(elements) > maxValues {
 		return
 	}
 	if all != whole || strings.Join(got, "\x00") != strings.Join(want, "\x00") {
 		t.Fatalf("of %s: %q, %v; want %q, %v", body, got, all, want, whole)
 	}
-}
-
-// FuzzXML: a document that is read is one that encoding/xml reads, too, and what
-// is found stands in it.
-func FuzzXML(f *testing.F) {
-	for _, document := range []string{
-		braintreeXML, `<a><b>1</b></a>`, `<a><b/><b>2</b></a>`, `<a xmlns="x"><y:b xmlns:y="z">&lt;</y:b></a>`, `<!DOCTYPE a><a/>`,
-		`<a><![CDATA[x]]></a>`, `<a><b>`, `</a>`, `<?xml version="1.1"?><a/>`, "<a>\x00</a>",
-	} {
-		f.Add(document)
-	}
-	f.Fuzz(func(t *testing.T, document string) {
-		found, err := xmlDecoder{path: []string{"a", "b"}}.find(document)
-		if err != nil || found == "" {
-			return
-		}
-		var root struct {
-			Inner string `xml:",innerxml"`
-		}
-		if err := xml.Unmarshal([]byte(document), &root); err != nil {
-			t.Fatalf("%q of %q, which is none: %v", found, document, err)
-		}
-		if !utf8.ValidString(found) || strings.TrimSpace(found) != found {
-			t.Fatalf("%q", found)
-		}
-	})
 }
 
 // FuzzHandshake: whatever comes, an answer has no line of its own in the header,

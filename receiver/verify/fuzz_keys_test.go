@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // FuzzToken: whatever token arrives, the verifier neither panics nor accepts
@@ -61,8 +62,8 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// FuzzKeys: whatever is published, no key comes out of it that is not fit.
-func FuzzKeys(f *testing.F) {
+// FuzzFetchedKeys: whatever is published, no key comes out of it that is not fit.
+func FuzzFetchedKeys(f *testing.F) {
 	p := pairs()
 	for _, document := range []string{
 		jwk(f, &p.rsa.PublicKey, "a"), jwk(f, &p.ec.PublicKey, ""), jwk(f, &p.smallRSA.PublicKey, "s"), jwk(f, p.ec, "private"),
@@ -75,12 +76,12 @@ func FuzzKeys(f *testing.F) {
 		if err != nil {
 			return
 		}
-		keys, err := publicKeys(kept)
+		keys, err := keymaterial.PublicKeys(kept)
 		if err != nil || len(keys) == 0 || len(kept) > maxKeyBytes {
 			t.Fatalf("%q was kept as %q: %v", document, kept, err)
 		}
 		for _, k := range keys {
-			if algorithmOf(k.Key) == "" {
+			if keymaterial.AlgorithmOf(k.Key) == "" {
 				t.Fatalf("%T came out of %q", k.Key, document)
 			}
 		}

@@ -70,9 +70,8 @@ func (l *List) parse(value string, f *found) *Rejection {
 	return nil
 }
 
-// parse reads the items. One that is no item at all, or a second timestamp,
-// makes the value malformed: it must not be possible to have one timestamp
-// checked and another one signed.
+// parse reads the items. A part that is not an item, or a second timestamp, makes the
+// value malformed: the timestamp that is checked must be the one that is signed.
 func (kv *KeyValue) parse(value string, f *found) *Rejection {
 	for item := range strings.SplitSeq(value, kv.Separator) {
 		if kv.TrimSpace {

@@ -3,9 +3,9 @@ package verify
 import "net/http"
 
 // Handshake is a request by which a sender makes sure that somebody listens,
-// and how to answer it. It is no event.
+// and how to answer it. It is not an event.
 type Handshake struct {
-	// Name tells the handshakes of a provider apart, for example "url_verification".
+	// Name is unique among the handshakes of the provider, for example "url_verification".
 	Name string `json:"name"`
 	// Kind is what it is for; empty: Challenge.
 	Kind HandshakeKind `json:"kind,omitempty"`
@@ -34,8 +34,7 @@ type HandshakeKind string
 const (
 	// Challenge asks for a certain answer.
 	Challenge HandshakeKind = "Challenge"
-	// Probe is a GET or HEAD that only asks whether the URL exists. A request that has a
-	// signature is none.
+	// Probe is a GET or HEAD that only asks whether the URL exists, and has no signature.
 	Probe HandshakeKind = "Probe"
 )
 

@@ -67,7 +67,7 @@ func (v *Verifier) passedOver(s *scope) bool {
 }
 
 // fit is the id as it can stand in a header, a log and a key, whatever the sender
-// wrote: what can't, or is too long, is told by its digest.
+// wrote: its digest stands for an id that can't, or that is too long.
 func fit(id string) string {
 	invisible := func(r rune) bool { return r < ' ' || r > '~' }
 	if len(id) <= maxIdentity && !strings.ContainsFunc(id, invisible) && strings.Trim(id, " ") == id {
@@ -75,6 +75,10 @@ func fit(id string) string {
 	}
 	return fmt.Sprintf("sha256-%x", sha256.Sum256([]byte(id)))
 }
+
+// HeaderID is an event id as it can stand in a header. Identify returns such ids, but
+// what an earlier version stored may be another.
+func HeaderID(id string) string { return fit(id) }
 
 // first is the text of the first template whose variables are all there.
 func first(templates []template, s *scope) (string, *Rejection) {
@@ -114,8 +118,8 @@ func clean(text string, limit int) bool {
 	return true
 }
 
-// batch is the id of a request with several events: one id stays itself, several
-// are told by how many they are and a digest of them all, in their order.
+// batch is the id of a request with several events: one id stays itself; several become
+// their number and a digest of them all, in their order.
 func batch(ids []string) string {
 	switch len(ids) {
 	case 0:

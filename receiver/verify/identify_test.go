@@ -147,7 +147,7 @@ func TestNoOtherIDForABodyThatCanNotBeRead(t *testing.T) {
 		"of all of it":      {[]string{"{body_sha256}", "{json:/id}"}, body, ""},
 	} {
 		for _, encoding := range []string{"gzip", "br", "x"} {
-			v := compiledProvider(t, signing("{body}", test.ids...))
+			v := compiledProvider(t, signingProvider("{body}", test.ids...))
 			r := post(test.body, "X-Sig", hexOf(hmacOf(testSecret, test.body)), "X-Id", "1", "Content-Encoding", encoding)
 			verdict, err := v.Verify(r, keysOf(testSecret), now)
 			if err != nil {

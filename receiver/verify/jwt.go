@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"sallyport.dev/sallyport/receiver/verify/document"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // clockLeeway is how far the clocks of sender and receiver may be apart when the
@@ -33,21 +34,59 @@ type compiledToken struct {
 // compiledClaim is a Claim, checked and made ready.
 type compiledClaim struct {
 	name      string
-	at        pointer
+	at        document.Pointer
 	values    []string
 	parameter string
 	urlDigest Encoding
 }
 
-// token is a token that is well-formed, and signed by who knows whom.
+// token is a token that is well-formed. Who signed it is not known yet.
 type token struct {
 	text string
 	jws  *jose.JSONWebSignature
 }
 
+// tokenKey is a key that tokens may be signed with.
+type tokenKey struct {
+	keymaterial.TokenKey
+	index int // of the secret that it comes from; noSecret: it was fetched
+}
+
+// tokenKeys are the keys that tokens of the scheme may be signed with.
+func (s *compiledScheme) tokenKeys(m *Material) (keys []tokenKey, rejection *Rejection) {
+	if s.source != nil {
+		published, rejection := s.source.fetched(m)
+		if rejection != nil {
+			return nil, rejection
+		}
+		keys = ofIndex(nil, m.Keys.publishedTokens(s, published), noSecret)
+	} else {
+		for i, value := range m.Secrets {
+			keys = ofIndex(keys, m.Keys.tokensOfSecret(s, value), i)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, s.noUsableKey()
+	}
+	return keys, nil
+}
+
+// ofIndex appends keys that come from the secret with that index.
+func ofIndex(keys []tokenKey, more []keymaterial.TokenKey, index int) []tokenKey {
+	for _, k := range more {
+		keys = append(keys, tokenKey{k, index})
+	}
+	return keys
+}
+
+// keysOf reads the keys for tokens from key material.
+func (t *compiledToken) keysOf(material []byte) ([]keymaterial.TokenKey, error) {
+	return keymaterial.TokenKeys(material, t.algorithms)
+}
+
 // verifyToken judges a request whose signature is a token (RFC 7519, signed as
 // in RFC 7515, compact). Nothing of its claims is looked at before the signature.
-func (s *compiled) verifyToken(r *Request, f found, m *Material, now time.Time) (Verdict, *Rejection) {
+func (s *compiledScheme) verifyToken(r *Request, f found, m *Material, now time.Time) (Verdict, *Rejection) {
 	t, rejection := s.token.parse(f)
 	if rejection != nil {
 		return Verdict{}, rejection
@@ -91,7 +130,7 @@ func (t *compiledToken) parse(f found) (token, *Rejection) {
 	}
 	jws, err := jose.ParseSignedCompact(text, t.algorithms)
 	if _, ok := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); ok {
-		return token{}, reject(WrongSignature, "the token must be signed with %s", t.describe())
+		return token{}, reject(WrongSignature, "the token must be signed with %s", keymaterial.Describe(t.algorithms))
 	}
 	if err != nil {
 		return token{}, malformedToken()
@@ -108,26 +147,17 @@ func malformedToken() *Rejection {
 	return reject(MalformedSignature, "it must be a signed JSON Web Token: three parts in base64url, separated by dots")
 }
 
-// describe names the algorithms for people.
-func (t *compiledToken) describe() string {
-	names := make([]string, len(t.algorithms))
-	for i, algorithm := range t.algorithms {
-		names[i] = string(algorithm)
-	}
-	return strings.Join(names, " or ")
-}
-
 // verify tries every key that the token may be signed with, whatever matched
 // before, and returns the index of the first that matched. A key with an id is
 // for tokens that name it.
 func (t token) verify(keys []tokenKey) (index int, rejection *Rejection) {
 	var named, matched bool
 	for _, k := range slices.Backward(keys) {
-		if k.id != "" && k.id != t.jws.Signatures[0].Protected.KeyID {
+		if k.ID != "" && k.ID != t.jws.Signatures[0].Protected.KeyID {
 			continue
 		}
 		named = true
-		if _, err := t.jws.Verify(k.key); err == nil {
+		if _, err := t.jws.Verify(k.Key); err == nil {
 			index, matched = k.index, true
 		}
 	}
@@ -144,7 +174,7 @@ func (t token) verify(keys []tokenKey) (index int, rejection *Rejection) {
 func (t token) claims() ([]byte, *Rejection) {
 	claims := t.jws.UnsafePayloadWithoutVerification()
 	claims = document.SkipSpace(claims)
-	if len(claims) == 0 || claims[0] != '{' || !validJSON(claims) {
+	if len(claims) == 0 || claims[0] != '{' || !document.Valid(claims) {
 		return nil, reject(MalformedSignature, "the claims of the token must be a JSON object")
 	}
 	return claims, nil
@@ -188,7 +218,7 @@ func (t *compiledToken) judgeTimes(claims []byte, now time.Time) (issued time.Ti
 // numericDate reads a NumericDate (RFC 7519 §2): a number of seconds since 1970,
 // which may have a fraction. Zero: there is none.
 func numericDate(claims []byte, name string) (time.Time, *Rejection) {
-	value := document.Value(document.Member(claims, name))
+	value := document.Value(document.Child(claims, name))
 	if len(value) == 0 || value[0] == 'n' {
 		return time.Time{}, nil
 	}
@@ -199,7 +229,7 @@ func numericDate(claims []byte, name string) (time.Time, *Rejection) {
 	return time.UnixMilli(int64(seconds * 1000)), nil
 }
 
-// checkClaims refuses a token that is meant for somebody else.
+// checkClaims refuses a token that is meant for another receiver.
 func (t *compiledToken) checkClaims(r *Request, p Parameters) *Rejection {
 	for i := range t.claims {
 		c := &t.claims[i]
@@ -226,18 +256,16 @@ func (c *compiledClaim) holds(r *Request, p Parameters) bool {
 
 // texts are the scalars that the claim consists of.
 func (c *compiledClaim) texts(claims []byte) (texts []string) {
-	value := claims
-	for _, name := range c.at {
-		if value = document.Child(value, name); value == nil {
-			return nil
-		}
+	value := c.at.Find(claims)
+	if value == nil {
+		return nil
 	}
 	if value[0] != '[' {
-		text, _ := scalar(value)
+		text, _ := document.Scalar(value)
 		return []string{text}
 	}
 	for rest := document.First(value); rest != nil; rest = document.Next(rest) {
-		if text, ok := scalar(rest); ok {
+		if text, ok := document.Scalar(rest); ok {
 			texts = append(texts, text)
 		}
 	}

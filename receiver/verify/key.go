@@ -2,81 +2,18 @@ package verify
 
 import (
 	"bytes"
-	"crypto/sha1" //nolint:gosec // Braintree's key is the SHA-1 of the secret
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
-// step is one step from the configured secret to the key.
-type step func([]byte) ([]byte, error)
-
-// steps are the steps without an argument. "trim:<prefix>" drops a prefix that
-// may be missing.
-var steps = map[string]step{
-	"base64": decodeBase64Key,
-	"hex":    decodeHexKey,
-	"sha1":   func(b []byte) ([]byte, error) { sum := sha1.Sum(b); return sum[:], nil }, //nolint:gosec // see above
-	"nfkd":   func(b []byte) ([]byte, error) { return norm.NFKD.Bytes(b), nil },
-}
-
-// parseKeySteps reads Scheme.Key: "trim:<prefix>", "base64", "hex", "sha1" (the
-// digest is the key) and "nfkd" (Unicode normalisation).
-func parseKeySteps(names []string) ([]step, error) {
-	if len(names) > maxKeySteps {
-		return nil, fmt.Errorf("there may be at most %d steps", maxKeySteps)
-	}
-	parsed := make([]step, len(names))
-	for i, name := range names {
-		if prefix, ok := strings.CutPrefix(name, "trim:"); ok && prefix != "" && len(prefix) <= maxName {
-			parsed[i] = func(b []byte) ([]byte, error) { return bytes.TrimPrefix(b, []byte(prefix)), nil }
-			continue
-		}
-		if parsed[i] = steps[name]; parsed[i] == nil {
-			return nil, fmt.Errorf("%q is not a step: there are trim:<prefix>, base64, hex, sha1 and nfkd", name)
-		}
-	}
-	return parsed, nil
-}
-
-// decodeBase64Key is lenient where a person pastes a key: padding, line breaks and
-// which of the two alphabets it is written in don't matter (RFC 4648 §4, §5).
-// Signatures are read strictly, see Encoding.
-func decodeBase64Key(b []byte) ([]byte, error) {
-	text, encoding := strings.TrimRight(string(b), "=\r\n"), base64.RawStdEncoding
-	if strings.ContainsAny(text, "-_") {
-		encoding = base64.RawURLEncoding
-	}
-	decoded, err := encoding.DecodeString(text)
-	if err != nil {
-		return nil, errors.New("it must be base64 (letters, digits, and either '+' and '/' or '-' and '_')")
-	}
-	return decoded, nil
-}
-
-// Unwrapped is a secret without the white space, the characters that nobody sees, a
-// byte order mark among them, and the quotation marks around it that come along when
-// somebody copies it.
-func Unwrapped(value []byte) []byte {
-	unseen := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
-	bare := bytes.TrimFunc(value, unseen)
-	if n := len(bare); n > 1 && bare[0] == bare[n-1] && bytes.IndexByte([]byte("\"'`"), bare[0]) >= 0 {
-		bare = bytes.TrimFunc(bare[1:n-1], unseen)
-	}
-	return bare
-}
-
-// TakesText reports whether a scheme takes the text of the secret for the key, to the
-// letter.
+// TakesText reports whether a scheme uses the text of the secret as the key, exactly as
+// it is written.
 func (p Provider) TakesText() bool {
 	return slices.ContainsFunc(p.Schemes, func(s Scheme) bool { return s.KeySource == nil && !encodesKey(&s) })
 }
@@ -88,18 +25,10 @@ func encodesKey(s *Scheme) bool {
 		slices.Contains(publicKeyed, s.Algorithm) && !s.JWT.shared()
 }
 
-func decodeHexKey(b []byte) ([]byte, error) {
-	decoded := make([]byte, hex.DecodedLen(len(b)))
-	if _, err := hex.Decode(decoded, b); err != nil {
-		return nil, errors.New("it must be hexadecimal digits, two for each byte")
-	}
-	return decoded, nil
-}
-
 // errEmptyKey is returned for a key that is empty, or becomes so by its steps.
 var errEmptyKey = errors.New("it is empty")
 
-// noSecret is the index of a key that is none of the endpoint's secrets.
+// noSecret is the index of a key that does not come from the endpoint's secrets.
 const noSecret = -1
 
 // usableKey is one key, made ready for a scheme.
@@ -107,11 +36,11 @@ type usableKey struct {
 	index    int    // of the secret; or noSecret
 	id       string // if the scheme's secrets have ids
 	material []byte // for {secret}
-	key      key
+	key      keymaterial.Key
 }
 
 // keys are the keys that a request may be signed with.
-func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKey, rejection *Rejection) {
+func (s *compiledScheme) keys(r *Request, m *Material, now time.Time) (keys []usableKey, rejection *Rejection) {
 	switch {
 	case s.source == nil:
 		keys = s.secretKeys(m)
@@ -132,12 +61,12 @@ func (s *compiled) keys(r *Request, m *Material, now time.Time) (keys []usableKe
 	return keys, nil
 }
 
-func (s *compiled) noUsableKey() *Rejection {
+func (s *compiledScheme) noUsableKey() *Rejection {
 	return reject(NoUsableKey, "the receiver has no key that fits the scheme %s", s.name)
 }
 
 // secretKeys are those of the endpoint's secrets that fit.
-func (s *compiled) secretKeys(m *Material) []usableKey {
+func (s *compiledScheme) secretKeys(m *Material) []usableKey {
 	keys := make([]usableKey, 0, len(m.Secrets))
 	for i, value := range m.Secrets {
 		if k, ok := m.Keys.ofSecret(s, value); ok {
@@ -150,7 +79,7 @@ func (s *compiled) secretKeys(m *Material) []usableKey {
 
 // prepare makes a secret ready, or says what the scheme expects instead. The
 // error doesn't contain the secret.
-func (s *compiled) prepare(value secret.Value) (usableKey, error) {
+func (s *compiledScheme) prepare(value secret.Value) (usableKey, error) {
 	id, material, err := s.material(value)
 	if err != nil {
 		return usableKey{}, err
@@ -159,8 +88,8 @@ func (s *compiled) prepare(value secret.Value) (usableKey, error) {
 	return usableKey{id: id, material: material, key: k}, err
 }
 
-// prepareToken is prepare for tokens, of which a secret may have several keys.
-func (s *compiled) prepareToken(value secret.Value) ([]tokenKey, error) {
+// prepareToken is prepare for tokens: one secret may hold several keys for them.
+func (s *compiledScheme) prepareToken(value secret.Value) ([]keymaterial.TokenKey, error) {
 	_, material, err := s.material(value)
 	if err != nil {
 		return nil, err
@@ -169,7 +98,7 @@ func (s *compiled) prepareToken(value secret.Value) ([]tokenKey, error) {
 }
 
 // material goes the steps from a secret to the key.
-func (s *compiled) material(value secret.Value) (id string, material []byte, err error) {
+func (s *compiledScheme) material(value secret.Value) (id string, material []byte, err error) {
 	material = value.Reveal()
 	if len(bytes.TrimSpace(material)) == 0 {
 		return "", nil, errEmptyKey
@@ -182,7 +111,7 @@ func (s *compiled) material(value secret.Value) (id string, material []byte, err
 		id, material = string(name), rest
 	}
 	if s.encoded {
-		material = Unwrapped(material)
+		material = keymaterial.Unwrapped(material)
 	}
 	for _, step := range s.keySteps {
 		if material, err = step(material); err != nil {
@@ -217,7 +146,7 @@ func (v *Verifier) CheckKey(value secret.Value) error {
 	return errors.New(join(errs, "; or "))
 }
 
-func (s *compiled) checkKey(value secret.Value) error {
+func (s *compiledScheme) checkKey(value secret.Value) error {
 	if s.token != nil {
 		_, err := s.prepareToken(value)
 		return err

@@ -83,7 +83,7 @@ type SignedHeaders struct {
 	Required []string `json:"required,omitempty"`
 }
 
-// Condition is something that a request can fulfil. With neither Equals nor
+// Condition is something that a request can satisfy. With neither Equals nor
 // Pattern nor Parameter nor Absent the place must hold something.
 type Condition struct {
 	Location

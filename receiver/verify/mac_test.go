@@ -33,7 +33,7 @@ func extend(t *testing.T, digest [sha256.Size]byte, length int, appended string)
 // TestHashIsNotExtended: a plain hash of the secret and a text tells everybody the hash
 // of a longer text.
 func TestHashIsNotExtended(t *testing.T) {
-	p := signing("{secret}{body}", "{signed_sha256}")
+	p := signingProvider("{secret}{body}", "{signed_sha256}")
 	p.Schemes[0].Algorithm = SHA256
 	v := compiledProvider(t, p)
 	for length := range 2 * sha256.BlockSize {
@@ -64,7 +64,7 @@ func TestHashIsNotExtended(t *testing.T) {
 // TestNoBodyBesideWhatIsSigned: what is signed of a GET is in its URL, and nobody must
 // put a body beside it.
 func TestNoBodyBesideWhatIsSigned(t *testing.T) {
-	p := signing("{query:payload}", "{signed_sha256}")
+	p := signingProvider("{query:payload}", "{signed_sha256}")
 	p.Schemes[0].Methods, p.Schemes[0].BodyUnsigned = []string{http.MethodGet, http.MethodPut}, true
 	v := compiledProvider(t, p)
 	for method, want := range map[string]Reason{http.MethodGet: MalformedBody, http.MethodPut: ""} {

@@ -5,6 +5,8 @@ import (
 	"crypto/subtle"
 	"slices"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // signatureOf is a candidate, decoded, and the id of its key if it has one.
@@ -15,7 +17,7 @@ type signatureOf struct {
 
 // decodeAll decodes the candidates. Those that can't be decoded are skipped if
 // another can: senders list more than one during a rotation.
-func (s *compiled) decodeAll(r *Request, f found) ([]signatureOf, *Rejection) {
+func (s *compiledScheme) decodeAll(r *Request, f found) ([]signatureOf, *Rejection) {
 	keyID := ""
 	if s.keyID != nil {
 		var rejection *Rejection
@@ -42,7 +44,7 @@ func (s *compiled) decodeAll(r *Request, f found) ([]signatureOf, *Rejection) {
 }
 
 // spelling says how a signature of the scheme is written.
-func (s *compiled) spelling() string {
+func (s *compiledScheme) spelling() string {
 	if s.named == Basic {
 		return `"Basic", a space and "user:password" in base64, with its padding`
 	}
@@ -52,7 +54,7 @@ func (s *compiled) spelling() string {
 // matchAny tries every candidate with every key and every content, whatever
 // matched before, and returns the index of the first key that matched and the
 // digest of the content that did.
-func (s *compiled) matchAny(sc *scope, signatures []signatureOf, keys []usableKey) (index int, digest [sha256.Size]byte, rejection *Rejection) {
+func (s *compiledScheme) matchAny(sc *scope, signatures []signatureOf, keys []usableKey) (index int, digest [sha256.Size]byte, rejection *Rejection) {
 	matched := 0
 	for i := range slices.Backward(keys) {
 		k := &keys[i]
@@ -72,9 +74,9 @@ func (s *compiled) matchAny(sc *scope, signatures []signatureOf, keys []usableKe
 }
 
 // matchKey tries one key with every content that the sender may have signed.
-func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (matched int, digest [sha256.Size]byte, rejection *Rejection) {
+func (s *compiledScheme) matchKey(sc *scope, k *usableKey, signatures [][]byte) (matched int, digest [sha256.Size]byte, rejection *Rejection) {
 	if s.credential {
-		if matched = k.key.match(message{}, signatures); matched == 1 {
+		if matched = k.key.Match(keymaterial.Message{}, signatures); matched == 1 {
 			digest = sc.request.BodySHA256()
 		}
 		return matched, digest, nil
@@ -94,7 +96,7 @@ func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (match
 			if rejection != nil {
 				return 0, digest, rejection
 			}
-			hit := k.key.match(m, signatures)
+			hit := k.key.Match(m.Message, signatures)
 			if matched |= hit; hit == 1 {
 				digest = t.digest(&variant, m)
 			}
@@ -104,7 +106,7 @@ func (s *compiled) matchKey(sc *scope, k *usableKey, signatures [][]byte) (match
 }
 
 // addresses are the spellings of the URL that the sender may have signed, each once.
-func (s *compiled) addresses(address string) (list []string) {
+func (s *compiledScheme) addresses(address string) (list []string) {
 	for _, form := range s.urlForms {
 		for _, spelled := range withoutMark(form.spell(address)) {
 			if !slices.Contains(list, spelled) {
@@ -148,8 +150,8 @@ func signaturesOf(signatures []signatureOf, keyID string) [][]byte {
 	return list
 }
 
-// checkBodyDigest compares the body with the digest that was signed in its stead.
-func (s *compiled) checkBodyDigest(r *Request) *Rejection {
+// checkBodyDigest compares the body with the digest that was signed instead of it.
+func (s *compiledScheme) checkBodyDigest(r *Request) *Rejection {
 	if s.bodyDigest == nil {
 		return nil
 	}

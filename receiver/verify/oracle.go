@@ -7,20 +7,20 @@ import (
 	"unicode"
 )
 
-// An unsigned handshake that answers with a MAC signs what a stranger chose. The
-// compiler proves that no such text is what a scheme of that key signs of an event:
-// the text of an event needs a character that the guard of the handshake lets
-// nobody write.
+// An unsigned handshake that answers with a MAC signs what a stranger chose: it is a
+// signing oracle. The compiler proves that no text of the stranger is what a scheme
+// with that key signs of an event: the text of an event needs a character that the
+// guard of the handshake doesn't allow.
 
-// need is a set of characters of which a text that is signed has at least one.
+// need is a set of characters. A text that is signed has at least one of them.
 type need string
 
 // jsonStarts begin an object or an array.
 const jsonStarts need = "{["
 
-// base64XML and base64JSON begin the base64 of a document, after the "=" and line
-// breaks that are passed over: "<", "{" or "[", or the white space before it. BOM
-// begins with "7".
+// base64XML and base64JSON are the first characters of the base64 of a document, which
+// begins with "<", "{" or "[", or with white space. "7" is of a byte order mark. ("="
+// and line breaks are skipped.)
 const (
 	base64XML  need = "PICD"
 	base64JSON need = "eWICD7"
@@ -28,7 +28,7 @@ const (
 
 // provable reports whether no text that fits the alphabet is signed for an event
 // by s, whichever content it signs.
-func (s *compiled) provable(letters alphabet, ids []template) bool {
+func (s *compiledScheme) provable(letters alphabet, ids []template) bool {
 	if s.token != nil {
 		return letters.lacks(".") // between the parts of a token
 	}
@@ -38,7 +38,7 @@ func (s *compiled) provable(letters alphabet, ids []template) bool {
 }
 
 // needs are the needs of what t says is signed.
-func (s *compiled) needs(t template, ids []template) (all []need) {
+func (s *compiledScheme) needs(t template, ids []template) (all []need) {
 	for _, part := range t {
 		for _, c := range part.literal {
 			all = append(all, need(c))
@@ -50,7 +50,7 @@ func (s *compiled) needs(t template, ids []template) (all []need) {
 	return all
 }
 
-func (s *compiled) needsOf(v variable, ids []template) []need {
+func (s *compiledScheme) needsOf(v variable, ids []template) []need {
 	switch v.name {
 	case varBody:
 		return s.format.needs()
@@ -90,8 +90,8 @@ func (u Unit) needs() []need {
 	return nil
 }
 
-// formNeeds are the needs of a form field that every id is read from, through the
-// same first steps.
+// formNeeds are the needs of a form field, if every id is read from it through the same
+// first steps.
 func formNeeds(at place, ids []template) []need {
 	var found need
 	for _, t := range ids {
@@ -104,7 +104,7 @@ func formNeeds(at place, ids []template) []need {
 	return []need{found}
 }
 
-// need is that of a field through which t is read; empty: t doesn't hang on it.
+// need is the need of a field that t is read from; empty: t doesn't depend on the field.
 func (t template) need(at place) need {
 	for _, part := range t {
 		if part.literal != "" || !part.variable.at.same(at) || len(part.variable.steps) == 0 {
@@ -201,9 +201,9 @@ func folded(r rune, flags syntax.Flags) (all alphabet) {
 	return all
 }
 
-// unproven names the schemes of which nobody can say that no answer with that MAC
-// passes for their signature.
-func (c *compiler) unproven(h *compiledHandshake, v variable, signer *compiled, schemes []compiled, ids []template) (names []string) {
+// unproven names the schemes for which there is no proof: an answer with that MAC could
+// pass for their signature.
+func (c *compiler) unproven(h *compiledHandshake, v variable, signer *compiledScheme, schemes []compiledScheme, ids []template) (names []string) {
 	bounds := append(h.guard.alphabets(v.at), h.match.alphabets(v.at)...)
 	for i := range schemes {
 		s := &schemes[i]
@@ -217,7 +217,7 @@ func (c *compiler) unproven(h *compiledHandshake, v variable, signer *compiled, 
 
 // sharesMAC reports whether a MAC of signer could be one of s: the key may be the
 // same, whatever the steps to it.
-func (s *compiled) sharesMAC(signer *compiled) bool {
+func (s *compiledScheme) sharesMAC(signer *compiledScheme) bool {
 	if s.token != nil {
 		return !s.publicKeys() && signer.named == HMACSHA256
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // kind says which part of the request a place is in.
@@ -21,8 +23,8 @@ const (
 // place is a compiled Location.
 type place struct {
 	kind    kind
-	name    string  // canonical if it is a header
-	pointer pointer // if it is a JSON member or a claim
+	name    string           // canonical if it is a header
+	pointer document.Pointer // if it is a JSON member or a claim
 }
 
 // String names the place for people, as in "header X-Hub-Signature-256".
@@ -54,7 +56,7 @@ func (l Location) compile() (place, error) {
 // single reports an error if p is not one place: "*" is for the templates of
 // identities.
 func (p place) single() error {
-	if p.pointer.wild() {
+	if p.pointer.Wild() {
 		return fmt.Errorf("%q must name one value: '*' stands for many, and has a meaning in identity only", p.name)
 	}
 	return nil
@@ -72,7 +74,7 @@ func compilePlace(k kind, name string) (place, error) {
 	case k == inHeader:
 		p.name, err = canonicalHeader(name)
 	case k == inJSON, k == inClaim:
-		p.pointer, err = parsePointer(name)
+		p.pointer, err = document.ParsePointer(name)
 	}
 	return p, err
 }

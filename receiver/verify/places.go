@@ -22,7 +22,7 @@ func newPlaces(list []place, unique []string) *places {
 	var pointers [][]string
 	for _, at := range list {
 		switch {
-		case at.kind == inJSON && !at.pointer.wild() && !slices.Contains(p.members, at.name):
+		case at.kind == inJSON && !at.pointer.Wild() && !slices.Contains(p.members, at.name):
 			p.members, pointers = append(p.members, at.name), append(pointers, at.pointer)
 		case at.kind == inForm && !slices.Contains(p.names, at.name):
 			p.names = append(p.names, at.name)

@@ -4,19 +4,20 @@ import (
 	"fmt"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // Keys are secrets and published keys, made ready for the schemes of one provider,
 // so that it has not to be done for each request. They are immutable and safe for
 // concurrent use.
 type Keys struct {
-	single map[materialOf]usableKey  // without index; without a key: it doesn't fit
-	tokens map[materialOf][]tokenKey // without index
+	single map[materialOf]usableKey // without index; without a key: it doesn't fit
+	tokens map[materialOf][]keymaterial.TokenKey
 }
 
 // materialOf is what keys of a scheme are made of.
 type materialOf struct {
-	scheme *compiled
+	scheme *compiledScheme
 	text   string
 }
 
@@ -26,7 +27,7 @@ func (*Keys) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[redacted]")) 
 // Prepare makes keys for Material.Keys. Secrets that are none of Material.Secrets
 // when a request comes don't verify it: the same keys serve while some of them end.
 func (v *Verifier) Prepare(secrets []secret.Value, fetched map[string][]byte) *Keys {
-	k := &Keys{single: map[materialOf]usableKey{}, tokens: map[materialOf][]tokenKey{}}
+	k := &Keys{single: map[materialOf]usableKey{}, tokens: map[materialOf][]keymaterial.TokenKey{}}
 	for i := range v.schemes {
 		s := &v.schemes[i]
 		switch {
@@ -43,7 +44,7 @@ func (v *Verifier) Prepare(secrets []secret.Value, fetched map[string][]byte) *K
 	return k
 }
 
-func (k *Keys) add(s *compiled, value secret.Value) {
+func (k *Keys) add(s *compiledScheme, value secret.Value) {
 	of := materialOf{s, string(value.Reveal())}
 	if s.token != nil {
 		k.tokens[of], _ = s.prepareToken(value)
@@ -56,7 +57,7 @@ func (k *Keys) add(s *compiled, value secret.Value) {
 	k.single[of] = key
 }
 
-func (k *Keys) addPublished(s *compiled, document []byte) {
+func (k *Keys) addPublished(s *compiledScheme, document []byte) {
 	of := materialOf{s, string(document)}
 	if s.token != nil {
 		k.tokens[of], _ = s.token.keysOf(document)
@@ -70,7 +71,7 @@ func (k *Keys) addPublished(s *compiled, document []byte) {
 }
 
 // ofSecret is the key that a secret is.
-func (k *Keys) ofSecret(s *compiled, value secret.Value) (key usableKey, ok bool) {
+func (k *Keys) ofSecret(s *compiledScheme, value secret.Value) (key usableKey, ok bool) {
 	if k != nil {
 		if key, known := k.single[materialOf{s, string(value.Reveal())}]; known {
 			return key, key.key != nil
@@ -81,7 +82,7 @@ func (k *Keys) ofSecret(s *compiled, value secret.Value) (key usableKey, ok bool
 }
 
 // published is the key that a sender publishes.
-func (k *Keys) published(s *compiled, document []byte) (key key, ok bool) {
+func (k *Keys) published(s *compiledScheme, document []byte) (key keymaterial.Key, ok bool) {
 	if k != nil {
 		if known, ok := k.single[materialOf{s, string(document)}]; ok {
 			return known.key, known.key != nil
@@ -92,7 +93,7 @@ func (k *Keys) published(s *compiled, document []byte) (key key, ok bool) {
 }
 
 // tokensOfSecret are the keys for tokens that a secret is.
-func (k *Keys) tokensOfSecret(s *compiled, value secret.Value) []tokenKey {
+func (k *Keys) tokensOfSecret(s *compiledScheme, value secret.Value) []keymaterial.TokenKey {
 	if k != nil {
 		if keys, known := k.tokens[materialOf{s, string(value.Reveal())}]; known {
 			return keys
@@ -103,7 +104,7 @@ func (k *Keys) tokensOfSecret(s *compiled, value secret.Value) []tokenKey {
 }
 
 // publishedTokens are the keys for tokens that a sender publishes.
-func (k *Keys) publishedTokens(s *compiled, document []byte) []tokenKey {
+func (k *Keys) publishedTokens(s *compiledScheme, document []byte) []keymaterial.TokenKey {
 	if k != nil {
 		if keys, known := k.tokens[materialOf{s, string(document)}]; known {
 			return keys

@@ -31,7 +31,7 @@ func pemOf(encoded []byte) string {
 
 // asymmetric is a provider that signs the body by a public key algorithm.
 func asymmetric(algorithm Algorithm, steps ...string) Provider {
-	p := signing("{body}", "{body_sha256}")
+	p := signingProvider("{body}", "{body_sha256}")
 	p.Schemes[0].Algorithm, p.Schemes[0].Key, p.Schemes[0].Signature.Encoding = algorithm, steps, Base64
 	return p
 }

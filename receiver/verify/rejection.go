@@ -2,8 +2,8 @@ package verify
 
 import "fmt"
 
-// Reason is why a request was not accepted as authentic, or its event could not
-// be told. Reasons are stable: they are metric labels.
+// Reason is why a request was not accepted as authentic, or not as an event. Reasons
+// are stable: they are metric labels.
 type Reason string
 
 // The reasons.
@@ -31,7 +31,7 @@ const (
 type Rejection struct { //nolint:errname // a rejection is a verdict; Go merely wants it as an error
 	// Reason is the class.
 	Reason Reason
-	// Authentic: the signature was right, and what it belongs to is no event.
+	// Authentic: the signature was right, but the request is not an event.
 	Authentic bool
 	// Detail is a sentence for the sender. It never contains a secret, a
 	// signature or any of the body.

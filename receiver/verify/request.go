@@ -54,9 +54,9 @@ type trust struct {
 	// closed: the body is compressed, and something in it was asked for before it could
 	// be decompressed.
 	closed bool
-	// missed: what must not be in the body was not found because it was closed.
+	// missed: a place was found empty only because the body was closed.
 	missed bool
-	// relied: something was read of a body of which nobody knows yet that it is JSON.
+	// relied: something was read from the body before it was known to be JSON.
 	relied bool
 }
 
@@ -78,8 +78,8 @@ type memberText struct {
 
 type mediaType struct{ name, boundary string }
 
-// judgedBy starts anew, for a provider's places. What was found by an earlier look
-// for the same ones stays.
+// judgedBy prepares the request for a provider. What was already found at the same
+// provider's places stays.
 func (r *Request) judgedBy(p *places, unverified bool) {
 	if r.trust.places != p {
 		r.body = bodyCache{}
@@ -87,15 +87,15 @@ func (r *Request) judgedBy(p *places, unverified bool) {
 	r.setTrust(trust{places: p, unverified: unverified, decodes: r.trust.decodes && !unverified})
 }
 
-// tried is for a scheme that may be the one that judges.
-func (r *Request) tried(s *compiled) {
+// tried prepares the request for a scheme that may be the one that judges.
+func (r *Request) tried(s *compiledScheme) {
 	next := r.trust
 	next.decodes = s.encoding == Decoded
 	r.setTrust(next)
 }
 
-// verified is for a request whose signature was found right. What was read of its
-// body has to stand the test that nobody did before.
+// verified is for a request whose signature was found right. Only now is it checked
+// that what was read of its body could be read.
 func (r *Request) verified() *Rejection {
 	next := r.trust
 	next.unverified = false
@@ -199,7 +199,7 @@ func (r *Request) json() []byte {
 // isJSON reports whether the body is one JSON value. It is checked once.
 func (r *Request) isJSON() bool {
 	if r.body.json == nil {
-		valid := validJSON(r.json())
+		valid := document.Valid(r.json())
 		r.body.json = &valid
 	}
 	return *r.body.json
@@ -226,7 +226,7 @@ func (r *Request) lookup(at place) (string, *Rejection) {
 	}
 }
 
-// has reports whether there is anything in a place, were it empty, null or there
+// has reports whether there is anything in a place, even if it is empty, null or there
 // twice.
 func (r *Request) has(at place) bool {
 	inBody := at.kind == inForm || at.kind == inJSON
@@ -239,7 +239,7 @@ func (r *Request) has(at place) bool {
 	case inForm:
 		return r.field(at.name).Count > 0
 	case inClaim:
-		return at.pointer.find(r.document(inClaim)) != nil
+		return at.pointer.Find(r.document(inClaim)) != nil
 	}
 	return r.mayBeJSON() && r.value(at) != nil
 }
@@ -248,7 +248,7 @@ func (r *Request) has(at place) bool {
 // body; nil if it is not JSON.
 func (r *Request) document(k kind) []byte {
 	switch {
-	case k == inClaim && validJSON(r.claims):
+	case k == inClaim && document.Valid(r.claims):
 		return r.claims
 	case k == inJSON && r.isJSON():
 		return r.json()
@@ -261,11 +261,11 @@ func (r *Request) document(k kind) []byte {
 // Before the request is verified, it is not known whether the document is JSON.
 func (r *Request) member(at place) (text string, ok bool) {
 	if at.kind == inClaim {
-		document := r.document(inClaim)
-		if document == nil {
+		claims := r.document(inClaim)
+		if claims == nil {
 			return "", false
 		}
-		return at.pointer.text(document)
+		return at.pointer.Text(claims)
 	}
 	if !r.mayBeJSON() {
 		return "", false

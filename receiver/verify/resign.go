@@ -1,11 +1,15 @@
 package verify
 
 import (
+	"crypto/subtle"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // Resign signs a request anew that was verified when it came, as its sender would
@@ -25,14 +29,14 @@ func (v *Verifier) Resign(r *Request, scheme string, m *Material, now time.Time)
 	s := v.signedBy(r, scheme, m.Parameters)
 	r.judgedBy(v.bodies, false) // it was verified before it was stored
 	if s == nil {
-		if slices.ContainsFunc(v.schemes, func(s compiled) bool { return s.bearer() }) {
+		if slices.ContainsFunc(v.schemes, func(s compiledScheme) bool { return s.bearer() }) {
 			return nil // by a token, which was taken out
 		}
 		return cannot(ErrCannotSign, "the request carries no signature of the provider's")
 	}
 	r.tried(s)
 	f, present, rejection := s.find(r)
-	w := draft{v: v, s: s, r: r, m: m, o: SignOptions{Now: now}}
+	w := signing{v: v, s: s, r: r, m: m, o: SignOptions{Now: now}}
 	switch {
 	case rejection != nil:
 		return w.refused(rejection)
@@ -51,22 +55,22 @@ func (v *Verifier) Resign(r *Request, scheme string, m *Material, now time.Time)
 
 // signedBy is the scheme that a request was verified by; nil: none of those that
 // there are.
-func (v *Verifier) signedBy(r *Request, name string, p Parameters) *compiled {
+func (v *Verifier) signedBy(r *Request, name string, p Parameters) *compiledScheme {
 	for i := range v.schemes {
 		if v.schemes[i].name == name {
 			return &v.schemes[i]
 		}
 	}
-	s, _, _ := v.judge(r, p)
+	s, _, _ := v.choose(r, p)
 	return s
 }
 
 // renew signs as the sender did.
-func (w *draft) renew(f found) error {
+func (w *signing) renew(f found) error {
 	if w.s.token != nil {
 		return w.renewToken(f)
 	}
-	if err := w.takePen(f); err != nil {
+	if err := w.takeSigner(f); err != nil {
 		return err
 	}
 	content, address := w.spelling(f)
@@ -78,24 +82,24 @@ func (w *draft) renew(f found) error {
 		return w.refused(rejection)
 	}
 	addresses := w.s.addresses(sc.url)
-	sc.url, sc.secret = addresses[min(address, len(addresses)-1)], w.pen.material
+	sc.url, sc.secret = addresses[min(address, len(addresses)-1)], w.signer.material
 	m, rejection := content.message(make([]byte, 0, headSize), sc)
 	if rejection != nil {
 		return w.refused(rejection)
 	}
-	signature, err := w.pen.sign(m)
+	signature, err := w.signMessage(m.Message)
 	if err != nil || w.s.timestamp == nil && w.carries(f, signature) {
 		return err
 	}
 	return w.rewrite(w.s.signature.Encoding.encode(signature))
 }
 
-// takePen takes the newest secret that fits, and where secrets have ids, the newest
+// takeSigner takes the newest secret that fits, and where secrets have ids, the newest
 // one of the id that the request names: the endpoint may have several at a time.
-func (w *draft) takePen(f found) error {
+func (w *signing) takeSigner(f found) error {
 	keys := w.s.secretKeys(w.m)
 	if len(keys) == 0 || w.s.source != nil || w.s.publicKeys() {
-		return w.findPen() // which says why not
+		return w.findSigner() // which says why not
 	}
 	chosen := &keys[0]
 	if w.s.keyed() {
@@ -107,18 +111,18 @@ func (w *draft) takePen(f found) error {
 			}
 		}
 	}
-	signs, ok := chosen.key.(signingKey)
-	if !ok {
-		return w.findPen()
+	made, err := newSigner(*chosen, nil)
+	if err != nil {
+		return w.findSigner()
 	}
-	w.pen = pen{id: chosen.id, material: chosen.material, signingKey: signs}
+	w.signer = made
 	return nil
 }
 
-// spelling is the content that the sender signed, and which of the spellings of the
-// URL, where it has a choice: those that the signature is of that came. The first
-// ones, if the secret that it was made with is gone.
-func (w *draft) spelling(f found) (content template, address int) {
+// spelling is the content that the sender signed, and the index of the spelling of the
+// URL in it, where senders have a choice: those for which the signature matches. If its
+// secret is gone, they are the first ones.
+func (w *signing) spelling(f found) (content template, address int) {
 	s := w.s
 	addresses := s.addresses(w.r.URL)
 	if len(s.contents) == 1 && (len(addresses) == 1 || !s.contents[0].hasURL()) {
@@ -135,7 +139,7 @@ func (w *draft) spelling(f found) (content template, address int) {
 				variant := *sc
 				variant.url, variant.secret = spelled, k.material
 				m, rejection := content.message(nil, &variant)
-				if rejection == nil && k.key.match(m, signaturesOf(signatures, k.id)) == 1 {
+				if rejection == nil && k.key.Match(m.Message, signaturesOf(signatures, k.id)) == 1 {
 					return content, i
 				}
 			}
@@ -146,7 +150,7 @@ func (w *draft) spelling(f found) (content template, address int) {
 
 // renewTimestamp writes the time as the sender wrote it. A time that is written
 // in a way that nobody knows stays: it is not understood, so it is not judged.
-func (w *draft) renewTimestamp(inSignature string) error {
+func (w *signing) renewTimestamp(inSignature string) error {
 	t := w.s.timestamp
 	if t == nil {
 		return nil
@@ -181,13 +185,13 @@ func (u Unit) formatLike(old string, now time.Time) string {
 }
 
 // carries reports whether a signature is in the request already.
-func (w *draft) carries(f found, signature []byte) bool {
+func (w *signing) carries(f found, signature []byte) bool {
 	signatures, _ := w.s.decodeAll(w.r, f)
-	return anyEqual(signature, signaturesOf(signatures, w.pen.id)) == 1
+	return slices.ContainsFunc(signaturesOf(signatures, w.signer.id), func(other []byte) bool { return subtle.ConstantTimeCompare(signature, other) == 1 })
 }
 
 // rewrite puts a signature into each place in which there is one.
-func (w *draft) rewrite(text string) error {
+func (w *signing) rewrite(text string) error {
 	for _, at := range w.s.from {
 		old, rejection := w.r.lookup(at)
 		if w.s.signature.Repeated && len(w.r.Header[at.name]) > 0 {
@@ -199,7 +203,7 @@ func (w *draft) rewrite(text string) error {
 		if old == "" {
 			continue
 		}
-		if err := w.set(at, w.s.signature.replace(old, text, w.pen.id, w.timestamp)); err != nil {
+		if err := w.set(at, w.s.signature.replace(old, text, w.signer.id, w.timestamp)); err != nil {
 			return err
 		}
 	}
@@ -223,7 +227,7 @@ func (g Signature) replace(old, text, keyID, timestamp string) string {
 	return g.write(text, keyID, timestamp)
 }
 
-// replace writes timestamp and signature in the stead of those that are there.
+// replace writes timestamp and signature in place of those that are there.
 // Further signatures go: they are of another time, or by another secret.
 func (kv *KeyValue) replace(old, text, timestamp string) string {
 	var items []string
@@ -248,8 +252,8 @@ func (kv *KeyValue) replace(old, text, timestamp string) string {
 }
 
 // renewToken moves the times of the token that is there on to now, and signs it.
-func (w *draft) renewToken(f found) error {
-	if err := w.findPen(); err != nil {
+func (w *signing) renewToken(f found) error {
+	if err := w.findSigner(); err != nil {
 		return err
 	}
 	t, rejection := w.s.token.parse(f)
@@ -268,16 +272,16 @@ func (w *draft) renewToken(f found) error {
 	head, _, _ := strings.Cut(t.text, ".")
 	text := head + "." + Base64URL.encode(w.r.claims)
 	w.r.forget()
-	signature, err := w.signToken([]byte(text))
+	signature, err := w.signMessage(keymaterial.Message{Head: []byte(text)})
 	if err != nil {
 		return err
 	}
 	return w.rewrite(text + "." + Base64URL.encode(signature))
 }
 
-// moveTimes makes a token one that is issued now and valid for as long as it was.
-// Claims of times that it doesn't have it doesn't get.
-func (w *draft) moveTimes() error {
+// moveTimes moves the times of a token, so that it is issued now and valid for as long
+// as it was. It adds no claims.
+func (w *signing) moveTimes() error {
 	names := [...]string{"iat", "nbf", "exp"}
 	var moved time.Duration
 	known := false
@@ -295,7 +299,7 @@ func (w *draft) moveTimes() error {
 				moved += tokenLifetime
 			}
 		}
-		claims, err := pointer{name}.put(w.r.claims, strconv.FormatInt(at.Add(moved).Unix(), 10), true)
+		claims, err := document.Pointer{name}.Put(w.r.claims, strconv.FormatInt(at.Add(moved).Unix(), 10), true)
 		if err != nil {
 			return w.cannot("has a claim %s that is no time", name)
 		}
@@ -304,8 +308,8 @@ func (w *draft) moveTimes() error {
 	return nil
 }
 
-// Resigns says whether Resign can sign what senders of the provider send; nil: it
-// can. forwarded: the secret that some of them send is still in the request.
+// Resigns says why Resign can't sign what senders of the provider send; nil: it can.
+// forwarded: the secret that some of them send is still in the request.
 func (v *Verifier) Resigns(forwarded bool) error {
 	signs, removed := false, ""
 	for i := range v.schemes {

@@ -3,7 +3,7 @@ package verify
 // Scheme is one way to sign a request. It is the whole vocabulary: what can't
 // be said here can't be verified.
 type Scheme struct {
-	// Name tells the schemes of a provider apart, for example "v1".
+	// Name is unique among the schemes of the provider, for example "v1".
 	Name string `json:"name"`
 	// Methods are those by which the sender delivers; empty: POST.
 	Methods []string `json:"methods,omitempty"`
@@ -15,7 +15,7 @@ type Scheme struct {
 	// MediaType restricts the scheme to bodies of this type, for example
 	// "application/x-www-form-urlencoded"; empty: any.
 	MediaType string `json:"mediaType,omitempty"`
-	// When restricts the scheme to requests that fulfil all conditions.
+	// When restricts the scheme to requests that satisfy all conditions.
 	When []Condition `json:"when,omitempty"`
 	// Algorithm is how the signature is made.
 	Algorithm Algorithm `json:"algorithm"`
@@ -46,7 +46,7 @@ type Scheme struct {
 	SignedHeaders *SignedHeaders `json:"signedHeaders,omitempty"`
 	// BodyDigest ties the body to signed content that doesn't contain it.
 	BodyDigest *BodyDigest `json:"bodyDigest,omitempty"`
-	// Require are conditions that a request must fulfil, or it is refused.
+	// Require are conditions that a request must satisfy, or it is refused.
 	Require []Condition `json:"require,omitempty"`
 	// BodyUnsigned admits that the content leaves the body unauthenticated. It is
 	// an error to leave the body out without saying so, and to say so wrongly.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // SignOptions say how to sign a request.
@@ -21,9 +22,9 @@ type SignOptions struct {
 	// Now is the time that the signature names, to the precision of the scheme.
 	Now time.Time
 	// EventID is put where the provider reads the event's id, in place of what is
-	// there. Where that is a number, and EventID is none, a number is made of it; of an
-	// id with several parts, the one that looks like an id changes. Empty: the
-	// request's own.
+	// there. If a number is there and EventID is not a number, it becomes one; if the id
+	// has several parts, the part that looks like an id changes. Empty: the request's
+	// own.
 	EventID string
 	// FreshID is for requests that have no id of their own: it is put there as EventID is.
 	FreshID string
@@ -45,8 +46,7 @@ type Signed struct {
 var (
 	// ErrCannotSign is what every error of Sign is.
 	ErrCannotSign = errors.New("the request can't be signed")
-	// ErrNeedsSecret is for schemes that sign with a secret of which there is none
-	// that fits.
+	// ErrNeedsSecret is for schemes that sign with a secret, if no secret fits.
 	ErrNeedsSecret = fmt.Errorf("%w without the secret", ErrCannotSign)
 	// ErrNeedsPrivateKey is for schemes that sign with a private key that the sender
 	// keeps to itself.
@@ -79,12 +79,12 @@ func cannot(kind error, format string, args ...any) error {
 // too. On an error r is unchanged; it is an ErrCannotSign.
 //
 // It is the inverse of Verify: what it made, Verify and Identify accept with m,
-// or, where m has no secrets and o a private key, with what PublicSecret returns.
+// or, where m has no secrets, with the public key of o.PrivateKey.
 // It is deterministic: ECDSA signs as in RFC 6979.
 func (v *Verifier) Sign(r *Request, m *Material, o SignOptions) (Signed, error) {
 	var errs []error
 	for _, s := range v.candidates(r, o.Scheme) {
-		w := draft{v: v, s: s, r: r.clone(), m: m, o: o}
+		w := signing{v: v, s: s, r: r.clone(), m: m, o: o}
 		w.r.tried(s)
 		signed, err := w.sign()
 		if err == nil {
@@ -100,8 +100,8 @@ func (v *Verifier) Sign(r *Request, m *Material, o SignOptions) (Signed, error) 
 }
 
 // candidates are the schemes to sign with, in the order in which they are tried.
-func (v *Verifier) candidates(r *Request, name string) []*compiled {
-	var present, others []*compiled
+func (v *Verifier) candidates(r *Request, name string) []*compiledScheme {
+	var present, others []*compiledScheme
 	for i := range v.schemes {
 		s := &v.schemes[i]
 		switch _, found, _ := s.find(r); {
@@ -124,31 +124,31 @@ func (v *Verifier) names() []string {
 	return names
 }
 
-// draft is a request on its way to be signed by one scheme.
-type draft struct {
+// signing is a request on its way to be signed by one scheme.
+type signing struct {
 	v *Verifier
-	s *compiled
+	s *compiledScheme
 	r *Request
 	m *Material
 	o SignOptions
 
-	pen           pen
+	signer        signer
 	id, timestamp string // what {id} and {timestamp} stand for
 }
 
 // sign takes the steps in an order in which none changes what an earlier one has
 // signed: first the body, then what is made of it.
-func (w *draft) sign() (Signed, error) {
+func (w *signing) sign() (Signed, error) {
 	w.clear()
 	steps := [...]func() error{
-		w.findPen,
+		w.findSigner,
 		w.setMediaType,
-		w.fulfil,
+		w.satisfyConditions,
 		w.setKeyID,
 		w.setID,
 		w.setTimestamp,
-		w.claim,
-		w.label,
+		w.setClaims,
+		w.setIdentity,
 		w.setBodyDigest,
 		w.setURLDigests,
 		w.setSignedHeaders,
@@ -163,16 +163,16 @@ func (w *draft) sign() (Signed, error) {
 }
 
 // cannot makes an error of a sentence about the scheme.
-func (w *draft) cannot(format string, args ...any) error {
+func (w *signing) cannot(format string, args ...any) error {
 	return w.cannotFor(ErrCannotSign, format, args...)
 }
 
-func (w *draft) cannotFor(kind error, format string, args ...any) error {
+func (w *signing) cannotFor(kind error, format string, args ...any) error {
 	return cannot(kind, "the scheme %s %s", w.s.name, fmt.Sprintf(format, args...))
 }
 
 // refused makes an error of a rejection. Its detail is written for senders.
-func (w *draft) refused(rejection *Rejection) error {
+func (w *signing) refused(rejection *Rejection) error {
 	if rejection.Reason == NoPublicURL {
 		return w.cannotFor(ErrNeedsURL, "signs the URL: give the public URL, as the sender has it")
 	}
@@ -183,7 +183,7 @@ func (w *draft) refused(rejection *Rejection) error {
 // first that is there judges. Those in the body stay; see check. With the signature
 // of another scheme go its id and its time: a handler that finds them first takes
 // them for those of this event.
-func (w *draft) clear() {
+func (w *signing) clear() {
 	for i := range w.v.schemes {
 		s := &w.v.schemes[i]
 		for _, at := range s.from {
@@ -197,23 +197,23 @@ func (w *draft) clear() {
 	}
 }
 
-func (w *draft) drop(at place) {
+func (w *signing) drop(at place) {
 	if at.kind == inHeader || at.kind == inQuery {
 		w.r.drop(at)
 	}
 }
 
 // reads reports whether the scheme, or the identity of events, has a use for what is
-// in that place, or schemes are told apart by it.
-func (w *draft) reads(at place) bool {
+// in that place, or whether the choice of a scheme depends on it.
+func (w *signing) reads(at place) bool {
 	same := func(c condition) bool { return c.at.same(at) }
 	return w.writes(at) || slices.ContainsFunc(w.s.require, same) ||
-		slices.ContainsFunc(w.v.schemes, func(s compiled) bool { return slices.ContainsFunc(s.when, same) }) ||
+		slices.ContainsFunc(w.v.schemes, func(s compiledScheme) bool { return slices.ContainsFunc(s.when, same) }) ||
 		slices.ContainsFunc(slices.Concat(w.s.contents, w.v.ids, w.v.types), func(t template) bool { return t.takesFrom(at) })
 }
 
 // setMediaType declares the body as what the scheme is for.
-func (w *draft) setMediaType() error {
+func (w *signing) setMediaType() error {
 	switch wanted := w.s.mediaType; {
 	case wanted == "" || w.r.mediaType() == wanted:
 		return nil
@@ -225,23 +225,23 @@ func (w *draft) setMediaType() error {
 	}
 }
 
-// fulfil fills in what the conditions of the scheme leave no choice about. A
-// request that says it is of another scheme is left alone.
-func (w *draft) fulfil() error {
+// satisfyConditions fills in places for which the conditions of the scheme allow one
+// value only. It doesn't change a request that is of another scheme.
+func (w *signing) satisfyConditions() error {
 	for i := range w.s.when {
-		if err := w.fulfilOne(&w.s.when[i], false); err != nil {
+		if err := w.satisfy(&w.s.when[i], false); err != nil {
 			return err
 		}
 	}
 	for i := range w.s.require {
-		if err := w.fulfilOne(&w.s.require[i], true); err != nil {
+		if err := w.satisfy(&w.s.require[i], true); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *draft) fulfilOne(c *condition, overwrite bool) error {
+func (w *signing) satisfy(c *condition, overwrite bool) error {
 	if c.absent && w.r.has(c.at) {
 		return w.cannot("has a condition: %s %s: take it out", c.at, c.demand())
 	} else if c.absent {
@@ -251,7 +251,7 @@ func (w *draft) fulfilOne(c *condition, overwrite bool) error {
 	if rejection != nil {
 		return w.refused(rejection)
 	}
-	if c.fulfilledBy(value, w.m.Parameters) || w.writes(c.at) {
+	if c.satisfiedBy(value, w.m.Parameters) || w.writes(c.at) {
 		return nil
 	}
 	wanted := c.equals
@@ -269,12 +269,12 @@ func (w *draft) fulfilOne(c *condition, overwrite bool) error {
 }
 
 // writes reports whether a later step writes that place.
-func (w *draft) writes(at place) bool {
+func (w *signing) writes(at place) bool {
 	return w.s.from[0].same(at) || slices.ContainsFunc(w.s.companions(), at.same)
 }
 
 // companions are the places of what stands beside a signature.
-func (s *compiled) companions() []place {
+func (s *compiledScheme) companions() []place {
 	var places []place
 	for _, at := range []*place{s.id, s.keyID} {
 		if at != nil {
@@ -294,15 +294,15 @@ func (s *compiled) companions() []place {
 }
 
 // setKeyID names the key.
-func (w *draft) setKeyID() error {
+func (w *signing) setKeyID() error {
 	if w.s.keyID == nil {
 		return nil
 	}
-	return w.set(*w.s.keyID, w.pen.id)
+	return w.set(*w.s.keyID, w.signer.id)
 }
 
-// setID sees to it that there is an {id}, if the scheme has one.
-func (w *draft) setID() error {
+// setID gives {id} a value, if the scheme has one.
+func (w *signing) setID() error {
 	if w.s.id == nil {
 		return nil
 	}
@@ -326,7 +326,7 @@ func (w *draft) setID() error {
 }
 
 // setTimestamp writes the time.
-func (w *draft) setTimestamp() error {
+func (w *signing) setTimestamp() error {
 	t := w.s.timestamp
 	if t == nil {
 		return nil
@@ -340,7 +340,7 @@ func (w *draft) setTimestamp() error {
 
 // setBodyDigest writes the digest of the body. Where the sender can do without,
 // only one that is there is brought up to date.
-func (w *draft) setBodyDigest() error {
+func (w *signing) setBodyDigest() error {
 	d := w.s.bodyDigest
 	if d == nil || d.absentWhenEmpty && len(w.r.content()) == 0 {
 		return nil
@@ -353,7 +353,7 @@ func (w *draft) setBodyDigest() error {
 }
 
 // setSignedHeaders names the headers that are signed, if the request doesn't.
-func (w *draft) setSignedHeaders() error {
+func (w *signing) setSignedHeaders() error {
 	h := w.s.headers
 	if h == nil {
 		return nil
@@ -365,7 +365,7 @@ func (w *draft) setSignedHeaders() error {
 }
 
 // write signs, and writes the signature into the first of its places.
-func (w *draft) write() error {
+func (w *signing) write() error {
 	text, err := w.signature()
 	if err != nil {
 		return err
@@ -374,7 +374,7 @@ func (w *draft) write() error {
 }
 
 // signature is the value that holds the signature.
-func (w *draft) signature() (string, error) {
+func (w *signing) signature() (string, error) {
 	s := w.s
 	if s.token != nil {
 		token, err := w.token()
@@ -386,26 +386,34 @@ func (w *draft) signature() (string, error) {
 		if rejection != nil {
 			return "", w.refused(rejection)
 		}
-		sc.url, sc.secret = s.urlForms[0].spell(sc.url), w.pen.material
+		sc.url, sc.secret = s.urlForms[0].spell(sc.url), w.signer.material
 		if m, rejection = s.contents[0].message(nil, sc); rejection != nil {
 			return "", w.refused(rejection)
 		}
 	}
-	signature, err := w.pen.sign(m)
+	signature, err := w.signMessage(m.Message)
 	if err != nil {
 		return "", err
 	}
 	if s.named == Basic {
 		return "Basic " + Base64.encode(signature), nil
 	}
-	return s.signature.write(s.signature.Encoding.encode(signature), w.pen.id, w.timestamp), nil
+	return s.signature.write(s.signature.Encoding.encode(signature), w.signer.id, w.timestamp), nil
 }
 
-// check judges the request as a receiver does. What it refuses, nobody could have
-// signed so: a signature in the place of what it signs, or one of an earlier
-// scheme in the body.
-func (w *draft) check() (Signed, error) {
-	if s, _, _ := w.v.judge(w.r, w.m.Parameters); s != nil && s != w.s {
+func (w *signing) signMessage(m keymaterial.Message) ([]byte, error) {
+	signature, err := w.signer.Sign(m)
+	if err != nil {
+		return nil, w.cannot("can't be signed with this private key: make another")
+	}
+	return signature, nil
+}
+
+// check judges the request as a receiver does. It refuses what can't be signed by this
+// scheme: for example if the signature overwrites what it signs, or if an earlier
+// scheme finds its signature in the body.
+func (w *signing) check() (Signed, error) {
+	if s, _, _ := w.v.choose(w.r, w.m.Parameters); s != nil && s != w.s {
 		if s.from[0].same(w.s.from[0]) {
 			return Signed{}, w.cannot("would not judge the request, but %s, which such a body is for: give another body and its content type, or sign with that scheme", s.name)
 		}
@@ -426,12 +434,12 @@ func (w *draft) check() (Signed, error) {
 }
 
 // notAccepted says why what was signed would be refused.
-func (w *draft) notAccepted(err error) error {
+func (w *signing) notAccepted(err error) error {
 	rejection, ok := errors.AsType[*Rejection](err)
 	switch {
 	case !ok:
 		return w.cannot("would refuse the request")
-	case w.pen.private != nil && (rejection.Reason == WrongSignature || rejection.Reason == NoUsableKey):
+	case w.signer.private != nil && (rejection.Reason == WrongSignature || rejection.Reason == NoUsableKey):
 		return w.cannotFor(ErrNeedsPrivateKey, "verifies with another public key: put that of the private key into the endpoint's Secret, or sign with the private key that belongs to it")
 	}
 	return w.refused(rejection)

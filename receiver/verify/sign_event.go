@@ -8,14 +8,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // PutEventID puts an id where the scheme of that name, or the first, reads the
 // event's, as Sign does. It reports whether there is such a place: some providers
 // number nothing, and others do so in what is signed only. r is unchanged then.
 func (v *Verifier) PutEventID(r *Request, scheme, id string) bool {
-	i := slices.IndexFunc(v.schemes, func(s compiled) bool { return s.name == scheme })
-	w := draft{v: v, s: &v.schemes[max(i, 0)], r: r.clone(), m: &Material{}}
+	i := slices.IndexFunc(v.schemes, func(s compiledScheme) bool { return s.name == scheme })
+	w := signing{v: v, s: &v.schemes[max(i, 0)], r: r.clone(), m: &Material{}}
 	put := w.put(v.ids, id, true) || w.create(v.ids, id, true)
 	if put {
 		*r = *w.r
@@ -23,8 +25,8 @@ func (v *Verifier) PutEventID(r *Request, scheme, id string) bool {
 	return put
 }
 
-// label gives the event its id and its type.
-func (w *draft) label() error {
+// setIdentity gives the event its id and its type.
+func (w *signing) setIdentity() error {
 	id := w.o.EventID
 	if text, rejection := first(w.v.ids, w.scope()); id == "" && (rejection != nil || text == "") {
 		id = w.o.FreshID
@@ -40,36 +42,36 @@ func (w *draft) label() error {
 }
 
 // scope is what the variables of an identity get their values from.
-func (w *draft) scope() *scope {
+func (w *signing) scope() *scope {
 	return &scope{request: w.r, id: w.id, timestamp: w.timestamp}
 }
 
-// put gives text to the first template that the request could have an identity
-// by as it is. It reports whether there was one.
-func (w *draft) put(templates []template, text string, isID bool) bool {
+// put makes the first template that the request has all parts of yield text. It reports
+// whether there was one.
+func (w *signing) put(templates []template, text string, isID bool) bool {
 	return slices.ContainsFunc(templates, func(t template) bool { return w.fill(t, text, isID, w.open) })
 }
 
-// create is put for requests that lack a member.
-func (w *draft) create(templates []template, text string, isID bool) bool {
+// create is put, but adds parts that the request lacks.
+func (w *signing) create(templates []template, text string, isID bool) bool {
 	return slices.ContainsFunc(templates, func(t template) bool { return w.fill(t, text, isID, w.free) })
 }
 
 // present reports whether a variable has a value.
-func (w *draft) present(v variable) bool {
+func (w *signing) present(v variable) bool {
 	text, rejection := v.identifies(w.scope())
 	return rejection == nil && text != ""
 }
 
 // open reports whether a variable's value can be chosen in a request that
 // otherwise stays what it is.
-func (w *draft) open(v variable, alone bool) bool {
+func (w *signing) open(v variable, alone bool) bool {
 	fresh := alone && len(v.steps) == 0 && (v.name == "header" || v.name == "query" || v.name == "claim")
 	return w.free(v, alone) && (fresh || v.name == varID || w.present(v))
 }
 
 // free reports whether a variable's value can be chosen at all.
-func (w *draft) free(v variable, _ bool) bool {
+func (w *signing) free(v variable, _ bool) bool {
 	banned := func(c condition) bool { return c.absent && c.at.same(v.at) }
 	if slices.ContainsFunc(w.s.when, banned) || slices.ContainsFunc(w.s.require, banned) {
 		return false
@@ -92,7 +94,7 @@ func (w *draft) free(v variable, _ bool) bool {
 // fill gives the variables of a template such values that it becomes text. An id
 // that is not written like the template goes into the variable that looks most
 // like one, if the others have values.
-func (w *draft) fill(t template, text string, isID bool, can func(v variable, alone bool) bool) bool {
+func (w *signing) fill(t template, text string, isID bool, can func(v variable, alone bool) bool) bool {
 	var variables []variable
 	for _, part := range t {
 		if part.literal == "" {
@@ -120,9 +122,9 @@ func (w *draft) fill(t template, text string, isID bool, can func(v variable, al
 	return true
 }
 
-// idOf is the one variable that looks like an id: the last one that is named so,
-// or else the first. There is none if it can't be chosen or another has no value.
-func (w *draft) idOf(variables []variable, can func(v variable, alone bool) bool) []variable {
+// idOf is the one variable that looks like an id: the last one that is named so, or else
+// the first that can be chosen. It is empty if none can, or if another has no value.
+func (w *signing) idOf(variables []variable, can func(v variable, alone bool) bool) []variable {
 	chosen := -1
 	for i, v := range variables {
 		named := strings.HasSuffix(strings.ToLower(v.at.name), "id")
@@ -176,7 +178,7 @@ func (t template) split(text string) (values []string, ok bool) {
 }
 
 // assign gives a variable a value. It reports whether that was possible.
-func (w *draft) assign(v variable, text string) bool {
+func (w *signing) assign(v variable, text string) bool {
 	if v.name == varID {
 		w.id = text
 		return w.r.set(*w.s.id, text, false) == nil
@@ -190,14 +192,14 @@ func (w *draft) assign(v variable, text string) bool {
 		return w.r.set(v.at, text, false) == nil
 	}
 	if v.name == "json" {
-		text = like(v.at.pointer.find(w.r.Body), text)
+		text = like(v.at.pointer.Find(w.r.Body), text)
 	}
 	return w.r.set(v.at, text, false) == nil
 }
 
 // like makes a number of text, if a number is there already.
 func like(old []byte, text string) string {
-	if len(old) == 0 || old[0] != '-' && (old[0] < '0' || old[0] > '9') || isNumber(text) {
+	if len(old) == 0 || old[0] != '-' && (old[0] < '0' || old[0] > '9') || document.IsNumber(text) {
 		return text
 	}
 	digest := sha256.Sum256([]byte(text))
@@ -219,20 +221,20 @@ func putThrough(steps []decoder, outer, text string) (string, bool) {
 		text, ok := putThrough(steps[1:], inner[0], text)
 		return base64.StdEncoding.EncodeToString([]byte(text)), ok
 	case jsonDecoder:
-		if !validJSON([]byte(outer)) {
+		if !document.Valid([]byte(outer)) {
 			return "", false
 		}
-		old := step.at.find([]byte(outer))
+		old := step.at.Find([]byte(outer))
 		inner := ""
 		if old != nil {
-			inner, _ = scalar(old)
+			inner, _ = document.Scalar(old)
 		}
 		text, ok := putThrough(steps[1:], inner, text)
 		if len(steps) == 1 {
 			text = like(old, text)
 		}
-		document, err := step.at.put([]byte(outer), text, false)
-		return string(document), ok && err == nil
+		changed, err := step.at.Put([]byte(outer), text, false)
+		return string(changed), ok && err == nil
 	}
 	return "", false
 }

@@ -2,25 +2,24 @@ package verify
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/sha256"
-	"encoding/asn1"
 	"encoding/json"
-	"math/big"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sallyport.dev/sallyport/receiver/verify/document"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // tokenLifetime is how long a token is valid that is made here.
 const tokenLifetime = 5 * time.Minute
 
-// claim writes down the claims of the token, but for the digests, which are of
+// setClaims writes down the claims of the token, but for the digests, which are of
 // what the next steps change.
-func (w *draft) claim() error {
+func (w *signing) setClaims() error {
 	if w.s.token == nil {
 		return nil
 	}
@@ -36,7 +35,7 @@ func (w *draft) claim() error {
 		name string
 		at   time.Time
 	}{{"iat", w.o.Now}, {"exp", w.o.Now.Add(tokenLifetime)}} {
-		claims, err := pointer{c.name}.put(w.r.claims, strconv.FormatInt(c.at.Unix(), 10), true)
+		claims, err := document.Pointer{c.name}.Put(w.r.claims, strconv.FormatInt(c.at.Unix(), 10), true)
 		if err != nil {
 			return w.cannot("has a claim %s that is no time", c.name)
 		}
@@ -46,7 +45,7 @@ func (w *draft) claim() error {
 }
 
 // setClaim gives a claim the first value that is accepted.
-func (w *draft) setClaim(c *compiledClaim) error {
+func (w *signing) setClaim(c *compiledClaim) error {
 	var value string
 	if len(c.values) > 0 {
 		value = c.values[0]
@@ -61,7 +60,7 @@ func (w *draft) setClaim(c *compiledClaim) error {
 }
 
 // setURLDigests claims the URL, where the token does that.
-func (w *draft) setURLDigests() error {
+func (w *signing) setURLDigests() error {
 	if !w.s.token.signsURL() {
 		return nil
 	}
@@ -91,21 +90,21 @@ func (t *compiledToken) fixes(at place) bool {
 }
 
 // token writes and signs the token (RFC 7515, compact).
-func (w *draft) token() (string, error) {
+func (w *signing) token() (string, error) {
 	header := struct {
 		Algorithm jose.SignatureAlgorithm `json:"alg"`
 		Type      string                  `json:"typ"`
 		KeyID     string                  `json:"kid,omitempty"`
 	}{jose.HS256, "JWT", ""}
-	if w.pen.private != nil {
-		header.Algorithm, header.KeyID = algorithmOf(w.pen.private.Public()), w.tokenKeyID()
+	if w.signer.private != nil {
+		header.Algorithm, header.KeyID = keymaterial.AlgorithmOf(w.signer.private.Public()), w.tokenKeyID()
 	}
 	head, err := json.Marshal(header)
 	if err != nil {
 		return "", w.cannot("has an algorithm that can't be named")
 	}
 	text := Base64URL.encode(head) + "." + Base64URL.encode(w.r.claims)
-	signature, err := w.signToken([]byte(text))
+	signature, err := w.signMessage(keymaterial.Message{Head: []byte(text)})
 	if err != nil {
 		return "", err
 	}
@@ -113,37 +112,12 @@ func (w *draft) token() (string, error) {
 }
 
 // tokenKeyID is the id that the endpoint's Secret gives to the public key.
-func (w *draft) tokenKeyID() string {
+func (w *signing) tokenKeyID() string {
 	keys, _ := w.s.tokenKeys(w.m)
 	for _, k := range keys {
-		if samePublic(k.key, w.pen.private.Public()) {
-			return k.id
+		if same, ok := k.Key.(interface{ Equal(x crypto.PublicKey) bool }); ok && same.Equal(w.signer.private.Public()) {
+			return k.ID
 		}
 	}
 	return ""
-}
-
-// signToken signs as in RFC 7518 §3: ES256 writes two numbers of 32 bytes, not
-// ASN.1.
-func (w *draft) signToken(text []byte) ([]byte, error) {
-	switch public := w.pen.private.(type) {
-	case nil:
-		return w.pen.sign(message{head: text})
-	case *rsa.PrivateKey:
-		return privateKey{public, rsaKey{&public.PublicKey, crypto.SHA256}}.sign(message{head: text})
-	case *ecdsa.PrivateKey:
-		der, err := privateKey{public, p256Key{&public.PublicKey}}.sign(message{head: text})
-		if err != nil {
-			return nil, err
-		}
-		var pair struct{ R, S *big.Int }
-		if _, err := asn1.Unmarshal(der, &pair); err != nil {
-			return nil, w.cannot("can't be signed with this private key: make another")
-		}
-		both := make([]byte, 64)
-		pair.R.FillBytes(both[:32])
-		pair.S.FillBytes(both[32:])
-		return both, nil
-	}
-	return nil, w.cannot("can't be signed with this private key: use RSA or P-256")
 }

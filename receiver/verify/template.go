@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // template is text with variables. Each segment is a literal or a variable.
@@ -100,20 +102,20 @@ func (t template) reads(at place) bool {
 // message writes t for a request. head is where to put what stands before the
 // body.
 func (t template) message(head []byte, s *scope) (message, *Rejection) {
-	m := message{head: head}
-	text := &m.head
+	m := message{Message: keymaterial.Message{Head: head}}
+	text := &m.Head
 	for _, part := range t {
 		var rejection *Rejection
 		switch {
 		case part.literal != "":
 			*text = append(*text, part.literal...)
 		case part.variable.name == varBody:
-			m.body, m.whole, text = s.request.content(), true, &m.tail
-		case part.variable.name == varFormSorted && !t.has(varBody) && m.body == nil:
-			if m.body, rejection = s.request.sortedForm(); rejection != nil {
+			m.Body, m.whole, text = s.request.content(), true, &m.Tail
+		case part.variable.name == varFormSorted && !t.has(varBody) && m.Body == nil:
+			if m.Body, rejection = s.request.sortedForm(); rejection != nil {
 				return message{}, rejection
 			}
-			text = &m.tail
+			text = &m.Tail
 		default:
 			if *text, rejection = part.variable.appendSigned(*text, s); rejection != nil {
 				return message{}, rejection

@@ -91,8 +91,8 @@ type column struct {
 }
 
 // rows writes t for each element of the array that its variables with "*" run over.
-// The other variables are the same for all. The compiler sees to it that there is
-// one array, so that the values of an element stand at one index.
+// The other variables are the same for all. The compiler allows one array only, so the
+// values of an element have the same index.
 func (t template) rows(s *scope) (column, *Rejection) {
 	columns := make([]column, len(t))
 	rows := column{whole: true}
@@ -141,7 +141,7 @@ func (v variable) column(s *scope) (column, *Rejection) {
 		return column{values: []string{text}, whole: true}, nil
 	}
 	c := column{whole: true}
-	if v.at.pointer.wild() {
+	if v.at.pointer.Wild() {
 		text := s.request.document(v.at.kind)
 		if text == nil {
 			return column{}, nil
@@ -167,7 +167,7 @@ func (c column) decode(step decoder, elements bool) column {
 	next := column{whole: c.whole, cut: c.cut}
 	for _, text := range c.values {
 		if d, ok := step.(jsonDecoder); ok && d.wild() {
-			if array := []byte(text); validJSON(array) {
+			if array := []byte(text); document.Valid(array) {
 				next.walk(d.at, array)
 			} else {
 				next.whole = false
@@ -184,15 +184,15 @@ func (c column) decode(step decoder, elements bool) column {
 }
 
 // walk adds what p leads to from the start of a valid document on.
-func (c *column) walk(p pointer, text []byte) {
+func (c *column) walk(p document.Pointer, text []byte) {
 	text = document.SkipSpace(text)
 	for i, token := range p {
-		if token == anyElement {
+		if token == document.AnyElement {
 			c.each(p[i+1:], text)
 			return
 		}
 		if text = document.Child(text, token); text == nil {
-			c.add("", !p.wild())
+			c.add("", !p.Wild())
 			return
 		}
 	}
@@ -201,7 +201,7 @@ func (c *column) walk(p pointer, text []byte) {
 }
 
 // each adds what p leads to from each element of an array.
-func (c *column) each(p pointer, array []byte) {
+func (c *column) each(p document.Pointer, array []byte) {
 	if len(array) == 0 || array[0] != '[' {
 		c.whole = false
 		return

@@ -12,24 +12,23 @@ import (
 // maxNamedURL bounds a URL that a request names, in bytes.
 const maxNamedURL = 1024
 
-// URLPattern says which URLs are meant, part by part. A pattern of a sender's URLs
-// is what a stranger can have fetched, so nothing in them is left open: neither a
-// user, nor a port, nor a fragment, nor another spelling of the path. The nil
-// pointer allows nothing.
+// URLPattern says which URLs are allowed, part by part. A stranger can make the
+// receiver fetch any URL that it allows, so it leaves nothing open: no user, no port,
+// no fragment and no other spelling of the path. The nil pointer allows nothing.
 type URLPattern struct {
 	hosts, paths *regexp.Regexp
 	queries      *regexp.Regexp // nil: there must be no query
 	plain        bool           // http is allowed, too
 }
 
-// Allows reports whether text is a URL that is meant. It is compared as it is
-// written: senders write theirs in one way.
+// Allows reports whether text is an allowed URL. It is compared as it is written:
+// senders write theirs in one way.
 func (p *URLPattern) Allows(text string) bool {
 	_, ok := p.match(text)
 	return ok
 }
 
-// match returns the host of a URL that is meant.
+// match returns the host of an allowed URL.
 func (p *URLPattern) match(text string) (host string, ok bool) {
 	if p == nil || len(text) > maxNamedURL || strings.Contains(text, "#") || !clean(text, maxNamedURL) {
 		return "", false

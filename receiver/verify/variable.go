@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sallyport.dev/sallyport/receiver/secret"
+	"sallyport.dev/sallyport/receiver/verify/document"
 )
 
 // variable is a name in braces: "{body}", "{header:X-Id}".
@@ -71,7 +72,7 @@ const (
 
 // allowed are the variables, by use; those with an argument end in ":x". Identities leave out what has no place in
 // an id: the body, and what a sender does not choose. A token has no content, so
-// there are no claims in one; answers tell no one what a token says.
+// there are no claims in one; answers don't repeat what a token says.
 var allowed = map[use][]string{
 	forContent: {
 		varBody, varTimestamp, varID, varMethod, varURL, varRequestURI, varSecret, varCRC32, varFormSorted, varBodySHA256, varSignedHeaders,
@@ -140,9 +141,9 @@ func (v *variable) parsePlace(argument string) error {
 func upToLastElement(argument string) string {
 	end := 0
 	for i := range argument {
-		rest, isElement := strings.CutPrefix(argument[i:], "/"+anyElement)
+		rest, isElement := strings.CutPrefix(argument[i:], "/"+document.AnyElement)
 		if isElement && (rest == "" || rest[0] == '/' || rest[0] == '|') {
-			end = i + len("/"+anyElement)
+			end = i + len("/"+document.AnyElement)
 		}
 	}
 	return argument[:end]
@@ -164,7 +165,7 @@ func (v *variable) parseMAC(steps []string) []string {
 
 // wild reports whether there may be more than one value.
 func (v *variable) wild() bool {
-	return v.at.pointer.wild() || slices.ContainsFunc(v.steps, decoder.wild)
+	return v.at.pointer.Wild() || slices.ContainsFunc(v.steps, decoder.wild)
 }
 
 // scope is what variables get their values from.
@@ -177,9 +178,9 @@ type scope struct {
 	secret        []byte
 	signedHeaders string
 	parameters    Parameters
-	// signer is the scheme that answers are signed by, with the newest of secrets.
-	signer  *compiled
-	secrets []secret.Value
+	// answering is the scheme that answers are signed by, with the newest of secrets.
+	answering *compiledScheme
+	secrets   []secret.Value
 }
 
 // appendSigned appends the value of a variable of a content. What is signed

@@ -30,7 +30,7 @@ type Verdict struct {
 // the time to compare timestamps with. The error is a *Rejection.
 func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdict, error) {
 	r.claims = nil
-	s, f, rejection := v.judge(r, material.Parameters)
+	s, f, rejection := v.choose(r, material.Parameters)
 	if rejection != nil {
 		return Verdict{}, r.explainClosed(rejection)
 	}
@@ -53,10 +53,10 @@ func (v *Verifier) Verify(r *Request, material *Material, now time.Time) (Verdic
 	return verdict, nil
 }
 
-// checkAuthentic refuses a request that is authentic, if its body is not what the
-// scheme says, or if it is not allowed here: that is not for strangers to find out.
+// checkAuthentic refuses an authentic request if its body is not what the scheme says,
+// or if it is not allowed here. It comes last, so that strangers can't find that out.
 // A handshake need not have the body of an event.
-func (s *compiled) checkAuthentic(r *Request, p Parameters) *Rejection {
+func (s *compiledScheme) checkAuthentic(r *Request, p Parameters) *Rejection {
 	if s.bodiless(r.Method) && len(r.Body) > 0 {
 		return reject(MalformedBody, "there must be no body: the scheme %s signs none of a %s", s.name, r.Method)
 	}
@@ -71,18 +71,18 @@ func (s *compiled) checkAuthentic(r *Request, p Parameters) *Rejection {
 // bodiless reports whether a request by that method has no body: it needs none, and
 // what is signed leaves it out. Where a credential is all that is sent, there is nothing
 // that a body could be added to.
-func (s *compiled) bodiless(method string) bool {
+func (s *compiledScheme) bodiless(method string) bool {
 	if s.credential || s.token != nil || method != http.MethodGet && method != http.MethodHead {
 		return false
 	}
 	return !slices.ContainsFunc(s.contents, s.coversPartOfBody)
 }
 
-// judge chooses the scheme: the first one for requests of the method whose
+// choose returns the scheme that judges: the first one for requests of the method whose
 // conditions hold and of whose places a signature is in.
-// There is no way back to a later scheme, or a sender could pick a weaker one by
-// spoiling a stronger one.
-func (v *Verifier) judge(r *Request, p Parameters) (*compiled, found, *Rejection) {
+// If that one refuses, no later scheme is tried: a sender could otherwise pick a weaker
+// scheme by spoiling the signature of a stronger one.
+func (v *Verifier) choose(r *Request, p Parameters) (*compiledScheme, found, *Rejection) {
 	r.judgedBy(v.bodies, true)
 	for i := range v.schemes {
 		s := &v.schemes[i]
@@ -90,7 +90,7 @@ func (v *Verifier) judge(r *Request, p Parameters) (*compiled, found, *Rejection
 		if !s.delivers(r.Method) && !v.signsHandshakes(r.Method) || s.mediaType != "" && s.mediaType != r.mediaType() {
 			continue
 		}
-		meant, rejection := s.when.hold(r, p)
+		meant, rejection := s.when.satisfiedBy(r, p)
 		if rejection != nil {
 			return nil, found{}, rejection
 		}
@@ -119,7 +119,7 @@ func (v *Verifier) places() string {
 }
 
 // find collects the candidates from all places of s.
-func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection) {
+func (s *compiledScheme) find(r *Request) (f found, present bool, rejection *Rejection) {
 	for _, at := range s.from {
 		if s.signature.Repeated {
 			for _, value := range r.Header[at.name] {
@@ -141,7 +141,7 @@ func (s *compiled) find(r *Request) (f found, present bool, rejection *Rejection
 }
 
 // take adds the candidates of a value that is not empty.
-func (s *compiled) take(at place, value string, f *found, present *bool) *Rejection {
+func (s *compiledScheme) take(at place, value string, f *found, present *bool) *Rejection {
 	if value == "" {
 		return nil
 	}
@@ -155,7 +155,7 @@ func (s *compiled) take(at place, value string, f *found, present *bool) *Reject
 
 // withPrefix writes the name of an authentication scheme as the provider does it:
 // in the header Authorization it may have any case (RFC 9110 §11.1).
-func (s *compiled) withPrefix(at place, value string) string {
+func (s *compiledScheme) withPrefix(at place, value string) string {
 	prefix := s.signature.Prefix
 	if at.kind == inHeader && at.name == "Authorization" && strings.HasSuffix(prefix, " ") &&
 		len(value) >= len(prefix) && strings.EqualFold(value[:len(prefix)], prefix) {
@@ -164,9 +164,9 @@ func (s *compiled) withPrefix(at place, value string) string {
 	return value
 }
 
-// verify judges a request by s. The order matters: nothing about the time or
-// the body is told to somebody who can't sign.
-func (s *compiled) verify(r *Request, f found, material *Material, now time.Time) (Verdict, *Rejection) {
+// verify judges a request by s. The order matters: somebody who can't sign learns
+// nothing about the time or the body.
+func (s *compiledScheme) verify(r *Request, f found, material *Material, now time.Time) (Verdict, *Rejection) {
 	if rejection := demand(s.requireFixed, r, material.Parameters); rejection != nil {
 		return Verdict{}, rejection
 	}
@@ -203,7 +203,7 @@ func (s *compiled) verify(r *Request, f found, material *Material, now time.Time
 	return Verdict{Scheme: s.name, Key: index, ContentSHA256: digest, Timestamp: at, id: scope.id, timestamp: scope.timestamp}, nil
 }
 
-// demand refuses a request that doesn't fulfil what the scheme requires of it.
+// demand refuses a request that doesn't satisfy what the scheme requires of it.
 func demand(required conditions, r *Request, p Parameters) *Rejection {
 	failed, rejection := required.firstFailed(r, p)
 	if rejection != nil || failed == nil {
@@ -213,7 +213,7 @@ func demand(required conditions, r *Request, p Parameters) *Rejection {
 }
 
 // scope reads what templates need.
-func (s *compiled) scope(r *Request, f found, p Parameters) (*scope, time.Time, *Rejection) {
+func (s *compiledScheme) scope(r *Request, f found, p Parameters) (*scope, time.Time, *Rejection) {
 	var (
 		sc        = &scope{request: r, url: r.URL, parameters: p}
 		at        time.Time

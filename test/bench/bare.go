@@ -57,9 +57,13 @@ func newBare(_ context.Context, args []string) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	source, err := os.ReadFile(filepath.Join(root, "receiver", "store", "lua", "accept.lua"))
-	if err != nil {
-		return nil, err
+	var source []byte
+	for _, name := range []string{"prelude.lua", "accept.lua"} {
+		part, err := os.ReadFile(filepath.Join(root, "receiver", "store", "lua", name))
+		if err != nil {
+			return nil, err
+		}
+		source = append(source, part...)
 	}
 	pipeline, err := redis.NewClient(options).AsyncAutoPipelineWithOptions(&redis.AutoPipelineOptions{
 		MaxBatchSize: 300, MaxConcurrentBatches: 1, MaxQueuedCommands: 8192,
@@ -106,7 +110,7 @@ func (b *bare) store(ctx context.Context, id string, body []byte) error {
 	defer cancel()
 	partition := "bare:{" + strconv.FormatUint(b.n.Add(1)%barePartitions, 10) + "}:"
 	keys := []string{partition + "event:" + id, partition + "due", partition + "attempts", partition + "delayed", partition + "dead",
-		partition + "parked", partition + "usage", partition + "dead:bare"}
+		partition + "held", partition + "usage", partition + "dead:bare"}
 	now := time.Now()
 	args := []any{append([]byte("P"), body...), now.Add(bareLease).UnixMicro(), now.UnixMicro(), "{}", "0", "bare", 0, id + "/"}
 	reply, err := b.run(ctx, "evalsha", b.sha, keys, args)

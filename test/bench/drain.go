@@ -100,18 +100,18 @@ func (b *drain) round(ctx context.Context) error {
 	if err := b.side.steady.fill(ctx, []string{failingName}, b.o.queued, b.o.connections); err != nil {
 		return fmt.Errorf("fill the queue: %w", err)
 	}
-	if err := b.side.awaitParked(ctx, b.o.queued); err != nil {
+	if err := b.side.awaitHeld(ctx, b.o.queued); err != nil {
 		return err
 	}
 	b.target.down.Store(false)
 	return b.empty(ctx, alone)
 }
 
-// empty measures until nothing is parked any more.
+// empty measures until nothing is held any more.
 func (b *drain) empty(ctx context.Context, alone phase) error {
 	ctx, cancel := context.WithTimeout(ctx, drainWithin)
 	defer cancel()
-	// What is parked begins to drain with the next probe of its target.
+	// What is held begins to drain with the next probe of its target.
 	if err := poll(ctx, 10*time.Millisecond, func() (bool, error) { return b.target.got.Load() >= int64((b.n-1)*b.o.queued)+2, nil }); err != nil {
 		return err
 	}

@@ -11,12 +11,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"sallyport.dev/sallyport/config/providers"
-	"sallyport.dev/sallyport/controllers"
-	"sallyport.dev/sallyport/controllers/compile"
-	"sallyport.dev/sallyport/receiver"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/deliver"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/store"
@@ -61,44 +59,29 @@ func newReceiver(ctx context.Context, live *route.Live, connect map[string]strin
 	if err != nil {
 		return nil, err
 	}
-	var offerer receiver.Offerer = nobody{}
+	var deliverer intake.Deliverer = nobody{}
 	if connect != nil {
 		dispatcher, err := deliver.New(deliver.Options{
-			Store: events, Routes: finder{live}, ClusterDomain: "cluster.local", Audit: sink, Registry: registry, Log: slog.New(slog.DiscardHandler),
+			Store: events, Routes: live, ClusterDomain: "cluster.local", Audit: sink, Registry: registry, Logger: slog.New(slog.DiscardHandler),
 			ConnectTo: connect,
 		})
 		if err != nil {
 			return nil, err
 		}
 		go dispatcher.Run(ctx)
-		offerer = dispatcher
+		deliverer = dispatcher
 	}
-	return receiver.NewHandler(receiver.HandlerOptions{
-		Routes: live, Accepter: events, Dispatcher: offerer, Lease: deliver.Lease, Audit: sink,
-		Metrics: receiver.NewMetrics(registry, live), Log: slog.New(slog.DiscardHandler), Now: time.Now,
+	return intake.NewHandler(intake.Options{
+		Routes: live, Store: events, Deliverer: deliverer, Lease: deliver.Lease, Audit: sink,
+		Metrics: intake.NewMetrics(registry, live), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	}), nil
 }
 
 // nobody delivers nothing.
-type nobody struct{}
+type nobody struct{ intake.Deliverer }
 
-// Offer implements receiver.Offerer.
+// Offer implements intake.Deliverer.
 func (nobody) Offer(*store.Event, store.Lease) {}
-
-// finder shows the routes to the dispatcher.
-type finder struct{ live *route.Live }
-
-// Route implements deliver's RouteFinder.
-func (f finder) Route(endpoint string) (route.Route, bool) {
-	entry := f.live.Table().Endpoint(endpoint)
-	if entry == nil {
-		return route.Route{}, false
-	}
-	return entry.Route, true
-}
-
-// Signer implements deliver's Routes.
-func (f finder) Signer(endpoint string) deliver.Signer { return f.live.Table().Endpoint(endpoint) }
 
 func newAudit(registry *prometheus.Registry) (audit.Sink, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -145,19 +128,14 @@ func publish(live *route.Live, endpoints ...endpoint) error {
 	return nil
 }
 
-func preset(name string) (*compile.Sender, error) {
-	presets, err := controllers.LoadPresets(providers.Files)
+func preset(name string) (*provider.Sender, error) {
+	object, err := provider.Preset(name)
 	if err != nil {
 		return nil, err
 	}
-	for i := range presets {
-		if presets[i].Name == name {
-			sender := compile.Provider(&presets[i])
-			if sender.Problem != "" {
-				return nil, errors.New(sender.Problem)
-			}
-			return sender, nil
-		}
+	sender := provider.Compile(object)
+	if sender.Problem != "" {
+		return nil, errors.New(sender.Problem)
 	}
-	return nil, fmt.Errorf("there is no preset %q", name)
+	return sender, nil
 }

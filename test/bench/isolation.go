@@ -13,7 +13,7 @@ import (
 
 // The bounds of a run, beyond its flags.
 const (
-	parkWithin  = 5 * time.Minute
+	holdWithin  = 5 * time.Minute
 	drainWithin = 10 * time.Minute
 	// settleTime is what a side gets for what it has to make up after it stood still.
 	settleTime = 300 * time.Millisecond
@@ -173,7 +173,7 @@ func (b *isolation) turn(ctx context.Context, s, other *side, beside func(contex
 }
 
 // queue fills the queues of the dead targets and waits until the receiver has
-// parked them.
+// held them.
 func (b *isolation) queue(ctx context.Context) error {
 	if err := errors.Join(b.alone.freeze(true), b.disturbed.freeze(false)); err != nil {
 		return err
@@ -183,7 +183,7 @@ func (b *isolation) queue(ctx context.Context) error {
 		return fmt.Errorf("fill the queues: %w", err)
 	}
 	b.filled = time.Since(began)
-	return b.disturbed.awaitParked(ctx, b.o.queued)
+	return b.disturbed.awaitHeld(ctx, b.o.queued)
 }
 
 // trickle goes on sending to the dead targets.
@@ -216,7 +216,7 @@ func (b *isolation) watchDrain(ctx context.Context) (bool, error) {
 	<-ctx.Done()
 	took, got := time.Since(began), b.broken.got.Load()-from
 	stats, err := b.disturbed.log.Stats(context.WithoutCancel(ctx))
-	if err == nil && stats.Parked > 0 {
+	if err == nil && stats.Held > 0 {
 		b.draining += took
 		b.drained += got
 		return true, nil

@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/cluster"
 	"sallyport.dev/sallyport/test/redistest"
@@ -38,10 +39,10 @@ var states = []state{
 		return s.Retry(ctx, l, s.Now().Add(time.Hour), weighedFailure(s))
 	}},
 	{name: "pending, in the backlog of its target", become: func(ctx context.Context, s *store.Store, l store.Lease) error {
-		return s.Park(ctx, l, "bench/github", s.Now())
+		return s.Hold(ctx, l, "bench/github", s.Now())
 	}},
 	{name: "dead letter", become: func(ctx context.Context, s *store.Store, l store.Lease) error {
-		return s.Dead(ctx, l, weighedFailure(s))
+		return s.DeadLetter(ctx, l, weighedFailure(s))
 	}},
 	{name: "remembered", become: func(ctx context.Context, s *store.Store, l store.Lease) error { return s.Delivered(ctx, l) }},
 	{name: "remembered, with its content", content: true, become: func(ctx context.Context, s *store.Store, l store.Lease) error { return s.Delivered(ctx, l) }},
@@ -151,8 +152,11 @@ func weighedEvent(n int64, size int) *store.Event {
 		header.Set(name, value)
 	}
 	return &store.Event{
-		Endpoint: "bench/github", EndpointUID: "5b3bd29e-2a7c-4b13-9d0f-6d0e7b9f0a11", Provider: "github", ID: id, Type: "push",
-		RequestID: "XCU6YR2NGCTGDPCO52S6ZUPZDX", SourceIP: "192.30.252.41", ReceivedAt: time.Now(), Method: http.MethodPost, Header: header, Body: body,
+		Meta: event.Meta{
+			Endpoint: "bench/github", EndpointUID: "5b3bd29e-2a7c-4b13-9d0f-6d0e7b9f0a11", Provider: "github", ID: id, Type: "push",
+			RequestID: "XCU6YR2NGCTGDPCO52S6ZUPZDX", SourceIP: "192.30.252.41", ReceivedAt: time.Now(),
+		},
+		Method: http.MethodPost, Header: header, Body: body,
 	}
 }
 
@@ -178,7 +182,7 @@ func weighReceiver(ctx context.Context, stand *standIn, events int, out io.Write
 	if err := s.steady.fill(ctx, targets.names(), events, memoryCallers); err != nil {
 		return err
 	}
-	if err := s.awaitParked(ctx, events); err != nil {
+	if err := s.awaitHeld(ctx, events); err != nil {
 		return err
 	}
 	after, err := s.receiver.counts(ctx)

@@ -137,14 +137,14 @@ func (s *side) cpu(ctx context.Context) (receiver, redis time.Duration, err erro
 	return counts.CPU, redis, nil
 }
 
-// awaitParked waits until the receiver has parked so many deliveries, but for those
+// awaitHeld waits until the receiver holds so many deliveries, but for those
 // that it may hold in memory.
-func (s *side) awaitParked(ctx context.Context, queued int) error {
-	ctx, cancel := context.WithTimeout(ctx, parkWithin)
+func (s *side) awaitHeld(ctx context.Context, queued int) error {
+	ctx, cancel := context.WithTimeout(ctx, holdWithin)
 	defer cancel()
 	return poll(ctx, 100*time.Millisecond, func() (bool, error) {
 		stats, err := s.log.Stats(ctx)
-		return stats.Parked >= int64(queued*99/100), err
+		return stats.Held >= int64(queued*99/100), err
 	})
 }
 
@@ -157,7 +157,7 @@ type emptying struct {
 
 func (e emptying) perSecond() float64 { return float64(e.events) / e.draining.Seconds() }
 
-// watch follows the end of a backlog, until nothing is parked; got is what the
+// watch follows the end of a backlog, until nothing is held; got is what the
 // targets have got so far.
 func (s *side) watch(ctx context.Context, got func() int64) (e emptying, err error) {
 	began, before := time.Now(), got()
@@ -169,7 +169,7 @@ func (s *side) watch(ctx context.Context, got func() int64) (e emptying, err err
 		}
 		last, seen = now, more
 		stats, err := s.log.Stats(ctx)
-		return stats.Parked == 0, err
+		return stats.Held == 0, err
 	})
 	e.took, e.events = time.Since(began), seen-before
 	return e, err

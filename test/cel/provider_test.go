@@ -2,7 +2,6 @@ package cel
 
 import (
 	"context"
-	"io/fs"
 	"maps"
 	"strings"
 	"testing"
@@ -11,9 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -592,33 +589,29 @@ func TestProviderMayBeFull(t *testing.T) {
 
 // The presets are WebhookProviders like any other.
 func TestPresetsAreAdmitted(t *testing.T) {
-	names, err := fs.Glob(providers.Files, "*.yaml")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("there are no presets: %v", err)
+	presets, err := provider.Presets()
+	if err != nil || len(presets) == 0 {
+		t.Fatalf("there are %d presets: %v", len(presets), err)
 	}
-	for _, name := range names {
-		t.Run(name, func(t *testing.T) {
-			text, err := fs.ReadFile(providers.Files, name)
+	for _, preset := range presets {
+		t.Run(preset.Name, func(t *testing.T) {
+			text, err := yaml.Marshal(preset)
 			if err != nil {
 				t.Fatal(err)
 			}
-			preset := manifest(t, string(text))
-			if _, err := create(t, preset); err != nil {
+			written := manifest(t, string(text))
+			if _, err := create(t, written); err != nil {
 				t.Fatalf("refused: %q", sentences(err))
 			}
-			checkStatus(t, preset, text)
+			checkStatus(t, written, provider.Compile(preset).Unauthenticated)
 		})
 	}
 }
 
 // checkStatus asks whether the API server would take what is said of a preset: every
 // sentence whole, one for each scheme.
-func checkStatus(t *testing.T, preset *object, text []byte) {
+func checkStatus(t *testing.T, preset *object, unauthenticated []string) {
 	t.Helper()
-	var typed v1alpha1.WebhookProvider
-	if err := yaml.UnmarshalStrict(text, &typed); err != nil {
-		t.Fatal(err)
-	}
 	if err := api.Create(t.Context(), preset); err != nil {
 		t.Fatal(err)
 	}
@@ -628,7 +621,7 @@ func checkStatus(t *testing.T, preset *object, text []byte) {
 		}
 	})
 	said := list{}
-	for _, sentence := range compile.Provider(&typed).Unauthenticated {
+	for _, sentence := range unauthenticated {
 		said = append(said, sentence)
 	}
 	if err := api.Status().Update(t.Context(), with(t, preset, "status", fields{"unauthenticated": said}), client.DryRunAll); err != nil {

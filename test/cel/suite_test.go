@@ -23,6 +23,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
+
+	"sallyport.dev/sallyport/test/apiserver"
 )
 
 // api is the API server of this package, with the CRDs installed; kubectl speaks
@@ -44,14 +46,10 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int, err error) {
-	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
-		ErrorIfCRDPathMissing: true,
-	}
-	defer func() { err = errors.Join(err, environment.Stop()) }() // also what a failed start leaves behind
-	config, err := environment.Start()
+	environment, config, err := apiserver.StartWithCRDs("../../config/crd/bases")
+	defer func() { err = errors.Join(err, environment.Stop()) }()
 	if err != nil {
-		return 0, fmt.Errorf("start an API server: %w (export KUBEBUILDER_ASSETS=$(hack/controlplane.sh) says where its programs are)", err)
+		return 0, err
 	}
 	if api, err = client.New(config, client.Options{}); err != nil {
 		return 0, err

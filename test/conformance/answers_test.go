@@ -25,7 +25,7 @@ func TestAnswers(t *testing.T) {
 	for i := range specimens {
 		s := &specimens[i]
 		t.Run(s.preset, func(t *testing.T) {
-			wanted := all[s.preset].Responses
+			wanted := s.route(t, all[s.preset], false).Responses
 			genuine := mutant{name: "genuine", wire: s.wire}
 			for _, want := range []audit.Status{audit.Accepted, audit.Duplicate} {
 				answer, record := open.ask(t, s, genuine)

@@ -3,15 +3,10 @@ package conformance
 import (
 	"crypto/x509"
 	"errors"
-	"io/fs"
 	"slices"
 	"testing"
 
-	"sigs.k8s.io/yaml"
-
-	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -63,27 +58,15 @@ func (v *vector) judge(t *testing.T, provider *verify.Provider) verify.Reason {
 }
 
 // senders are the built-in providers by name, compiled.
-type senders map[string]*compile.Sender
+type senders map[string]*provider.Sender
 
 func loadSenders(t *testing.T) senders {
 	t.Helper()
-	names, err := fs.Glob(providers.Files, "*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := senders{}
-	for _, name := range names {
-		text, err := fs.ReadFile(providers.Files, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var object v1alpha1.WebhookProvider
-		if err := yaml.UnmarshalStrict(text, &object); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		sender := compile.Provider(&object)
+	for _, object := range loadPresets(t) {
+		sender := provider.Compile(object)
 		if sender.Problem != "" {
-			t.Fatalf("%s: %s", name, sender.Problem)
+			t.Fatalf("%s: %s", object.Name, sender.Problem)
 		}
 		all[object.Name] = sender
 	}

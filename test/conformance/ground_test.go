@@ -21,9 +21,10 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
-	"sallyport.dev/sallyport/receiver"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/egress"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/receiver/verify"
@@ -48,7 +49,7 @@ type accepter struct {
 	targets []string
 }
 
-// Accept implements receiver.Accepter.
+// Accept implements intake.Store.
 func (a *accepter) Accept(ctx context.Context, e *store.Event, o store.AcceptOptions) (store.Outcome, []store.Lease, error) {
 	a.targets = o.Targets
 	return a.Store.Accept(ctx, e, o)
@@ -68,10 +69,10 @@ func newGround(t *testing.T, all senders, specimens []specimen, changes ...func(
 	g := &ground{clock: make(chan time.Time, 1), records: make(chan audit.Record, 1), paths: map[string]string{}, certificates: map[string]string{}, accepted: &accepter{Store: events}}
 	live := route.NewLive("cluster.local")
 	live.Replace(g.routes(t, all, specimens, changes))
-	server := httptest.NewServer(receiver.NewHandler(receiver.HandlerOptions{
-		Routes: live, Accepter: g.accepted, Dispatcher: unhurried{}, Lease: time.Minute, Audit: g,
-		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Log: slog.New(slog.DiscardHandler), Now: g.now,
-		Senders: egress.NewWithTransport(g),
+	server := httptest.NewServer(intake.NewHandler(intake.Options{
+		Routes: live, Store: g.accepted, Deliverer: unhurried{}, Lease: time.Minute, Audit: g,
+		Metrics: intake.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler), Now: g.now,
+		Senders: egress.NewWithTransport(egress.ForWebhooks, g),
 	}))
 	t.Cleanup(server.Close)
 	g.address = server.Listener.Addr().String()
@@ -157,7 +158,7 @@ func (g *ground) routes(t *testing.T, all senders, specimens []specimen, changes
 }
 
 // route is that of an endpoint which verifies the specimen, or has another secret.
-func (s *specimen) route(t *testing.T, sender *compile.Sender, stranger bool) route.Route {
+func (s *specimen) route(t *testing.T, sender *provider.Sender, stranger bool) route.Route {
 	t.Helper()
 	given := credentials{s.example.Secret, s.example.Key, s.example.Parameters}
 	if stranger {
@@ -175,7 +176,7 @@ func (s *specimen) route(t *testing.T, sender *compile.Sender, stranger bool) ro
 }
 
 // input is what the endpoint is compiled from.
-func (c credentials) input(sender *compile.Sender, name string, now time.Time) compile.Input {
+func (c credentials) input(sender *provider.Sender, name string, now time.Time) compile.Input {
 	endpoint := &v1alpha1.WebhookEndpoint{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "conformance", Name: name, UID: "u", CreationTimestamp: metav1.Unix(1, 0)},
 		Spec: v1alpha1.WebhookEndpointSpec{

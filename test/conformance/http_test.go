@@ -24,9 +24,10 @@ import (
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/controllers/compile"
-	"sallyport.dev/sallyport/receiver"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/egress"
+	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/store"
@@ -76,7 +77,7 @@ type gate struct {
 // abridged: they lack the id of the event, the form of its body, or claims of the
 // token, that the sender's requests have. Those are refused for just that, and
 // accepted by a provider that does not ask for it.
-func (g *gate) try(t *testing.T, v *vector, sender *compile.Sender) {
+func (g *gate) try(t *testing.T, v *vector, sender *provider.Sender) {
 	v.wait(sender)
 	r := v.route(t, sender)
 	handler := g.handler(t, r, v)
@@ -135,7 +136,7 @@ func (v *vector) undemanding(r route.Route) route.Route {
 }
 
 // shakeHands sends a handshake and compares the answer with what is stated.
-func (g *gate) shakeHands(t *testing.T, v *vector, sender *compile.Sender) {
+func (g *gate) shakeHands(t *testing.T, v *vector, sender *provider.Sender) {
 	v.signAsDiscord(t)
 	v.addToken(sender)
 	r := v.route(t, sender)
@@ -163,7 +164,7 @@ func (g *gate) shakeHands(t *testing.T, v *vector, sender *compile.Sender) {
 // addToken puts the endpoint's token into the URL of a handshake where the sender
 // proves itself by that: documentation shows such a request without the query that the
 // URL of the endpoint has.
-func (v *vector) addToken(sender *compile.Sender) {
+func (v *vector) addToken(sender *provider.Sender) {
 	scheme := &sender.Provider.Schemes[0]
 	if at := scheme.Signature.From[0]; scheme.Algorithm == verify.Token && at.Query != "" && v.Secret == "" {
 		v.Secret = "a-token-that-is-in-the-URL"
@@ -211,10 +212,10 @@ func (g *gate) handler(t *testing.T, r route.Route, v *vector) *recorder {
 	live := route.NewLive("cluster.local")
 	live.Replace([]route.Object{{Name: route.SecretName(r.Endpoint.Namespace, r.Endpoint.Name), Path: r.Path, Data: data}})
 	heard := &recorder{records: make(chan audit.Record, 8)}
-	heard.Handler = receiver.NewHandler(receiver.HandlerOptions{
-		Routes: live, Accepter: g.events, Dispatcher: unhurried{}, Lease: time.Minute, Audit: heard,
-		Metrics: receiver.NewMetrics(prometheus.NewRegistry(), live), Log: slog.New(slog.DiscardHandler),
-		Senders: egress.NewWithTransport(v), Now: v.now,
+	heard.Handler = intake.NewHandler(intake.Options{
+		Routes: live, Store: g.events, Deliverer: unhurried{}, Lease: time.Minute, Audit: heard,
+		Metrics: intake.NewMetrics(prometheus.NewRegistry(), live), Logger: slog.New(slog.DiscardHandler),
+		Senders: egress.NewWithTransport(egress.ForWebhooks, v), Now: v.now,
 	})
 	return heard
 }
@@ -238,7 +239,7 @@ func (v *vector) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // route compiles an endpoint for the vector.
-func (v *vector) route(t *testing.T, sender *compile.Sender) route.Route {
+func (v *vector) route(t *testing.T, sender *provider.Sender) route.Route {
 	t.Helper()
 	result := compile.Endpoint(v.input(sender))
 	if len(result.ResolvedRefs) > 0 {
@@ -253,7 +254,7 @@ func (v *vector) route(t *testing.T, sender *compile.Sender) route.Route {
 }
 
 // input is what the endpoint of the vector is compiled from.
-func (v *vector) input(sender *compile.Sender) compile.Input {
+func (v *vector) input(sender *provider.Sender) compile.Input {
 	endpoint := &v1alpha1.WebhookEndpoint{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "conformance", Name: strings.ToLower(v.ID), UID: "u", CreationTimestamp: metav1.Unix(1, 0)},
 		Spec: v1alpha1.WebhookEndpointSpec{
@@ -324,6 +325,6 @@ func (v *vector) send(t *testing.T, handler *recorder, path string) answered {
 }
 
 // unhurried leaves deliveries to their leases: nothing is delivered here.
-type unhurried struct{}
+type unhurried struct{ intake.Deliverer }
 
 func (unhurried) Offer(*store.Event, store.Lease) {}

@@ -5,15 +5,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"sigs.k8s.io/yaml"
-
-	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
+	"sallyport.dev/sallyport/provider"
 )
 
 // TestMain makes the certificates of examples and vectors trusted roots. It has
@@ -53,16 +49,8 @@ func trustAll(folder string) error {
 // exampleKeys are what senders publish in the examples of the presets.
 func exampleKeys() ([]byte, error) {
 	var keys []byte
-	names, err := fs.Glob(providers.Files, "*.yaml")
-	for _, name := range names {
-		text, err := fs.ReadFile(providers.Files, name)
-		if err != nil {
-			return nil, err
-		}
-		var preset v1alpha1.WebhookProvider
-		if err := yaml.Unmarshal(text, &preset); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
+	presets, err := provider.Presets()
+	for _, preset := range presets {
 		for _, test := range preset.Spec.Tests {
 			keys = append(append(keys, test.Key...), '\n')
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/json"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -14,10 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/config/providers"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -75,20 +72,9 @@ func loadSpecimens(t *testing.T, all senders) []specimen {
 // loadPresets reads the presets as they are written, in the order of their names.
 func loadPresets(t *testing.T) []*v1alpha1.WebhookProvider {
 	t.Helper()
-	names, err := fs.Glob(providers.Files, "*.yaml")
+	presets, err := provider.Presets()
 	if err != nil {
 		t.Fatal(err)
-	}
-	presets := make([]*v1alpha1.WebhookProvider, len(names))
-	for i, name := range names {
-		text, err := fs.ReadFile(providers.Files, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		presets[i] = &v1alpha1.WebhookProvider{}
-		if err := yaml.UnmarshalStrict(text, presets[i]); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
 	}
 	return presets
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -166,7 +166,7 @@ func (v *vector) now() time.Time {
 // wait moves the arrival of a request that is too old, or too early, by as much as
 // the preset tolerates: where retries may keep their first signature, that is more than
 // what the library does that the vector comes from.
-func (v *vector) wait(sender *compile.Sender) {
+func (v *vector) wait(sender *provider.Sender) {
 	tolerated := int64(sender.MinWindow.Seconds())
 	switch v.Reason {
 	case "stale_timestamp":

@@ -65,7 +65,8 @@ func StartScriptProxy(tb TB, target string, scripts map[string]string, i Interce
 // that are gone. It returns when no client is left.
 func (p *ScriptProxy) Drained() { p.running.Wait() }
 
-// ReadScripts reads the scripts of a folder, <name>.lua each.
+// ReadScripts reads the scripts of a folder, <name>.lua each. prelude.lua comes
+// before each of them.
 func ReadScripts(tb TB, dir string) map[string]string {
 	tb.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.lua"))
@@ -79,6 +80,11 @@ func ReadScripts(tb TB, dir string) map[string]string {
 			tb.Fatalf("read a script: %v", err)
 		}
 		scripts[strings.TrimSuffix(filepath.Base(path), ".lua")] = string(source)
+	}
+	prelude := scripts["prelude"]
+	delete(scripts, "prelude")
+	for name, source := range scripts {
+		scripts[name] = prelude + source
 	}
 	return scripts
 }

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/test/cluster"
 	"sallyport.dev/sallyport/test/redistest"
@@ -116,7 +114,7 @@ func newMatrix(t *testing.T) *matrix {
 	}
 	m.awaitRunning()
 	m.endpoint = m.newEndpoint("github", withQuickRetries(10*time.Second), func(spec *v1alpha1.WebhookEndpointSpec) {
-		spec.Delivery.MaxInFlight = ptr.To[int32](matrixInFlight)
+		spec.Delivery.MaxInFlight = new(int32(matrixInFlight))
 	})
 	return m
 }
@@ -371,7 +369,7 @@ func (m *matrix) awaitNothingPending() {
 	ticker := time.NewTicker(100 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		pending := m.stored("due") + m.stored("parked")
+		pending := m.stored("due") + m.stored("held")
 		if pending == 0 {
 			return
 		}

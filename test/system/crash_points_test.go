@@ -7,7 +7,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/receiver/store"
@@ -72,15 +71,15 @@ var scenes = map[string][]scene{
 	},
 	"settling": {
 		{name: "delivered", script: "delivered", most: 60, spec: routed(), says: works, moments: []moment{before, after, late}},
-		{name: "dead", script: "dead", most: 30, spec: routed(), says: refuses, moments: []moment{before, after, late}},
+		{name: "dead-letter", script: "deadletter", most: 30, spec: routed(), says: refuses, moments: []moment{before, after, late}},
 	},
 	"repeating": {
 		{name: "retry", script: "retry", most: 25, spec: routed(), says: failsFirst, moments: []moment{before, after, late}},
 		{name: "renew", script: "move", most: 60, spec: routed(withRenewedLeases), says: works, moments: []moment{before, after, late}},
 	},
-	"parking": {
-		{name: "park", script: "park", most: 20, spec: routed(), says: isDown, moments: []moment{before, after, late}},
-		{name: "unpark", script: "unpark", most: 8, spec: routed(), says: isDownUntilParked, direct: awaitParked, moments: []moment{before, after}},
+	"holding": {
+		{name: "hold", script: "hold", most: 20, spec: routed(), says: isDown, moments: []moment{before, after, late}},
+		{name: "refill", script: "refill", most: 8, spec: routed(), says: isDownUntilHeld, direct: awaitHeld, moments: []moment{before, after}},
 	},
 	"releasing": {
 		{name: "release", script: "move", most: 20, spec: routed(), says: hangsAtVictim, direct: endVictim, moments: []moment{before, after, late}},
@@ -112,7 +111,7 @@ var routeNames = []string{"first", "second"}
 // routed is an endpoint whose events have two targets.
 func routed(more ...with) []with {
 	spec := []with{withQuickRetries(10 * time.Second), func(spec *v1alpha1.WebhookEndpointSpec) {
-		spec.Target, spec.Delivery.MaxInFlight = nil, ptr.To[int32](matrixInFlight)
+		spec.Target, spec.Delivery.MaxInFlight = nil, new(int32(matrixInFlight))
 	}}
 	for _, name := range routeNames {
 		spec = append(spec, withRoute(name, v1alpha1.EventMatch{}))
@@ -165,8 +164,8 @@ func isDown(p *point, _ attempt) int {
 	return http.StatusOK
 }
 
-// isDownUntilParked is a target that the victim reaches again first.
-func isDownUntilParked(p *point, a attempt) int {
+// isDownUntilHeld is a target that the victim reaches again first.
+func isDownUntilHeld(p *point, a attempt) int {
 	if a.by.point == p && p.armed.Load() {
 		return http.StatusOK
 	}
@@ -180,9 +179,9 @@ func hangsAtVictim(p *point, a attempt) int {
 	return http.StatusOK
 }
 
-// awaitParked waits until there is something to take from a backlog.
-func awaitParked(l *lane, p *point) {
-	l.awaitStats("deliveries are parked", func(s store.Stats) bool { return s.Parked >= pointEvents/4 })
+// awaitHeld waits until there is something to take from a backlog.
+func awaitHeld(l *lane, p *point) {
+	l.awaitStats("deliveries are held", func(s store.Stats) bool { return s.Held >= pointEvents/4 })
 	p.armed.Store(true)
 }
 

@@ -262,7 +262,7 @@ func purgeDeadLetters(p *plugin, e endpoint) {
 // pauseAndResume: a pause holds deliveries as soon as the command has ended.
 func pauseAndResume(p *plugin, e endpoint) {
 	w := p.w
-	p.run([]string{"paused", "accepted and kept"}, "pause", "github")
+	p.run([]string{"paused", "accepted and held"}, "pause", "github")
 	w.expectAcknowledged(w.github(e, "held", "{}"), "accepted", "held")
 	var queue eventsv1alpha1.WebhookQueue
 	w.must(json.Unmarshal([]byte(p.run(nil, "stats", "github", "-o", "json")), &queue))

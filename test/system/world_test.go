@@ -14,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
@@ -110,7 +109,7 @@ func removeLeases(ctx context.Context, t *testing.T, holder string) {
 		t.Error(err)
 	}
 	for _, lease := range leases.Items {
-		if ptr.Deref(lease.Spec.HolderIdentity, "") != holder {
+		if h := lease.Spec.HolderIdentity; h == nil || *h != holder {
 			continue
 		}
 		if err := client.IgnoreNotFound(shared.Client.Delete(ctx, &lease)); err != nil {
@@ -220,7 +219,7 @@ func withQuickRetries(timeout time.Duration) with {
 				MinBackoff: &metav1.Duration{Duration: 100 * time.Millisecond},
 				MaxBackoff: &metav1.Duration{Duration: 500 * time.Millisecond},
 				// A target that hangs for a while must not turn events into dead letters.
-				MaxAttempts: ptr.To[int32](100),
+				MaxAttempts: new(int32(100)),
 			},
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
 // environment makes an Env of arguments and variables.
@@ -54,9 +55,11 @@ func TestMistakesNameTheFlagOrTheVariable(t *testing.T) {
 		want string
 	}{
 		"unknown flag":   {[]string{"--no-such-flag"}, nil, "no-such-flag"},
+		"one dash":       {[]string{"-shutdown-grace=hunter2"}, nil, "there is no flag -shutdown-grace: "},
+		"three dashes":   {[]string{"---shutdown-grace=hunter2"}, nil, "there is no flag ---shutdown-grace: "},
 		"argument":       {[]string{"start"}, nil, `"start"`},
-		"bad value":      {[]string{"--shutdown-grace=soon"}, nil, "shutdown-grace"},
-		"bad variable":   {nil, map[string]string{"SALLYPORT_SHUTDOWN_GRACE": "soon"}, "SALLYPORT_SHUTDOWN_GRACE"},
+		"bad value":      {[]string{"--shutdown-grace=soon"}, nil, "--shutdown-grace"},
+		"bad variable":   {nil, map[string]string{"SALLYPORT_SHUTDOWN_GRACE": "soon"}, "SALLYPORT_SHUTDOWN_GRACE, which stands for --shutdown-grace"},
 		"bad level":      {[]string{"--log-level=loud"}, nil, "log-level"},
 		"bad list entry": {[]string{"--list=a,bad"}, nil, "list"},
 	} {
@@ -75,8 +78,8 @@ func TestMistakesNameTheFlagOrTheVariable(t *testing.T) {
 			if code := exitCode(env, err); code != exitUsage {
 				t.Errorf("the exit code is %d, want %d", code, exitUsage)
 			}
-			if !strings.Contains(stderr.String(), test.want) {
-				t.Errorf("stderr does not name %q:\n%s", test.want, stderr)
+			if !strings.Contains(stderr.String(), test.want) || strings.Contains(stderr.String(), "hunter2") {
+				t.Errorf("stderr does not name %q, or shows a value:\n%s", test.want, stderr)
 			}
 		})
 	}
@@ -99,12 +102,12 @@ func TestListTakesRepeatsAndCommas(t *testing.T) {
 func TestHelpListsFlagsAndIsNoMistake(t *testing.T) {
 	env, stderr := environment(nil, "--help")
 	f := NewFlags(env, "does something")
-	f.Kubeconfig()
+	f.Kubeconfig(new(string))
 	err := f.Read()
-	if !errors.Is(err, flag.ErrHelp) || exitCode(env, err) != exitOK {
+	if !errors.Is(err, pflag.ErrHelp) || exitCode(env, err) != exitOK {
 		t.Errorf("--help ends with %v", err)
 	}
-	if !strings.Contains(stderr.String(), "does something") || !strings.Contains(stderr.String(), "kubeconfig") {
+	if !strings.Contains(stderr.String(), "does something") || !strings.Contains(stderr.String(), " --kubeconfig path ") {
 		t.Errorf("the help is %q", stderr)
 	}
 }

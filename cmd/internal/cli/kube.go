@@ -12,9 +12,9 @@ import (
 // namespaceFile is where a pod finds the namespace of its ServiceAccount.
 const namespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// Kubeconfig defines the flag --kubeconfig and returns where its value will be.
-func (f *Flags) Kubeconfig() *string {
-	return f.String("kubeconfig", "", "`path` of a kubeconfig file; not needed in a pod")
+// Kubeconfig defines the flag --kubeconfig.
+func (f *Flags) Kubeconfig(path *string) {
+	f.StringVar(path, "kubeconfig", "", "`path` of a kubeconfig file; not needed in a pod")
 }
 
 // RestConfig says how to reach the API server: by the kubeconfig file at path,
@@ -34,10 +34,10 @@ func RestConfig(path string) (*rest.Config, error) {
 	return config, nil
 }
 
-// RouteNamespace defines the flag --route-namespace and returns where its value
-// will be. It defaults to the namespace that the program runs in.
-func (f *Flags) RouteNamespace() *string {
-	return f.String("route-namespace", f.env.ownNamespace(namespaceFile), "`namespace` of the Secrets that hold the routes; in a pod, its own by default")
+// RouteNamespace defines the flag --route-namespace. It defaults to the namespace
+// that the program runs in.
+func (f *Flags) RouteNamespace(namespace *string) {
+	f.StringVar(namespace, "route-namespace", f.env.ownNamespace(namespaceFile), "`namespace` of the Secrets that hold the routes; in a pod, its own by default")
 }
 
 // ownNamespace is empty outside of a pod.

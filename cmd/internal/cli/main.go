@@ -3,13 +3,14 @@ package cli
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"github.com/spf13/pflag"
 )
 
 // The exit codes, as shells and service managers read them.
@@ -60,7 +61,7 @@ func Main(run func(context.Context, Env) error) int {
 
 // exitCode says on stderr what went wrong, if anything did.
 func exitCode(env Env, err error) int {
-	if err == nil || errors.Is(err, flag.ErrHelp) {
+	if err == nil || errors.Is(err, pflag.ErrHelp) {
 		return exitOK
 	}
 	_, _ = fmt.Fprintf(env.Stderr, "%s: %v\n", env.Name, err)

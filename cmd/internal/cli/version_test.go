@@ -3,10 +3,11 @@ package cli
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 func TestVersionIsPrintedAndNothingElseIsAsked(t *testing.T) {
@@ -14,7 +15,7 @@ func TestVersionIsPrintedAndNothingElseIsAsked(t *testing.T) {
 	f := NewFlags(env, "does something")
 	f.Duration("shutdown-grace", 0, "how long")
 	err := f.Read()
-	if !errors.Is(err, flag.ErrHelp) || exitCode(env, err) != exitOK {
+	if !errors.Is(err, pflag.ErrHelp) || exitCode(env, err) != exitOK {
 		t.Errorf("--version ends with %v", err)
 	}
 	if got := env.Stdout.(*bytes.Buffer).String(); !strings.HasPrefix(got, "program ") || !strings.Contains(got, runtime.Version()) {

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
 )
@@ -44,10 +44,8 @@ type Options struct {
 	// Scheme is the name of the scheme to sign with; empty: the first that can be
 	// signed with what there is.
 	Scheme string
-	// Body is the body; ContentType its type. Without ContentType it is that of
-	// Headers, or what the body looks like.
-	Body        []byte
-	ContentType string
+	// Body is the body. Its type is that of Headers, or what it looks like.
+	Body []byte
 	// EventID is the id that the event gets; empty: what stands in the request, or
 	// else a fresh one. EventType likewise; empty: what stands in the request.
 	EventID, EventType string
@@ -76,13 +74,9 @@ type Request struct {
 // Build makes a request and signs it as the provider does. An error says what to
 // do next; one about signing is a verify.ErrCannotSign.
 func Build(o Options) (Request, error) {
-	sender := compile.Provider(o.Provider)
+	sender := provider.Compile(o.Provider)
 	if sender.Problem != "" {
 		return Request{}, fmt.Errorf("the provider %s can't serve, so nothing that it sends is accepted: mend it first: %s", o.Provider.Name, sender.Problem)
-	}
-	verifier, err := verify.Compile(sender.Provider)
-	if err != nil {
-		return Request{}, fmt.Errorf("the provider %s is not valid: %w", o.Provider.Name, err)
 	}
 	material, err := o.material()
 	if err != nil {
@@ -92,7 +86,7 @@ func Build(o Options) (Request, error) {
 	if err != nil {
 		return Request{}, err
 	}
-	signed, err := verifier.Sign(request, material, verify.SignOptions{
+	signed, err := sender.Verifier.Sign(request, material, verify.SignOptions{
 		Scheme:     o.Scheme,
 		PrivateKey: secret.New(o.PrivateKey),
 		Now:        o.Now,
@@ -129,7 +123,7 @@ func (o *Options) material() (*verify.Material, error) {
 		return material, nil
 	}
 	var err error
-	if material.Secrets, err = compile.SecretValues(o.Secret.Reveal()); err != nil {
+	if material.Secrets, err = provider.Secrets(o.Secret.Reveal()); err != nil {
 		return nil, fmt.Errorf("the secret can't be used: %w", err)
 	}
 	return material, nil
@@ -202,8 +196,6 @@ func (o *Options) header() http.Header {
 		}
 	}
 	switch {
-	case o.ContentType != "":
-		header.Set("Content-Type", o.ContentType)
 	case header.Get("Content-Type") != "" || len(o.Body) == 0:
 	case json.Valid(o.Body):
 		header.Set("Content-Type", "application/json")

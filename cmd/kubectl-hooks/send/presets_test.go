@@ -10,7 +10,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -19,14 +18,12 @@ import (
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/cmd/kubectl-hooks/send"
-	"sallyport.dev/sallyport/config/providers"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/secret"
 	"sallyport.dev/sallyport/receiver/verify"
+	"sallyport.dev/sallyport/receiver/verify/keymaterial"
 )
 
 // unsignable are the schemes that nobody but the sender can sign by, and what the
@@ -74,31 +71,24 @@ func pkcs8(t *testing.T, private crypto.PrivateKey, err error) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// preset reads a manifest.
+// preset returns a preset by its name.
 func preset(t *testing.T, name string) *v1alpha1.WebhookProvider {
 	t.Helper()
-	text, err := fs.ReadFile(providers.Files, name+".yaml")
+	object, err := provider.Preset(name)
 	if err != nil {
-		t.Fatal(err)
-	}
-	object := &v1alpha1.WebhookProvider{}
-	if err := yaml.UnmarshalStrict(text, object); err != nil {
 		t.Fatal(err)
 	}
 	return object
 }
 
-// presetNames are the names of all presets.
-func presetNames(t *testing.T) []string {
+// presets returns all presets.
+func presets(t *testing.T) []*v1alpha1.WebhookProvider {
 	t.Helper()
-	files, err := fs.Glob(providers.Files, "*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no presets are embedded: %v", err)
+	all, err := provider.Presets()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%d presets are embedded: %v", len(all), err)
 	}
-	for i := range files {
-		files[i] = strings.TrimSuffix(files[i], ".yaml")
-	}
-	return files
+	return all
 }
 
 // times are when the tests' requests are signed.
@@ -121,25 +111,24 @@ type world struct {
 // worlds calls test for each scheme of each preset and each example of it.
 func worlds(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
-	for _, name := range presetNames(t) {
-		provider := preset(t, name)
-		verifier, err := verify.Compile(compile.Provider(provider).Provider)
-		if err != nil {
-			t.Fatal(err)
+	for _, object := range presets(t) {
+		sender := provider.Compile(object)
+		if sender.Problem != "" {
+			t.Fatal(sender.Problem)
 		}
-		for i := range provider.Spec.Verify {
-			scheme := &provider.Spec.Verify[i]
+		for i := range object.Spec.Verify {
+			scheme := &object.Spec.Verify[i]
 			var key []byte
-			if generate := privateKeys[name+"/"+scheme.Name]; generate != nil {
+			if generate := privateKeys[object.Name+"/"+scheme.Name]; generate != nil {
 				key = generate(t)
 			}
-			for j := range provider.Spec.Tests {
-				example := &provider.Spec.Tests[j]
+			for j := range object.Spec.Tests {
+				example := &object.Spec.Tests[j]
 				if example.Expect.Scheme != scheme.Name {
 					continue
 				}
-				t.Run(name+"/"+scheme.Name+"/"+example.Name, func(t *testing.T) {
-					test(t, &world{provider: provider, verifier: verifier, scheme: scheme, example: example, key: key, secret: secretOf(t, verifier, example, key)})
+				t.Run(object.Name+"/"+scheme.Name+"/"+example.Name, func(t *testing.T) {
+					test(t, &world{provider: object, verifier: sender.Verifier, scheme: scheme, example: example, key: key, secret: secretOf(t, sender.Verifier, example, key)})
 				})
 			}
 		}
@@ -152,11 +141,21 @@ func secretOf(t *testing.T, verifier *verify.Verifier, example *v1alpha1.Provide
 	if key == nil {
 		return secret.New([]byte(example.Secret))
 	}
-	public, err := verifier.PublicSecret("", secret.New(key))
+	private, err := keymaterial.ParsePrivate(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return public
+	spellings, err := keymaterial.PublicSpellings(private.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spelling := range spellings {
+		if value := secret.New([]byte(spelling)); verifier.CheckKey(value) == nil {
+			return value
+		}
+	}
+	t.Fatal("the provider reads no spelling of the public key")
+	return secret.Value{}
 }
 
 // options send the example again, to an endpoint that was given its parameters.
@@ -260,10 +259,10 @@ func TestPresetsNoticeChanges(t *testing.T) {
 // TestTablesNameSchemes: what the tables say is said of schemes that there are.
 func TestTablesNameSchemes(t *testing.T) {
 	known := map[string]bool{}
-	for _, name := range presetNames(t) {
-		known[name] = true
-		for _, scheme := range preset(t, name).Spec.Verify {
-			known[name+"/"+scheme.Name] = true
+	for _, object := range presets(t) {
+		known[object.Name] = true
+		for _, scheme := range object.Spec.Verify {
+			known[object.Name+"/"+scheme.Name] = true
 		}
 	}
 	for _, entry := range slices.Concat(slices.Collect(maps.Keys(unsignable)), slices.Collect(maps.Keys(privateKeys)), unnumbered) {

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
-	"sallyport.dev/sallyport/controllers/compile"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
@@ -30,15 +30,11 @@ type Example struct {
 // with the same body is the same event. Times stay what they are. ok is false if there
 // is no such example, or the provider is not valid.
 func Sample(p *v1alpha1.WebhookProvider, scheme string) (sample Example, ok bool) {
-	sender := compile.Provider(p)
+	sender := provider.Compile(p)
 	if sender.Problem != "" {
 		return Example{}, false
 	}
-	verifier, err := verify.Compile(sender.Provider)
-	if err != nil {
-		return Example{}, false
-	}
-	request, eventType := example(p, verifier, scheme)
+	request, eventType := example(p, sender.Verifier, scheme)
 	if request == nil {
 		return Example{}, false
 	}

@@ -22,9 +22,9 @@ var unnumbered = []string{
 // TestSamplesOfPresets: a sample of each preset can be sent, and sent again as
 // another event.
 func TestSamplesOfPresets(t *testing.T) {
-	for _, name := range presetNames(t) {
+	for _, provider := range presets(t) {
+		name := provider.Name
 		t.Run(name, func(t *testing.T) {
-			provider := preset(t, name)
 			first, err := sendSample(t, provider, "")
 			if errors.Is(err, verify.ErrSenderOnly) && unsignable[name+"/"+provider.Spec.Verify[0].Name] != "" {
 				return
@@ -69,8 +69,8 @@ func sendSample(t *testing.T, provider *v1alpha1.WebhookProvider, scheme string)
 // TestSamplesOfSchemes: whichever scheme of whichever preset is asked for signs a
 // sample, where anybody but the sender can, and leaves nothing of another scheme in it.
 func TestSamplesOfSchemes(t *testing.T) {
-	for _, name := range presetNames(t) {
-		provider := preset(t, name)
+	for _, provider := range presets(t) {
+		name := provider.Name
 		for _, scheme := range provider.Spec.Verify {
 			if unsignable[name+"/"+scheme.Name] != "" {
 				continue

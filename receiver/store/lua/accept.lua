@@ -1,7 +1,7 @@
 -- Stores an event and the index entries of its deliveries, or says what is
 -- stored already.
 --
--- KEYS  event, due, attempts, delayed, dead, parked, usage, dead of the endpoint
+-- KEYS  event, due, attempts, delayed, dead, held, usage, dead of the endpoint
 -- ARGV  1 record  2 fence: end of the caller's lease (us)  3 now (us)
 --       4 attempts of a revived delivery (JSON)  5 1: the caller waits for
 --       replicas, else 0  6 endpoint  7 most bytes of the endpoint, or 0: any
@@ -11,25 +11,9 @@
 --   'duplicate'  stored before: pending or delivered
 --   'revived'    stored before; its dead deliveries are due again
 --   'busy'       a copy is with the target, see begin.lua
---   'foreign'    the key holds nothing that this version knows: neither stored nor
+--   'foreign'    the event's value is nothing that this version knows: neither stored nor
 --                a duplicate
 --   'full'       not stored: with it, the endpoint would have too many bytes here
-
--- counted and count read and write an endpoint's row of usage: its deliveries that
--- are pending, those of them that are held, those that are dead, and the bytes of
--- its events. An endpoint that has none has no row. All scripts that count have
--- these lines.
-local function counted(usage, endpoint)
-  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
-  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
-end
-local function count(usage, endpoint, p, h, d, b)
-  if p > 0 or d > 0 then
-    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
-  else
-    redis.call('HDEL', usage, endpoint)
-  end
-end
 
 local state = redis.call('GETRANGE', KEYS[1], 0, 0)
 

@@ -8,7 +8,7 @@
 --   'busy'       a copy is with the target
 --   'stored'     stored for delivery, or dead
 --   'delivered'  delivered before
---   'foreign'    the key holds nothing that this version knows
+--   'foreign'    the event's value is nothing that this version knows
 --
 -- No two marks are equal: one that is there already was set by an earlier run
 -- whose reply was lost.

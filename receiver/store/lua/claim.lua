@@ -1,33 +1,17 @@
--- Leases deliveries of one partition that are due, and parks those whose target
--- takes none now, see park.lua.
+-- Leases deliveries of one partition that are due, and holds those whose target
+-- takes none now, see hold.lua.
 --
--- KEYS  due, attempts, delayed, parked, backlogs, usage
+-- KEYS  due, attempts, delayed, held, backlogs, usage
 -- ARGV  1 now (us)  2 fence: end of the new lease (us)  3 most deliveries
---       4 most bytes  5 most entries to look at  6 prefix of the partition's keys
+--       4 most bytes  5 most entries to look at  6 prefix of the partition's names
 --       7... names of the backlogs of the targets that take none
--- Returns { earliest score left or '', bytes, parked, member, member, ... }
+-- Returns { earliest score left or '', bytes, held, member, member, ... }
 --
--- Event and backlog keys are built from the prefix; they share the hash tag of
+-- Names of events and backlogs are built from the prefix; they share the hash tag of
 -- KEYS. The first delivery is leased even if it is larger than the limit, so
 -- that a large one can't block its partition for ever. ZREM comes before ZADD
 -- because a full Redis refuses a script whose first write could take memory, and
 -- deliveries are what makes room.
-
--- counted and count read and write an endpoint's row of usage: its deliveries that
--- are pending, those of them that are held, those that are dead, and the bytes of
--- its events. An endpoint that has none has no row. All scripts that count have
--- these lines.
-local function counted(usage, endpoint)
-  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
-  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
-end
-local function count(usage, endpoint, p, h, d, b)
-  if p > 0 or d > 0 then
-    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
-  else
-    redis.call('HDEL', usage, endpoint)
-  end
-end
 
 local most, bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local full = false
@@ -38,12 +22,11 @@ for i = 7, #ARGV do
   blocked[ARGV[i]] = true
 end
 
--- What is read of an event: its state, and for the name of its backlog all up
--- to the endpoint, which is its first text (record.go). Endpoints are at most 317
--- bytes long, so their length takes one or two.
-local textAt, headEnd = 51, 0
+-- What is read of an event: its state, and for the name of its backlog all up to the
+-- endpoint.
+local last = 0
 if #ARGV > 6 then
-  headEnd = 51 + 400
+  last = headEnd
 end
 
 -- milliseconds of the halves of a number of nanoseconds, which has more digits
@@ -57,20 +40,17 @@ end
 -- backlog is the name of the backlog that a delivery belongs to, and when its age
 -- began: with the receipt, or when it was revived. nil: a newer version wrote it.
 local function backlog(head, member)
-  if string.byte(head, 2) > 2 then
+  local endpoint = endpointOf(head)
+  if not endpoint then
     return nil
-  end
-  local length, from = string.byte(head, textAt), textAt + 1
-  if length > 127 then
-    length, from = length - 128 + 128 * string.byte(head, from), from + 1
   end
   local since = milliseconds(struct.unpack('>I4I4', string.sub(head, 43, 50)))
   local failure = redis.call('HGET', KEYS[2], member)
   local revived = failure and tonumber(string.match(failure, '"since":(%d+)')) or 0
-  return string.sub(head, from, from + length - 1) .. string.match(member, '/.*$'), math.max(since, revived)
+  return endpoint .. string.match(member, '/.*$'), math.max(since, revived)
 end
 
-local function park(member, name, since)
+local function hold(member, name, since)
   local score = string.format('%.0f', since)
   redis.call('ZREM', KEYS[1], member)
   redis.call('ZADD', KEYS[4], score, member)
@@ -95,9 +75,9 @@ end
 
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[5])) do
   local event = ARGV[6] .. 'event:' .. string.match(member, '^[^/]*')
-  local head = redis.call('GETRANGE', event, 0, headEnd)
+  local head = redis.call('GETRANGE', event, 0, last)
   local name, since
-  if headEnd > 0 and string.sub(head, 1, 1) == 'P' then
+  if last > 0 and string.sub(head, 1, 1) == 'P' then
     name, since = backlog(head, member)
   end
   if string.sub(head, 1, 1) ~= 'P' then
@@ -107,7 +87,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'L
     redis.call('HDEL', KEYS[2], member)
     redis.call('ZREM', KEYS[3], member)
   elseif name and blocked[name] then
-    park(member, name, since)
+    hold(member, name, since)
   else
     lease(member, redis.call('STRLEN', event))
   end

@@ -1,30 +1,14 @@
 -- Ends a delivery. With the last one of its event the payload goes and a marker
 -- stays for the rest of the window.
 --
--- KEYS  event, due, attempts, delayed, dead, parked, usage
+-- KEYS  event, due, attempts, delayed, dead, held, usage
 -- ARGV  1 member  2 fence  3 marker  4 rest of the window (ms), 0: none
 --       5 endpoint  6... members of the other deliveries of the event
 -- Returns 1, or 0 when the caller's lease is lost.
 
--- counted and count read and write an endpoint's row of usage: its deliveries that
--- are pending, those of them that are held, those that are dead, and the bytes of
--- its events. An endpoint that has none has no row. All scripts that count have
--- these lines.
-local function counted(usage, endpoint)
-  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
-  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
-end
-local function count(usage, endpoint, p, h, d, b)
-  if p > 0 or d > 0 then
-    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
-  else
-    redis.call('HDEL', usage, endpoint)
-  end
-end
-
 local score = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]))
 if not score then
-  -- A delivery of an event that is stored is in due, parked or dead until it is
+  -- A delivery of an event that is stored is in due, held or dead until it is
   -- done: this one was, by an earlier run whose reply was lost.
   local state = redis.call('GETRANGE', KEYS[1], 0, 0)
   local elsewhere = redis.call('ZSCORE', KEYS[5], ARGV[1]) or redis.call('ZSCORE', KEYS[6], ARGV[1])

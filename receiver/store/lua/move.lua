@@ -1,4 +1,4 @@
--- Sets when a delivery is claimable: renew, postpone and release.
+-- Sets when a delivery is claimable: renew and release.
 --
 -- KEYS  due
 -- ARGV  1 member  2 fence  3 new score (us)

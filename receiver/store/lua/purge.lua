@@ -1,7 +1,7 @@
 -- Removes a dead letter, and with the last delivery of its event the event. No
 -- marker stays: a later copy of it is a new event.
 --
--- KEYS  event, due, attempts, delayed, dead, parked, usage, dead of the endpoint,
+-- KEYS  event, due, attempts, delayed, dead, held, usage, dead of the endpoint,
 --       note
 -- ARGV  1 member  2 when it was given up (ms)  3 token of the caller
 --       4 lifetime of the note (ms)  5 endpoint
@@ -9,22 +9,6 @@
 -- Returns 1, or 0 when it is not that dead letter any more, be it that somebody
 -- else removed it. The note, which holds the token for a while, tells an earlier
 -- run whose reply was lost from that.
-
--- counted and count read and write an endpoint's row of usage: its deliveries that
--- are pending, those of them that are held, those that are dead, and the bytes of
--- its events. An endpoint that has none has no row. All scripts that count have
--- these lines.
-local function counted(usage, endpoint)
-  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
-  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
-end
-local function count(usage, endpoint, p, h, d, b)
-  if p > 0 or d > 0 then
-    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
-  else
-    redis.call('HDEL', usage, endpoint)
-  end
-end
 
 local score = tonumber(redis.call('ZSCORE', KEYS[5], ARGV[1]))
 if not score and redis.call('GET', KEYS[9]) == ARGV[3] then

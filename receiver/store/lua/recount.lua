@@ -3,12 +3,12 @@
 -- deleted events by hand, and where a version of this program has written that
 -- does not count.
 --
--- KEYS  due, parked, dead, usage, attempts
--- ARGV  1 prefix of the partition's keys  2 most deliveries to count
+-- KEYS  due, held, dead, usage, attempts
+-- ARGV  1 prefix of the partition's names  2 most deliveries to count
 -- Returns 0: it adds up; 1: counted anew; 2: it does not add up, and is too much to
 -- be counted.
 --
--- Keys of events and endpoints are built from the prefix; they share the hash tag of
+-- Names of events and endpoints are built from the prefix; they share the hash tag of
 -- KEYS.
 
 local rows = redis.call('HGETALL', KEYS[4])
@@ -17,25 +17,12 @@ for i = 2, #rows, 2 do
   local p, h, d = string.match(rows[i], '(%d+) (%d+) (%d+)')
   pending, held, dead = pending + (p or 0), held + (h or 0), dead + (d or 0)
 end
-local due, parked, buried = redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3])
-if pending == due + parked and held == parked and dead == buried then
+local inDue, inHeld, inDead = redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3])
+if pending == inDue + inHeld and held == inHeld and dead == inDead then
   return 0
 end
-if due + parked + buried > tonumber(ARGV[2]) then
+if inDue + inHeld + inDead > tonumber(ARGV[2]) then
   return 2
-end
-
--- The endpoint is the first text of a record (record.go), and at most 317 bytes
--- long.
-local function endpointOf(head)
-  if string.sub(head, 1, 1) ~= 'P' or string.byte(head, 2) > 2 then
-    return nil
-  end
-  local length, from = string.byte(head, 51), 52
-  if length > 127 then
-    length, from = length - 128 + 128 * string.byte(head, 52), 53
-  end
-  return string.sub(head, from, from + length - 1)
 end
 
 local found, sizes = {}, {}
@@ -43,7 +30,7 @@ local found, sizes = {}, {}
 local function add(member, pending, held, dead)
   local ref = string.match(member, '^[^/]*')
   local event = ARGV[1] .. 'event:' .. ref
-  local head = redis.call('GETRANGE', event, 0, 451)
+  local head = redis.call('GETRANGE', event, 0, headEnd)
   local endpoint = endpointOf(head)
   if not endpoint then
     return nil, head

@@ -1,28 +1,12 @@
--- Moves a dead letter to the backlog of its target, where it waits as what was
--- parked does: with no attempts, and an age that begins now.
+-- Moves a dead letter to the backlog of its target, where it waits as all that
+-- is held does: with no attempts, and an age that begins now.
 --
--- KEYS  event, dead, dead of the endpoint, attempts, parked, backlog of the target,
+-- KEYS  event, dead, dead of the endpoint, attempts, held, backlog of the target,
 --       backlogs, usage
 -- ARGV  1 member  2 when it was given up (ms)  3 now (ms)  4 attempts (JSON)
 --       5 name of the backlog  6 now (us)  7 endpoint
 -- Returns 1, or 0 when it is not that dead letter any more. One whose attempts are
 -- what this call would write was revived by an earlier run whose reply was lost.
-
--- counted and count read and write an endpoint's row of usage: its deliveries that
--- are pending, those of them that are held, those that are dead, and the bytes of
--- its events. An endpoint that has none has no row. All scripts that count have
--- these lines.
-local function counted(usage, endpoint)
-  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
-  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
-end
-local function count(usage, endpoint, p, h, d, b)
-  if p > 0 or d > 0 then
-    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
-  else
-    redis.call('HDEL', usage, endpoint)
-  end
-end
 
 local score = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]))
 if not score and redis.call('HGET', KEYS[4], ARGV[1]) == ARGV[4] then

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// MaxFields bounds the fields of a form, as net/url does it. A form with more is
+// maxFields bounds the fields of a form, as net/url does it. A form with more is
 // none.
-const MaxFields = 10_000
+const maxFields = 10_000
 
-// MaxSorted bounds the fields of a form that are sorted. Senders that sign so send
+// maxSorted bounds the fields of a form that are sorted. Senders that sign so send
 // less than a hundred.
-const MaxSorted = 1000
+const maxSorted = 1000
 
 // escapedByte is how many bytes a percent-escape has.
 const escapedByte = 3
@@ -94,7 +94,7 @@ func (f *Field) take(pair, value []byte) {
 }
 
 // tooMany reports whether a form has more fields than are read.
-func tooMany(form []byte) bool { return bytes.Count(form, []byte("&")) >= MaxFields }
+func tooMany(form []byte) bool { return bytes.Count(form, []byte("&")) >= maxFields }
 
 // nameEnd is where the name ends that begins at form[from]. escaped: it is not
 // written as it is meant.
@@ -212,7 +212,7 @@ func (p pair) compare(q pair) int {
 // byte order, for each distinct value in byte order, name and value with nothing
 // between. ok is false if it is no form, or has too many fields.
 func AppendSorted(text, form []byte) (_ []byte, ok bool) {
-	if bytes.Count(form, []byte("&")) >= MaxSorted {
+	if bytes.Count(form, []byte("&")) >= maxSorted {
 		return text, false
 	}
 	list, ok := pairs(form)

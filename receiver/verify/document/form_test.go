@@ -18,17 +18,17 @@ func TestFields(t *testing.T) {
 			t.Errorf("%q is %+v, want %+v", name, got, want[name])
 		}
 	}
-	many := strings.Repeat("a=1&", MaxFields)
+	many := strings.Repeat("a=1&", maxFields)
 	if got := CompileFields([]string{"b"}).Find([]byte(many[:len(many)-5] + "&b=1"))[0]; got.Count != 1 {
-		t.Errorf("the last of %d fields is not found", MaxFields)
+		t.Errorf("the last of %d fields is not found", maxFields)
 	}
 	if got := CompileFields([]string{"a"}).Find([]byte(many + "a=1"))[0]; got.Count != 0 {
-		t.Errorf("more than %d fields are read", MaxFields)
+		t.Errorf("more than %d fields are read", maxFields)
 	}
 }
 
 func TestSortedFormsAreSmall(t *testing.T) {
-	fields := strings.Repeat("a=1&", MaxSorted-1)
+	fields := strings.Repeat("a=1&", maxSorted-1)
 	if sorted, ok := AppendSorted(nil, []byte(fields+"b=2")); !ok || string(sorted) != "a1b2" {
 		t.Errorf("%q, %v", sorted, ok)
 	}

@@ -8,11 +8,11 @@ import (
 // SkipSpace returns text without the space before its value.
 func SkipSpace(text []byte) []byte { return text[skipSpace(text, 0):] }
 
-// Len is the length of the value that text begins with.
-func Len(text []byte) int { return valueEnd(text, 0) }
-
 // Value is the value that text begins with, without what is behind it.
 func Value(text []byte) []byte { return text[:valueEnd(text, 0)] }
+
+// Scalar is the text of the value that text begins with; see Text.
+func Scalar(text []byte) (scalar string, ok bool) { return Text(Value(text)) }
 
 // Child returns text from the member or element on that a token of a pointer
 // names; nil if there is none. Text must begin with the object or array. Of
@@ -23,19 +23,16 @@ func Child(text []byte, token string) []byte {
 	}
 	switch text[0] {
 	case '{':
-		return Member(text, token)
+		return member(text, token)
 	case '[':
 		return element(text, token)
 	}
 	return nil
 }
 
-// Member returns an object's text from the value of the last member of that name
+// member returns an object's text from the value of the last member of that name
 // on; nil if there is none.
-func Member(object []byte, name string) (found []byte) {
-	if len(object) == 0 || object[0] != '{' {
-		return nil
-	}
+func member(object []byte, name string) (found []byte) {
 	var wanted names
 	wanted.add(name)
 	members(object, 1, &wanted, func(key []byte, behind int) int {

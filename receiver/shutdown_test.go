@@ -1,0 +1,44 @@
+package receiver
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"sallyport.dev/sallyport/test/redistest"
+)
+
+func TestAnswersEndTheirConnectionsWhileProxiesNotice(t *testing.T) {
+	g := startReceiver(t, redistest.Start(t).URL(), "127.0.0.1:1")
+	expectClose := func(id string, want bool) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+g.webhooks.listener.Addr().String()+testPath, strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header = signed(id, []byte("{}"))
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK || response.Close != want {
+			t.Errorf("the answer is %d and closes its connection: %v, want 200 and %v", response.StatusCode, response.Close, want)
+		}
+	}
+	expectClose("evt_1", false)
+	g.ready.shuttingDown.Store(true)
+	expectClose("evt_2", true)
+	g.stop()
+}
+
+func TestShutdownWaitsUntilProxiesHaveNoticed(t *testing.T) {
+	g := startReceiver(t, redistest.Start(t).URL(), "127.0.0.1:1")
+	g.options.ShutdownDelay = 500 * time.Millisecond
+	begin := time.Now()
+	g.stop()
+	if took := time.Since(begin); took < g.options.ShutdownDelay {
+		t.Errorf("the receiver ended after %v, want at least %v", took, g.options.ShutdownDelay)
+	}
+}

@@ -1,0 +1,31 @@
+-- Comes before the text of each script.
+
+-- counted and count read and write an endpoint's row of usage: its deliveries that
+-- are pending, those of them that are held, those that are dead, and the bytes of
+-- its events. An endpoint that has none has no row.
+local function counted(usage, endpoint)
+  local p, h, d, b = string.match(redis.call('HGET', usage, endpoint) or '', '(%d+) (%d+) (%d+) (%d+)')
+  return tonumber(p) or 0, tonumber(h) or 0, tonumber(d) or 0, tonumber(b) or 0
+end
+local function count(usage, endpoint, p, h, d, b)
+  if p > 0 or d > 0 then
+    redis.call('HSET', usage, endpoint, string.format('%d %d %d %d', math.max(p, 0), math.max(h, 0), math.max(d, 0), math.max(b, 0)))
+  else
+    redis.call('HDEL', usage, endpoint)
+  end
+end
+
+-- endpointOf is the endpoint of an event, by its record up to headEnd: the first text
+-- of it (record.go), at most 317 bytes long, so that its length takes one byte or two.
+-- nil: there is no record, or a newer version wrote it.
+local headEnd = 51 + 400
+local function endpointOf(head)
+  if string.sub(head, 1, 1) ~= 'P' or string.byte(head, 2) > 2 then
+    return nil
+  end
+  local length, from = string.byte(head, 51), 52
+  if length > 127 then
+    length, from = length - 128 + 128 * string.byte(head, 52), 53
+  end
+  return string.sub(head, from, from + length - 1)
+end
