@@ -252,3 +252,22 @@ func TestArchivesOfEqualFilesAreEqual(t *testing.T) {
 		}
 	}
 }
+
+// TestDockerfileSeesAllSources: what .dockerignore doesn't name, docker build lacks.
+func TestDockerfileSeesAllSources(t *testing.T) {
+	const module = "sallyport.dev/sallyport/"
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/manager", "./cmd/receiver", "./test/e2e/agent")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ignore := string(readFile(t, "../../.dockerignore"))
+	for path := range strings.Lines(string(out)) {
+		inside, ours := strings.CutPrefix(strings.TrimSpace(path), module)
+		top, _, _ := strings.Cut(inside, "/")
+		if ours && top != "test" && !strings.Contains(ignore, "\n!"+top+"\n") {
+			t.Errorf("%s is needed, and .dockerignore leaves %s out", inside, top)
+		}
+	}
+}
