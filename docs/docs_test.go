@@ -3,6 +3,7 @@
 //
 //	markdown_test.go  reads documents: links, headings, code
 //	docs_test.go      what is asked of them
+//	glossary_test.go  which words are not used any more
 package docs
 
 import (

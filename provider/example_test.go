@@ -34,7 +34,7 @@ func greeter(tests ...v1alpha1.ProviderTest) *v1alpha1.WebhookProvider {
 			Handshakes: []v1alpha1.Handshake{{
 				Name: "hello", Method: "GET", Unsigned: true,
 				Guard:  []v1alpha1.RequestCondition{{RequestLocation: v1alpha1.RequestLocation{Query: "token"}, Parameter: "verify_token"}},
-				Answer: v1alpha1.HandshakeAnswer{Body: "{query:challenge}", Headers: []v1alpha1.AnswerField{{Name: "X-Greeting", Value: "{query:challenge}"}}},
+				Answer: v1alpha1.HandshakeAnswer{Body: "{query:challenge}", Headers: []v1alpha1.AnswerField{{Name: "X-Echo", Value: "{query:challenge}"}}},
 			}, {
 				Name: "subscribe", Method: "POST", Match: []v1alpha1.RequestCondition{{RequestLocation: v1alpha1.RequestLocation{JSON: "/confirm"}}},
 				Answer:  v1alpha1.HandshakeAnswer{Status: 204},
@@ -52,7 +52,7 @@ func hello(change func(*v1alpha1.ProviderTest)) v1alpha1.ProviderTest {
 		Parameters: []v1alpha1.ParameterValues{{Name: "verify_token", Values: []string{"other", "tok"}}},
 		Request:    v1alpha1.ExampleRequest{Method: "GET", URL: "https://hooks.example.com/a/b?token=tok&challenge=c1"},
 		Expect: v1alpha1.Expectation{Handshake: &v1alpha1.ExpectedHandshake{
-			Name: "hello", Body: "c1", Headers: []v1alpha1.ExampleHeader{{Name: "Content-Type", Value: "text/plain"}, {Name: "x-greeting", Value: "c1"}},
+			Name: "hello", Body: "c1", Headers: []v1alpha1.ExampleHeader{{Name: "Content-Type", Value: "text/plain"}, {Name: "x-echo", Value: "c1"}},
 		}},
 	}
 	change(&test)
@@ -91,7 +91,7 @@ func TestExampleOfHandshake(t *testing.T) {
 		"another name":     {hello, func(p *v1alpha1.ProviderTest) { p.Expect.Handshake.Name = "x" }, `should be the handshake "x", and it is "hello"`},
 		"another status":   {hello, func(p *v1alpha1.ProviderTest) { p.Expect.Handshake.Status = 201 }, "should be 201, and it is 200"},
 		"another body":     {hello, func(p *v1alpha1.ProviderTest) { p.Expect.Handshake.Body = "" }, `the body of the answer should be "", and it is "c1"`},
-		"another header":   {hello, func(p *v1alpha1.ProviderTest) { p.Expect.Handshake.Headers[1].Value = "c2" }, `the header x-greeting of the answer should be "c2"`},
+		"another header":   {hello, func(p *v1alpha1.ProviderTest) { p.Expect.Handshake.Headers[1].Value = "c2" }, `the header x-echo of the answer should be "c2"`},
 		"nothing confirms": {subscribe, func(p *v1alpha1.ProviderTest) { p.Expect.Handshake.Confirm = "" }, `the URL to confirm should be ""`},
 		"no secret":        {subscribe, func(p *v1alpha1.ProviderTest) { p.Secret = "" }, "NoUsableKey"},
 		"an event":         {subscribe, func(p *v1alpha1.ProviderTest) { p.Request.Body = `{"events":[{"id":"1"}]}` }, `should be the handshake "subscribe", and it is an event`},

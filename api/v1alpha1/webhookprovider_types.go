@@ -212,7 +212,7 @@ type SignatureScheme struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	MediaType string `json:"mediaType,omitempty"`
-	// when restricts the scheme to requests that fulfil all conditions.
+	// when restricts the scheme to requests that meet all conditions.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -272,7 +272,7 @@ type SignatureScheme struct {
 	// the body.
 	// +optional
 	BodyDigest *BodyDigest `json:"bodyDigest,omitempty"`
-	// require lists conditions that a request of this scheme must fulfil; otherwise it
+	// require lists conditions that a request of this scheme must meet; otherwise it
 	// is refused.
 	// +optional
 	// +listType=atomic
@@ -334,7 +334,7 @@ type BodyFormat string
 // +kubebuilder:validation:Enum=AsSent;Decoded
 type ContentEncoding string
 
-// RequestCondition is something that a request can fulfil. With neither equals
+// RequestCondition is something that a request can meet. With neither equals
 // nor pattern nor parameter nor absent, the place must hold something.
 //
 // +kubebuilder:validation:AtMostOneOf=equals;pattern;parameter;absent
@@ -576,7 +576,7 @@ type Handshake struct {
 	// +required
 	// +kubebuilder:validation:Enum=GET;HEAD;POST;OPTIONS
 	Method string `json:"method"`
-	// match says which requests of that method are meant: those that fulfil all
+	// match says which requests of that method are meant: those that meet all
 	// conditions.
 	// +optional
 	// +listType=atomic

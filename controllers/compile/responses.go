@@ -8,7 +8,7 @@ import (
 // defaultContentType is that of an answer with a body.
 const defaultContentType = "text/plain"
 
-// responses says in the words of the route which answers the sender wants.
+// responses makes the part of the route that says how to answer the sender.
 func responses(spec *v1alpha1.ProviderResponses) route.Responses {
 	if spec == nil {
 		return route.Responses{}

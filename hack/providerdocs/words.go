@@ -100,7 +100,7 @@ func locations(list []v1alpha1.RequestLocation) string {
 	return enumerate(out, "or")
 }
 
-// condition says what a request must fulfil.
+// condition says what a request must meet.
 func condition(c v1alpha1.RequestCondition) string {
 	at := location(c.RequestLocation)
 	switch {

@@ -95,7 +95,7 @@ func (r Route) validateKeys() error {
 			errs = append(errs, fmt.Errorf("parameters[%d].name is empty", i))
 		}
 		if blank(parameter.Value) {
-			errs = append(errs, fmt.Errorf("parameters[%d] is empty or blank: anybody could fulfil it", i))
+			errs = append(errs, fmt.Errorf("parameters[%d] is empty or blank: anybody could meet it", i))
 		}
 	}
 	return errors.Join(errs...)

@@ -408,7 +408,7 @@ func TestHandshakeErrors(t *testing.T) {
 		"no name":                {func(h *Handshake) { h.Name = "" }, "name is missing"},
 		"another method":         {func(h *Handshake) { h.Method = "PUT" }, "GET, HEAD, POST or OPTIONS"},
 		"a GET that delivers":    {func(h *Handshake) { h.Match = nil }, "every event would be taken"},
-		"a kind":                 {func(h *Handshake) { h.Kind = "Greeting" }, "must be Challenge or Probe"},
+		"a kind":                 {func(h *Handshake) { h.Kind = "Ping" }, "must be Challenge or Probe"},
 		"a probe by POST":        {func(h *Handshake) { *h = probe("POST"); h.Match = []Condition{queryIs("x")} }, "a probe is a GET or a HEAD"},
 		"a probe by OPTIONS":     {func(h *Handshake) { *h = probe("OPTIONS") }, "a probe is a GET or a HEAD"},
 		"a signed probe":         {func(h *Handshake) { *h = probe("GET"); h.Unsigned = false }, "a request that has a signature is no probe"},

@@ -19,7 +19,7 @@ type HandshakeApplyConfiguration struct {
 	Kind *apiv1alpha1.HandshakeKind `json:"kind,omitempty"`
 	// method of the request.
 	Method *string `json:"method,omitempty"`
-	// match says which requests of that method are meant: those that fulfil all
+	// match says which requests of that method are meant: those that meet all
 	// conditions.
 	Match []RequestConditionApplyConfiguration `json:"match,omitempty"`
 	// unsigned handshakes are those that the sender does not sign. Others are verified

@@ -5,7 +5,7 @@ package v1alpha1
 // RequestConditionApplyConfiguration represents a declarative configuration of the RequestCondition type for use
 // with apply.
 //
-// RequestCondition is something that a request can fulfil. With neither equals
+// RequestCondition is something that a request can meet. With neither equals
 // nor pattern nor parameter nor absent, the place must hold something.
 type RequestConditionApplyConfiguration struct {
 	// The place that is looked at.

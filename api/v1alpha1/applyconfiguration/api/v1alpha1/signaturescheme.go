@@ -27,7 +27,7 @@ type SignatureSchemeApplyConfiguration struct {
 	// mediaType restricts the scheme to bodies of this type, for example
 	// application/x-www-form-urlencoded.
 	MediaType *string `json:"mediaType,omitempty"`
-	// when restricts the scheme to requests that fulfil all conditions.
+	// when restricts the scheme to requests that meet all conditions.
 	When []RequestConditionApplyConfiguration `json:"when,omitempty"`
 	// algorithm is how the signature is made. The sender can't choose it.
 	Algorithm *apiv1alpha1.SignatureAlgorithm `json:"algorithm,omitempty"`
@@ -61,7 +61,7 @@ type SignatureSchemeApplyConfiguration struct {
 	// bodyDigest is where the SHA-256 of the body is, if that is signed instead of
 	// the body.
 	BodyDigest *BodyDigestApplyConfiguration `json:"bodyDigest,omitempty"`
-	// require lists conditions that a request of this scheme must fulfil; otherwise it
+	// require lists conditions that a request of this scheme must meet; otherwise it
 	// is refused.
 	Require []RequestConditionApplyConfiguration `json:"require,omitempty"`
 	// bodyUnsigned admits that the sender doesn't sign the body. Whoever sees one
