@@ -151,5 +151,16 @@
 // Scripts of concurrent callers share round trips (an auto-pipeline). A script
 // needs no order among those of other events, and an accept is one command, so
 // no half of it can be lost with a connection. BenchmarkAccept compares this
-// with plain commands and with one round trip per call.
+// with plain commands and with one round trip per call. In a Cluster there is a pipeline
+// for each master (servers.go), so that one that hangs fails only what it has.
+//
+// What is large goes by itself, on connections of its own (large.go), so that nothing
+// small stands behind it. What is claimed is read in chunks (load.go), so that a slow
+// link gets on.
+//
+// # Looking
+//
+// Receivers look for what is due and held all the time, and mostly there is nothing. So
+// each remembers what it saw and wrote (outlook.go), and asks about the rest now and
+// then. It is a hint and no more: scripts decide what is due.
 package store
