@@ -30,6 +30,7 @@ type receiver struct {
 	journal    *audit.Journal
 	events     *audit.Events
 	ready      *readiness
+	handler    *intake.Handler
 
 	webhooks, admin *server
 }
@@ -77,11 +78,11 @@ func assemble(o Options) (*receiver, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())
 	}
-	handler := intake.NewHandler(intake.Options{
+	r.handler = intake.NewHandler(intake.Options{
 		Routes: live, Store: events, Deliverer: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes,
 		Audit: sink, Metrics: intake.NewMetrics(registry, live), Proxies: o.TrustedProxies, Logger: o.Logger, Now: time.Now,
 	})
-	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}), o.Logger); err != nil {
+	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: r.handler, shuttingDown: &r.ready.shuttingDown}), o.Logger); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
 	if r.admin, err = listen(o.AdminListen, adminServer(r.ready, registry), o.Logger); err != nil {

@@ -76,6 +76,10 @@ type Handler struct {
 	certificates  *certificate.Cache
 	bodyTimeout   time.Duration
 	bytesInFlight atomic.Int64
+
+	waiting      context.Context // ends with stopWaiting
+	stopWaiting  context.CancelFunc
+	countRetried func()
 }
 
 // NewHandler returns a Handler.
@@ -83,11 +87,17 @@ func NewHandler(o Options) *Handler {
 	if o.Senders == nil {
 		o.Senders = egress.New(egress.ForWebhooks)
 	}
-	return &Handler{
-		Options: o, bodyTimeout: bodyTimeout,
+	h := &Handler{
+		Options: o, bodyTimeout: bodyTimeout, countRetried: o.Metrics.acceptsRetried.Inc,
 		confirmations: o.Senders.Apart(), certificates: certificate.NewCache(o.Senders, o.Now, o.Roots),
 	}
+	h.waiting, h.stopWaiting = context.WithCancel(context.Background())
+	return h
 }
+
+// StopWaiting ends the wait of all requests for Redis. What is not stored by then is
+// answered 503.
+func (h *Handler) StopWaiting() { h.stopWaiting() }
 
 // exchange is one request on its way through the steps. Each step fills in what
 // it finds out. The fields of steps that were not reached are zero.

@@ -14,7 +14,7 @@ import (
 
 // Store is the write-ahead log. It is safe for concurrent use. Each method that
 // talks to Redis returns within Options.Timeout, whatever its context allows;
-// Accept may take longer by what Options.Wait says.
+// Accept may take longer by what Options.Wait says, and it and Begin by their Patience.
 type Store struct {
 	client    redis.UniversalClient
 	pipeline  *redis.AutoPipeliner
