@@ -51,7 +51,8 @@ func TestWhatWaitsForRedisIsAnsweredAtTheEnd(t *testing.T) {
 	patient := testRoute()
 	patient.AckTime = route.Duration(route.MaxAckTime)
 	g := startReceiverOf(t, patient, redis.URL(), "127.0.0.1:1")
-	g.options.ShutdownGrace = 4 * time.Second
+	// It waits for two fifths of that. The rest of the half is for the answer.
+	g.options.ShutdownGrace = 12 * time.Second
 	redis.Kill()
 	status := make(chan int, 1)
 	go func() {
@@ -68,5 +69,5 @@ func TestWhatWaitsForRedisIsAnsweredAtTheEnd(t *testing.T) {
 	if got := <-status; got != http.StatusServiceUnavailable {
 		t.Errorf("the answer is %d, want 503", got)
 	}
-	g.stop()
+	<-g.ended
 }
