@@ -56,6 +56,7 @@ func TestWhatWaitsForRedisIsAnsweredAtTheEnd(t *testing.T) {
 	redis.Kill()
 	status := make(chan int, 1)
 	go func() {
+		defer close(status)
 		got, _ := g.post("evt_1", "{}")
 		status <- got
 	}()

@@ -130,6 +130,7 @@ func TestAnEventWaitsForRedis(t *testing.T) {
 			g.redis.Kill()
 			status := make(chan int, 1)
 			go func() {
+				defer close(status)
 				response, _ := g.interact("evt-1")
 				status <- response.StatusCode
 			}()
