@@ -74,7 +74,7 @@ func (h *Handler) patience(x *exchange) store.Patience {
 // bound bounds a step into Redis, which neither the sender ends nor the time of a step
 // without patience.
 func (h *Handler) bound(patience store.Patience) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(h.waiting, max(time.Until(patience.Until), 0)+acceptTimeout)
+	return context.WithTimeout(h.patient, max(time.Until(patience.Until), 0)+acceptTimeout)
 }
 
 func (x *exchange) storedEvent() *store.Event {

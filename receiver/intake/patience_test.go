@@ -72,7 +72,7 @@ func newHungGate(t *testing.T) (g *gate, hung *hungStore, hangUp context.CancelF
 	case <-time.After(30 * time.Second):
 		t.Fatal("the event did not arrive")
 	}
-	if held := g.handler.bytesInFlight.Load(); held < 1000 {
+	if held := g.handler.memory.used(); held < 1000 {
 		t.Errorf("while the event waits, its request has reserved %d bytes, want those of the body", held)
 	}
 	return g, hung, hangUp, answers
@@ -88,7 +88,7 @@ func TestASenderThatHangsUpChangesNothing(t *testing.T) {
 	if r := g.record(); r.Status != audit.Accepted || r.EventID != "evt_1" {
 		t.Errorf("the audit record is %+v, want it accepted", r)
 	}
-	if held := g.handler.bytesInFlight.Load(); held != 0 {
+	if held := g.handler.memory.used(); held != 0 {
 		t.Errorf("afterwards %d bytes are reserved", held)
 	}
 }
