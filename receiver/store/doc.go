@@ -101,7 +101,9 @@
 //	                               client's retries are harmless. Revive and Purge leave a random
 //	                               text by which they know it. Claim and Refill lease more
 //	                               instead; what the lost reply named is due when the lease ends
-//	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
+//	Redis is away or hangs         Accept and Begin try again for as long as their Patience says, and a
+//	                               try finds what an earlier one did. Then, and in all else, it is
+//	                               ErrUnavailable within Options.Timeout. A script that was queued may
 //	                               still run later: the event is stored and delivered although the
 //	                               sender was told to send again, which makes a duplicate
 //	Redis is full                  ErrFull. Redis checks for memory before the first write of a script
