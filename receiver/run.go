@@ -135,7 +135,9 @@ func unthrottled(config *rest.Config) *rest.Config {
 // openAudit makes the sinks of audit records, and keeps them for the shutdown.
 func (r *receiver) openAudit(client kubernetes.Interface, metrics *audit.Metrics) audit.Sink {
 	r.auditLog = audit.NewLog(r.options.AuditLog, metrics)
-	r.events = audit.NewEvents(client, r.options.Identity, time.Now, r.options.Logger, metrics)
+	r.events = audit.NewEvents(audit.EventsOptions{
+		Client: client, Receiver: r.options.Identity, WarningsOnly: r.options.WarningsOnly, Now: time.Now, Logger: r.options.Logger, Metrics: metrics,
+	})
 	r.journal = audit.NewJournal(audit.JournalOptions{Store: r.store, TrafficOnly: r.options.JournalRecords == 0, Metrics: metrics, Logger: r.options.Logger})
 	return audit.NewFanOut(r.options.Identity, time.Now, r.auditLog, r.events, r.journal)
 }
