@@ -68,9 +68,10 @@ func assemble(o Options) (*receiver, error) {
 	live := route.NewLive(o.ClusterDomain)
 	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Logger)}
 	sink := r.openAudit(client, audit.NewMetrics(registry))
-	r.heartbeat = &heartbeat{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, logger: o.Logger, now: time.Now,
+	redis := newRedisHealth(events, time.Now, o.Logger, registry)
+	r.heartbeat = &heartbeat{client: client, redis: redis, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, logger: o.Logger, now: time.Now,
 		keyUse: func(now time.Time) map[string]route.KeyUse { return live.Table().KeyUse(now) }}
-	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: newRedisHealth(events, o.Logger, registry)}
+	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: redis}
 	r.dispatcher, err = deliver.New(deliver.Options{
 		Store: events, Routes: live, ClusterDomain: o.ClusterDomain, ConnectTo: o.ConnectTo, DeadLetterRetention: o.DeadLetterRetention,
 		Audit: sink, Registry: registry, Logger: o.Logger,
