@@ -384,16 +384,16 @@ func TestWhatIsNoOutage(t *testing.T) {
 		leases []*coordination.Lease
 		want   route.StoreState
 	}{
-		"nobody":                                    {nil, ""},
-		"one that says nothing":                     {[]*coordination.Lease{leaseOf("a", "5", noon)}, ""},
-		"one that can't be understood":              {[]*coordination.Lease{garbled}, ""},
-		"all are up":                                {[]*coordination.Lease{receiver("a", route.StoreUp, ago(time.Hour))}, ""},
-		"one of two is up":                          {[]*coordination.Lease{receiver("a", route.StoreAway, ago(time.Hour)), receiver("b", route.StoreUp, ago(time.Hour))}, ""},
-		"away for a moment":                         {[]*coordination.Lease{receiver("a", route.StoreAway, ago(time.Second))}, ""},
+		"nobody":                       {nil, ""},
+		"one that says nothing":        {[]*coordination.Lease{leaseOf("a", "5", noon)}, ""},
+		"one that can't be understood": {[]*coordination.Lease{garbled}, ""},
+		"all are up":                   {[]*coordination.Lease{receiver("a", route.StoreUp, ago(time.Hour))}, ""},
+		"one of two is up":             {[]*coordination.Lease{receiver("a", route.StoreAway, ago(time.Hour)), receiver("b", route.StoreUp, ago(time.Hour))}, ""},
+		"away for a moment":            {[]*coordination.Lease{receiver("a", route.StoreAway, ago(time.Second))}, ""},
 		"away for a minute, when the manager comes": {[]*coordination.Lease{receiver("a", route.StoreAway, ago(time.Minute))}, route.StoreAway},
-		"full":                                      {[]*coordination.Lease{receiver("a", route.StoreFull, ago(time.Minute))}, route.StoreFull},
-		"full, and away":                            {[]*coordination.Lease{receiver("a", route.StoreFull, ago(time.Hour)), receiver("b", route.StoreAway, ago(time.Second))}, route.StoreAway},
-		"one that is dead":                          {[]*coordination.Lease{finding(leaseOf("a", "5", ago(time.Hour)), route.StoreAway, ago(time.Hour))}, ""},
+		"full":             {[]*coordination.Lease{receiver("a", route.StoreFull, ago(time.Minute))}, route.StoreFull},
+		"full, and away":   {[]*coordination.Lease{receiver("a", route.StoreFull, ago(time.Hour)), receiver("b", route.StoreAway, ago(time.Second))}, route.StoreAway},
+		"one that is dead": {[]*coordination.Lease{finding(leaseOf("a", "5", ago(time.Hour)), route.StoreAway, ago(time.Hour))}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFleet(atNoon)
