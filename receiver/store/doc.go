@@ -20,6 +20,7 @@
 //	sallyport:{p}:purged:<delivery> who removed this dead letter a moment ago (expires)
 //	sallyport:{p}:content:<ref>  "<ref of the event>|<ms>", for replay protection (expires)
 //	sallyport:{p}:journal:<endpoint> stream: the last audit records; p is that of the endpoint's name (expires)
+//	sallyport:{p}:journal:<endpoint>!unauthentic the same, of requests that were not authentic
 //	sallyport:{p}:traffic:<endpoint> sorted set: what last came and went → when (ms), and a count (expires)
 //
 // A delivery is "<ref>/<target>". While it exists it is in one of due, held and
@@ -101,7 +102,9 @@
 //	                               client's retries are harmless. Revive and Purge leave a random
 //	                               text by which they know it. Claim and Refill lease more
 //	                               instead; what the lost reply named is due when the lease ends
-//	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
+//	Redis is away or hangs         Accept and Begin try again for as long as their Patience says, and a
+//	                               try finds what an earlier one did. Then, and in all else, it is
+//	                               ErrUnavailable within Options.Timeout. A script that was queued may
 //	                               still run later: the event is stored and delivered although the
 //	                               sender was told to send again, which makes a duplicate
 //	Redis is full                  ErrFull. Redis checks for memory before the first write of a script
