@@ -71,7 +71,7 @@ func (r *readiness) serveReady(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	if _, err := r.redis.latest(); err != nil {
-		_, _ = fmt.Fprintf(w, "ok, but redis is away: requests wait for it, and are then answered 503: %v\n", err)
+		_, _ = fmt.Fprintf(w, "ok, but redis takes nothing: requests wait for it, and are then answered 503: %v\n", err)
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
