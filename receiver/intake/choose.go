@@ -43,7 +43,9 @@ func (h *Handler) choose(x *exchange) error {
 // readable is the body as expressions can read it.
 func (x *exchange) readable() match.Body {
 	document, ok := x.signed.Document()
-	body := match.Body{Document: document, Unreadable: !ok, JSONFields: x.entry.Route.Provider.JSONFormFields}
+	body := match.Body{
+		Document: document, Unreadable: !ok, JSONFields: x.entry.Route.Provider.JSONFormFields, Reserve: x.reserve,
+	}
 	if fields, isForm := x.signed.Form(); isForm {
 		body.Form = fields
 	}
