@@ -67,7 +67,17 @@ func withOwn(header http.Header, event *store.Event, number int) {
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = nil // or the transport would add its own
 	}
+	// A target may close a kept connection in the moment in which a request is written to
+	// it. The transport makes such a request again on another connection, but only if it
+	// may be made twice, as all of ours may: targets deduplicate. This is how to say so;
+	// nothing of it is sent.
+	if _, ok := header[idempotencyKey]; !ok {
+		header[idempotencyKey] = nil
+	}
 }
+
+// idempotencyKey is a header by which net/http knows a request that may be made twice.
+const idempotencyKey = "X-Idempotency-Key"
 
 // forwarding are the headers, in lower case, by which proxies say what the URL of a
 // request was. Frameworks differ in which of them they believe.
