@@ -28,7 +28,7 @@ func (c claimer) claim(ctx context.Context) (time.Duration, error) {
 	if jobs <= 0 || bytes <= 0 {
 		return minSleep, nil
 	}
-	got, err := c.Store.Claim(ctx, store.ClaimOptions{Max: min(jobs, claimBatch), MaxBytes: bytes, Lease: c.Lease, Blocked: c.targets.blocked(c.Store.Now())})
+	got, err := c.Store.Claim(ctx, store.ClaimOptions{Max: min(jobs, claimBatch), MaxBytes: bytes, Lease: c.Lease, Blocked: c.targets.blocked()})
 	c.workers.takeAll(got, claimed)
 	c.metrics.held.Add(float64(got.Held))
 	if err != nil || got.Next.IsZero() {

@@ -19,6 +19,12 @@ const (
 	// so that they get a share beside live traffic.
 	maxRefilled      = 256
 	maxRefilledBytes = 32 << 20
+
+	// maxCallBytes bounds the events whose senders wait for their targets. The receiver
+	// keeps their bodies meanwhile: so half of what it has for the bodies of all requests
+	// is left for others. A target with none may use callReserve, too.
+	maxCallBytes = 48 << 20
+	callReserve  = 16 << 20
 )
 
 // targets is what this receiver has in memory for its targets, and knows of them:
@@ -32,16 +38,17 @@ type targets struct {
 	mu       sync.Mutex
 	lanes    map[targetID]*lane
 	circuits map[targetID]*circuit
-	calls    map[targetID]int // that senders wait for
+	calls    map[targetID]*budget // that senders wait for
 	buckets  buckets
 	all      budget
 	refilled budget // of all, what is from backlogs
+	called   budget // of all calls
 	closed   bool   // this receiver ends
 }
 
 func newTargets(of func(endpoint string) bounds) *targets {
 	return &targets{
-		bounds: of, lanes: map[targetID]*lane{}, circuits: map[targetID]*circuit{}, calls: map[targetID]int{}, buckets: buckets{},
+		bounds: of, lanes: map[targetID]*lane{}, circuits: map[targetID]*circuit{}, calls: map[targetID]*budget{}, buckets: buckets{},
 	}
 }
 
@@ -177,9 +184,10 @@ func (t *targets) room() (jobs int, bytes int64) {
 	return maxJobs + reserveJobs - t.all.jobs, maxBytes + reserveBytes - t.all.bytes
 }
 
-// refillable is how much of its backlog a target may get now. A target that
-// this receiver knows nothing about gets one delivery first.
-func (t *targets) refillable(id targetID, now time.Time) (jobs int, bytes int64) {
+// refillable is how much of its backlog a target may get now, and whether only of that
+// which has not failed. A target that this receiver knows nothing about gets one
+// delivery first.
+func (t *targets) refillable(id targetID, now time.Time) (jobs int, bytes int64, unfailed bool) {
 	depth := t.bounds(id.endpoint).refillDepth()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -193,12 +201,13 @@ func (t *targets) refillable(id targetID, now time.Time) (jobs int, bytes int64)
 		depth = 1
 	}
 	if c.blocks(now) {
-		return 0, 0
+		return 0, 0, false
 	}
-	if l := t.lanes[id]; l != nil {
+	if l := t.lanes[id]; l != nil && !c.open {
 		depth -= l.refilled
 	}
-	return t.refillRoom(depth)
+	jobs, bytes = t.refillRoom(depth)
+	return jobs, bytes, c.wantsUnfailed(now)
 }
 
 // expirable is how much may be taken, of so many, of what is too old in backlogs.

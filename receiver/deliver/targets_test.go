@@ -167,7 +167,7 @@ func TestAnOpeningCircuitEmptiesItsLane(t *testing.T) {
 	if ok, _ := ts.put(storedJob("team/0", "new", offered), anyTime); ok {
 		t.Error("a target whose circuit is open got a job")
 	}
-	if blocked := ts.blocked(anyTime); len(blocked) != 1 || blocked[0].Endpoint != "team/0" {
+	if blocked := ts.blocked(); len(blocked) != 1 || blocked[0].Endpoint != "team/0" {
 		t.Errorf("blocked are %v", blocked)
 	}
 }
@@ -203,5 +203,44 @@ func TestCallsAreCountedByTarget(t *testing.T) {
 	ts.leave(one)
 	if err := ts.enter(one, 2, anyTime); err != nil {
 		t.Errorf("after one has left: %v", err)
+	}
+}
+
+// TestCallsLeaveRoomForOthers: targets that hang, with any number of senders that wait
+// for them, leave room for calls to others, and for the bodies of other requests.
+func TestCallsLeaveRoomForOthers(t *testing.T) {
+	const most = 1000 // of one target at a time
+	for _, size := range []int{100, 96 << 10, 1 << 20, 40 << 20} {
+		ts := stuckTargets(0)
+		enter := func(target, size int) bool {
+			call := storedJob(fmt.Sprint("team/", target), "1", offered)
+			call.size += int64(size)
+			return ts.enter(call, most, anyTime) == nil
+		}
+		for target := range 20 {
+			for range most {
+				if !enter(target, size) {
+					break
+				}
+			}
+		}
+		if ts.called.bytes > maxCallBytes+callReserve {
+			t.Errorf("events of %d bytes: %d bytes wait for their targets", size, ts.called.bytes)
+		}
+		if size <= 96<<10 && !enter(1000, size) {
+			t.Errorf("events of %d bytes: there is no room for a call to another target", size)
+		}
+	}
+	ts := stuckTargets(0)
+	call := storedJob("team/0", "1", offered)
+	call.size = 2 * maxCallBytes
+	for range 2 {
+		if err := ts.enter(call, most, anyTime); err != nil {
+			t.Fatalf("a large event alone: %v", err)
+		}
+		ts.leave(call)
+	}
+	if len(ts.calls) != 0 || ts.called != (budget{}) {
+		t.Errorf("%d targets and %+v are left", len(ts.calls), ts.called)
 	}
 }
