@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"sallyport.dev/sallyport/internal/buildinfo"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/deliver"
 	"sallyport.dev/sallyport/receiver/intake"
@@ -53,7 +54,7 @@ func Run(ctx context.Context, o Options) error {
 // assemble makes all parts. It starts only those that wait for work.
 func assemble(o Options) (*receiver, error) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildinfo.Collector())
 	client, err := kubernetes.NewForConfig(unthrottled(o.Kubernetes))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
