@@ -79,9 +79,12 @@ func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome,
 	id := eventRef(e.Endpoint, e.ID)
 	if o.Content != nil {
 		r.content = *o.Content
-		replayed, err := s.markContent(ctx, e.Endpoint, id, o)
-		if err != nil || replayed {
-			return ContentReplayed, nil, err
+		owner, err := s.markContent(ctx, e.Endpoint, id, o)
+		if err != nil {
+			return 0, nil, err
+		}
+		if owner != "" {
+			return s.acceptCopy(ctx, owner, ContentReplayed, o)
 		}
 	}
 	return s.acceptRecord(ctx, id, r, o)
@@ -126,6 +129,8 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOpt
 		return Accepted, r.leases(id, end), nil
 	case "duplicate":
 		return Duplicate, nil, nil
+	case "perhaps":
+		return s.acceptCopy(ctx, id, Duplicate, o)
 	case "revived":
 		return Revived, nil, nil
 	case "busy":
@@ -137,6 +142,19 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOpt
 	default:
 		return 0, nil, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}
+}
+
+// acceptCopy returns what Accept does for a copy of a stored event, after it has revived
+// what was given up of that.
+func (s *Store) acceptCopy(ctx context.Context, stored ref, otherwise Outcome, o AcceptOptions) (Outcome, []Lease, error) {
+	revived, err := s.reviveStored(ctx, stored, o.Targets)
+	switch {
+	case err != nil:
+		return 0, nil, classify("revive a dead letter", err)
+	case revived:
+		return Revived, nil, nil
+	}
+	return otherwise, nil, nil
 }
 
 func (r *record) leases(id ref, end int64) []Lease {

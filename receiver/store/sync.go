@@ -119,9 +119,14 @@ func (s *Store) beginContent(ctx context.Context, endpoint string, m Mark, o Beg
 		return Begun, m, nil
 	}
 	m.content = contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: m.ref, at: s.Now()}
-	replayed, err := s.claimContent(ctx, m.content, o.Content, o.Window)
-	if err == nil && !replayed {
+	owner, err := s.claimContent(ctx, m.content, o.Content, o.Window)
+	if err == nil && owner == "" {
 		return Begun, m, nil
+	}
+	if err == nil {
+		// It may be stored, from a time in which the endpoint's mode was another one.
+		_, err = s.reviveStored(ctx, owner, nil)
+		err = classify("revive a dead letter", err)
 	}
 	// The caller may be gone by now, and what was marked must go in any case.
 	if undone := s.Forget(context.WithoutCancel(ctx), m); err == nil && undone != nil {
