@@ -28,7 +28,7 @@ var ErrCost = errors.New("the expression costs too much for this event")
 // ErrUnknown is for an expression that asks for something that can't be read in an event,
 // so that it is not known whether the event matches.
 var ErrUnknown = errors.New("the expression asks for what can't be read in this event: " +
-	"its body is neither JSON nor a form, or can't be decoded, or it has more types than can be listed")
+	"its body is neither JSON nor a form, can't be decoded or is too large for that, or it has more types than can be listed")
 
 // environment is what expressions are checked against. Making it takes
 // milliseconds, so that it is made once.
