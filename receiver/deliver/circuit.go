@@ -135,14 +135,14 @@ func (c *circuit) wantsUnfailed(now time.Time) bool {
 // fail notes a failure and reports whether it opened the circuit.
 func (c *circuit) fail(now time.Time, f failure, random func(int64) int64) (opened bool) {
 	c.used = now
-	counts := !c.failing.has(f.event) && !(c.suspects.has(f.event) && now.Sub(c.succeeded) < suspicion)
+	known := c.failing.has(f.event) || c.suspects.has(f.event) && now.Sub(c.succeeded) < suspicion
 	c.failing.add(f.event)
 	switch {
 	case c.open && f.probe == noProbe:
 		return false // an attempt that began before
 	case c.open:
 		c.trips++
-	case !counts:
+	case known:
 		return false
 	default:
 		c.proven = false

@@ -72,7 +72,7 @@ func TestAConnectionClosedMeanwhileIsNoFailure(t *testing.T) {
 			target := newClosing(t)
 			endpoint := w.targetAt("api", target.listener.Addr().String())
 			d := w.dispatcher()
-			const n = 8
+			const n = 4
 			for i := range n {
 				d.Offer(w.acceptBody(endpoint, fmt.Sprint(i), bytes.Repeat([]byte{'x'}, size)))
 				w.want(audit.Delivered, 1) // one after the other, so that the connection is kept

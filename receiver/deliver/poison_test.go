@@ -85,27 +85,36 @@ func TestPoisonedEventsHoldUpNoOthers(t *testing.T) {
 	}
 }
 
-// Events that have failed, and fail again and again, hold up nothing that comes later.
+// Events that have failed, and fail in each probe, hold up nothing that comes later: that
+// need not wait for the next of their probes, which is a minute away.
 func TestRetriesOfPoisonedEventsHoldUpNothing(t *testing.T) {
 	w, endpoint := newPoisoned(t)
-	for i := range 100 {
+	for i := range 2 * tripPoints {
 		_, lease := w.accept(endpoint, fmt.Sprint("poison-", i))
 		if err := w.store.Retry(t.Context(), lease, w.now(), store.Failure{Attempts: 1, First: w.now(), Error: "500"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	d := w.run()
-	w.eventually("the circuit is open", func() bool { return d.core.targets.openBecause(targetID{endpoint, ""}) != "" })
-	for round := range 10 {
-		w.advance(10 * time.Second) // in which only those are tried
+	look := func(at func(*circuit) bool) bool {
 		d.core.due.now()
 		d.core.room.now()
-		const each = 3
-		for i := range each {
-			w.offer(d, endpoint, fmt.Sprint("later-", round, "-", i))
-		}
-		if passed := w.deliveredOf(d, each); passed > 5*time.Second {
-			t.Errorf("round %d took %s", round, passed)
+		d.core.targets.mu.Lock()
+		defer d.core.targets.mu.Unlock()
+		c := d.core.targets.circuits[targetID{endpoint, ""}]
+		return c != nil && c.open && at(c)
+	}
+	w.eventually("probes have failed again and again", func() bool {
+		w.advance(maxProbe)
+		return look(func(c *circuit) bool { return probeWait(c.trips, none) == maxProbe })
+	})
+	w.eventually("their next probe is a while away", func() bool {
+		return look(func(c *circuit) bool { return !c.probes[anyProbe].busy && !c.probes[anyProbe].due(w.now()) })
+	})
+	w.offer(d, endpoint, "later") // and the clock stands
+	for {
+		if r := await(t, w.records, "the delivery of what came later"); r.Status == audit.Delivered {
+			break
 		}
 	}
 }
