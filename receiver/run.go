@@ -61,6 +61,7 @@ func assemble(o Options) (*receiver, error) {
 	}
 	events, err := store.Open(context.Background(), store.Options{
 		URL: o.RedisURL, PasswordFile: o.RedisPasswordFile, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords,
+		Patience: store.DefaultPatience,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
@@ -82,9 +83,11 @@ func assemble(o Options) (*receiver, error) {
 		Routes: live, Store: events, Deliverer: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes,
 		Audit: sink, Metrics: intake.NewMetrics(registry, live), Proxies: o.TrustedProxies, Logger: o.Logger, Now: time.Now,
 	})
-	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}), o.Logger); err != nil {
+	connections := intake.NewConnections(o.MaxConnections, registry)
+	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}, connections), o.Logger); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
+	r.webhooks.listener = connections.Listener(r.webhooks.listener)
 	if r.admin, err = listen(o.AdminListen, adminServer(r.ready, registry), o.Logger); err != nil {
 		return nil, errors.Join(err, r.webhooks.listener.Close(), events.Close())
 	}

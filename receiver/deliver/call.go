@@ -43,7 +43,7 @@ var errTooLong = fmt.Errorf("the target's answer is longer than the %d bytes tha
 
 // call is as of Dispatcher.Call.
 func (w *workers) call(ctx context.Context, event *store.Event) (Answer, error) {
-	j := newJob(event, store.Lease{}, offered) // in no lane: it stands for the call before the circuit
+	j := &job{event: event} // in no lane: it stands for the call before the circuit
 	r, reason := w.routeTo(j.target(), w.Store.Now())
 	answer := Answer{Target: targetName(r.Target)}
 	if reason != "" {

@@ -92,36 +92,15 @@ func (t *targets) enter(call *job, most int, now time.Time) error {
 	id := call.target()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	calls := t.calls[id]
-	if calls == nil {
-		calls = &budget{}
-	}
-	if calls.jobs >= most || !t.hasRoomFor(call, calls) {
+	if t.calls[id] >= most {
 		return ErrCrowded
 	}
 	if !t.admits(call, now) {
 		return fmt.Errorf("%w: the target's circuit is open: %s", ErrNotNow, t.circuits[id].reason)
 	}
-	calls.add(call)
-	t.called.add(call)
-	t.calls[id] = calls
+	t.calls[id]++
 	return nil
 }
-
-// hasRoomFor reports whether a target may have one more call, beside those that it has.
-// As in fits, each target that hangs leaves room for others, and a call of any size goes
-// alone.
-func (t *targets) hasRoomFor(call *job, calls *budget) bool {
-	free := maxCallBytes - t.called.bytes
-	if calls.jobs == 0 {
-		return call.size <= free+callReserve || t.called.jobs == 0
-	}
-	return calls.bytes+call.size <= free/callShare
-}
-
-// callShare is the part of the room for calls that is still free which one target may
-// fill.
-const callShare = 2
 
 // leave ends a call.
 func (t *targets) leave(call *job) {
@@ -129,10 +108,7 @@ func (t *targets) leave(call *job) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.abandon(call)
-	t.called.remove(call)
-	if calls := t.calls[id]; calls.jobs > 1 {
-		calls.remove(call)
-	} else {
+	if t.calls[id]--; t.calls[id] == 0 {
 		delete(t.calls, id)
 	}
 }

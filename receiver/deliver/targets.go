@@ -19,12 +19,6 @@ const (
 	// so that they get a share beside live traffic.
 	maxRefilled      = 256
 	maxRefilledBytes = 32 << 20
-
-	// maxCallBytes bounds the events whose senders wait for their targets. The receiver
-	// keeps their bodies meanwhile: so half of what it has for the bodies of all requests
-	// is left for others. A target with none may use callReserve, too.
-	maxCallBytes = 48 << 20
-	callReserve  = 16 << 20
 )
 
 // targets is what this receiver has in memory for its targets, and knows of them:
@@ -38,17 +32,16 @@ type targets struct {
 	mu       sync.Mutex
 	lanes    map[targetID]*lane
 	circuits map[targetID]*circuit
-	calls    map[targetID]*budget // that senders wait for
+	calls    map[targetID]int // that senders wait for
 	buckets  buckets
 	all      budget
 	refilled budget // of all, what is from backlogs
-	called   budget // of all calls
 	closed   bool   // this receiver ends
 }
 
 func newTargets(of func(endpoint string) bounds) *targets {
 	return &targets{
-		bounds: of, lanes: map[targetID]*lane{}, circuits: map[targetID]*circuit{}, calls: map[targetID]*budget{}, buckets: buckets{},
+		bounds: of, lanes: map[targetID]*lane{}, circuits: map[targetID]*circuit{}, calls: map[targetID]int{}, buckets: buckets{},
 	}
 }
 
