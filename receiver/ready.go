@@ -62,7 +62,7 @@ func (r *readiness) serveReady(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	if _, err := r.redis.state(); err != nil {
-		_, _ = fmt.Fprintf(w, "ok, but redis is away and requests are answered 503: %v\n", err)
+		_, _ = fmt.Fprintf(w, "ok, but redis is away: requests wait for it, and are then answered 503: %v\n", err)
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
@@ -130,7 +130,7 @@ func (h *redisHealth) ping(ctx context.Context) {
 	case err != nil:
 		h.up.Set(0)
 		if changed {
-			h.logger.Error("redis does not answer; requests get 503 until it does", "error", err)
+			h.logger.Error("redis does not answer; requests wait for it, and then get 503", "error", err)
 		}
 	default:
 		h.up.Set(1)

@@ -70,7 +70,7 @@ func (s *Store) deadOf(ctx context.Context, id ref, r *record) (letters []DeadLe
 // retarget makes the dead letters of an event pending under new names, and reports
 // whether it did.
 func (s *Store) retarget(ctx context.Context, id ref, olds, news []string) (bool, error) {
-	value, err := s.client.Get(ctx, eventName(id)).Bytes()
+	value, err := s.large.Get(ctx, eventName(id)).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}
@@ -89,8 +89,12 @@ func (s *Store) retarget(ctx context.Context, id ref, olds, news []string) (bool
 		args = append(args, member(id, target))
 	}
 	err = s.runFenced(ctx, "revive dead letters of routes that were renamed", retargetScript, deliveryNames(id, r.endpoint), args...)
-	if errors.Is(err, ErrFenced) {
+	switch {
+	case errors.Is(err, ErrFenced):
 		return false, nil
+	case err != nil:
+		return false, err
 	}
-	return err == nil, err
+	s.outlook.noteDue(id.partition(), now.UnixMicro())
+	return true, nil
 }
