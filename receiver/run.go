@@ -70,9 +70,10 @@ func assemble(o Options) (*receiver, error) {
 	live := route.NewLive(o.ClusterDomain)
 	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Logger)}
 	sink := r.openAudit(client, audit.NewMetrics(registry))
-	r.heartbeat = &heartbeat{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, logger: o.Logger, now: time.Now,
+	redis := newRedisHealth(events, time.Now, o.Logger, registry)
+	r.heartbeat = &heartbeat{client: client, redis: redis, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, logger: o.Logger, now: time.Now,
 		keyUse: func(now time.Time) map[string]route.KeyUse { return live.Table().KeyUse(now) }}
-	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: newRedisHealth(events, o.Logger, registry)}
+	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: redis}
 	r.dispatcher, err = deliver.New(deliver.Options{
 		Store: events, Routes: live, ClusterDomain: o.ClusterDomain, ConnectTo: o.ConnectTo, DeadLetterRetention: o.DeadLetterRetention,
 		Audit: sink, Registry: registry, Logger: o.Logger,
@@ -139,7 +140,9 @@ func unthrottled(config *rest.Config) *rest.Config {
 // openAudit makes the sinks of audit records, and keeps them for the shutdown.
 func (r *receiver) openAudit(client kubernetes.Interface, metrics *audit.Metrics) audit.Sink {
 	r.auditLog = audit.NewLog(r.options.AuditLog, metrics)
-	r.events = audit.NewEvents(client, r.options.Identity, time.Now, r.options.Logger, metrics)
+	r.events = audit.NewEvents(audit.EventsOptions{
+		Client: client, Receiver: r.options.Identity, WarningsOnly: r.options.WarningsOnly, Now: time.Now, Logger: r.options.Logger, Metrics: metrics,
+	})
 	r.journal = audit.NewJournal(audit.JournalOptions{Store: r.store, TrafficOnly: r.options.JournalRecords == 0, Metrics: metrics, Logger: r.options.Logger})
 	return audit.NewFanOut(r.options.Identity, time.Now, r.auditLog, r.events, r.journal)
 }

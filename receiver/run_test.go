@@ -226,6 +226,44 @@ func TestReceiverStartsWithoutRedisSaysSoAndRecovers(t *testing.T) {
 	g.stop()
 }
 
+// The Lease says how Redis is, without waiting for its renewal.
+func TestLeaseSaysThatRedisIsAwayOrFullAndBack(t *testing.T) {
+	redis := redistest.Start(t)
+	g := startReceiver(t, redis.URL(), "127.0.0.1:1")
+	g.awaitStore(route.StoreUp)
+	for _, step := range []struct {
+		do    func()
+		state route.StoreState
+	}{
+		{redis.Kill, route.StoreAway},
+		{redis.Restart, route.StoreUp},
+		{func() { redis.Do("CONFIG SET maxmemory 1") }, route.StoreFull},
+	} {
+		step.do()
+		begun := time.Now()
+		g.awaitStore(step.state)
+		t.Logf("the Lease says %s after %v", step.state, time.Since(begun).Round(time.Millisecond))
+	}
+	g.stop()
+}
+
+// awaitStore waits for a Lease that says that the store is in a state.
+func (g *running) awaitStore(state route.StoreState) {
+	g.t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case e := <-g.leases:
+			lease := e.Object.(*coordinationv1.Lease)
+			if view, err := route.ParseStoreView(lease.Annotations[route.AnnotationStore]); err == nil && view.State == state {
+				return
+			}
+		case <-deadline:
+			g.t.Fatalf("no Lease says that the store is %s", state)
+		}
+	}
+}
+
 // Requests in flight are answered, however the end of the receiver falls.
 func TestRequestInFlightIsAnsweredWhenTheReceiverEnds(t *testing.T) {
 	g := startReceiver(t, redistest.Start(t).URL(), "127.0.0.1:1")

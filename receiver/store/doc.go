@@ -20,6 +20,7 @@
 //	sallyport:{p}:purged:<delivery> who removed this dead letter a moment ago (expires)
 //	sallyport:{p}:content:<ref>  "<ref of the event>|<ms>", for replay protection (expires)
 //	sallyport:{p}:journal:<endpoint> stream: the last audit records; p is that of the endpoint's name (expires)
+//	sallyport:{p}:journal:<endpoint>!unauthentic the same, of requests that were not authentic
 //	sallyport:{p}:traffic:<endpoint> sorted set: what last came and went → when (ms), and a count (expires)
 //
 // A delivery is "<ref>/<target>". While it exists it is in one of due, held and
