@@ -61,6 +61,7 @@ func assemble(o Options) (*receiver, error) {
 	}
 	events, err := store.Open(context.Background(), store.Options{
 		URL: o.RedisURL, PasswordFile: o.RedisPasswordFile, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords,
+		Patience: store.DefaultPatience,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)

@@ -32,7 +32,7 @@ func TestSmallBodiesMakeRoomForTheNewest(t *testing.T) {
 		silent = append(silent, r)
 	}
 	newest, interrupted := reserve(m, "a/a")
-	if !newest.grow(firstRead) || !newest.grow(firstRead) || *interrupted {
+	if !newest.grow(firstRead) || *interrupted || newest.grow(firstRead) == *interrupted {
 		t.Error("the newest does not get the room of others")
 	}
 	if silent[0].stopReading() || silent[1].stopReading() || !silent[2].stopReading() || !newest.stopReading() {

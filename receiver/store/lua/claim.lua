@@ -5,7 +5,7 @@
 -- ARGV  1 now (us)  2 fence: end of the new lease (us)  3 most deliveries
 --       4 most bytes  5 most entries to look at  6 prefix of the partition's names
 --       7... names of the backlogs of the targets that take none
--- Returns { earliest score left or '', bytes, held, member, member, ... }
+-- Returns { earliest score left or '', bytes, held, member, size, member, size, ... }
 --
 -- Names of events and backlogs are built from the prefix; they share the hash tag of
 -- KEYS. The first delivery is leased even if it is larger than the limit, so
@@ -63,7 +63,7 @@ local function hold(member, name, since)
 end
 
 local function lease(member, size)
-  full = full or #answer - 3 >= most or #answer > 3 and answer[2] + size > bytes
+  full = full or (#answer - 3) / 2 >= most or #answer > 3 and answer[2] + size > bytes
   if full then
     return
   end
@@ -71,6 +71,7 @@ local function lease(member, size)
   redis.call('ZADD', KEYS[1], ARGV[2], member)
   answer[2] = answer[2] + size
   answer[#answer + 1] = member
+  answer[#answer + 1] = size
 end
 
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[5])) do
