@@ -71,7 +71,7 @@ func (r *readiness) serveReady(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	if _, err := r.redis.latest(); err != nil {
-		_, _ = fmt.Fprintf(w, "ok, but requests are answered 503: %v\n", err)
+		_, _ = fmt.Fprintf(w, "ok, but redis takes nothing: requests wait for it, and are then answered 503: %v\n", err)
 		return
 	}
 	_, _ = io.WriteString(w, "ok\n")
@@ -159,7 +159,7 @@ func (h *redisHealth) ping(ctx context.Context) {
 	switch state {
 	case route.StoreAway:
 		if changed {
-			h.logger.Error("redis does not answer; requests get 503 until it does", "error", err)
+			h.logger.Error("redis does not answer; requests wait for it, and then get 503", "error", err)
 		}
 	case route.StoreFull:
 		h.up.Set(1)

@@ -31,6 +31,7 @@ type receiver struct {
 	journal    *audit.Journal
 	events     *audit.Events
 	ready      *readiness
+	handler    *intake.Handler
 
 	webhooks, admin *server
 }
@@ -61,7 +62,7 @@ func assemble(o Options) (*receiver, error) {
 	}
 	events, err := store.Open(context.Background(), store.Options{
 		URL: o.RedisURL, PasswordFile: o.RedisPasswordFile, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords,
-		Patience: store.DefaultPatience,
+		LookEvery: store.DefaultLookEvery,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
@@ -80,12 +81,12 @@ func assemble(o Options) (*receiver, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())
 	}
-	handler := intake.NewHandler(intake.Options{
+	r.handler = intake.NewHandler(intake.Options{
 		Routes: live, Store: events, Deliverer: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes,
 		Audit: sink, Metrics: intake.NewMetrics(registry, live), Proxies: o.TrustedProxies, Logger: o.Logger, Now: time.Now,
 	})
 	connections := intake.NewConnections(o.MaxConnections, registry)
-	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}, connections), o.Logger); err != nil {
+	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: r.handler, shuttingDown: &r.ready.shuttingDown}, connections), o.Logger); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
 	r.webhooks.listener = connections.Listener(r.webhooks.listener)

@@ -41,8 +41,12 @@ type running struct {
 // startReceiver starts a receiver with the test route, and waits for its Lease.
 func startReceiver(t *testing.T, redisURL, target string) *running {
 	t.Helper()
+	return startReceiverOf(t, testRoute(), redisURL, target)
+}
+
+func startReceiverOf(t *testing.T, r route.Route, redisURL, target string) *running {
+	t.Helper()
 	namespace, events := leases(t)
-	r := testRoute()
 	o := objectOf(t, r)
 	published, err := apiserver.Client(t).CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Name: o.Name, Labels: route.Labels(r.Endpoint), Annotations: route.Annotations(r)},
@@ -199,7 +203,9 @@ func wantJournal(t *testing.T, redis *redistest.Server, want int) {
 func TestReceiverStartsWithoutRedisSaysSoAndRecovers(t *testing.T) {
 	redis := redistest.Start(t)
 	redis.Kill()
-	g := startReceiver(t, redis.URL(), "127.0.0.1:1")
+	hasty := testRoute()
+	hasty.AckTime = route.Duration(time.Second) // its senders are put off after 800 ms
+	g := startReceiverOf(t, hasty, redis.URL(), "127.0.0.1:1")
 	if status, text := g.readyz(); status != 503 || !strings.Contains(text, "redis") {
 		t.Errorf("/readyz answers %d %q", status, text)
 	}

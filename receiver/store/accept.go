@@ -56,6 +56,8 @@ type AcceptOptions struct {
 	// an event of any size, the total is at most the bound and one event for each of
 	// the 64 partitions, and the first refusals come somewhat before the bound.
 	MaxQueuedBytes int64
+	// Patience is for a Redis that is away.
+	Patience Patience
 }
 
 // Accept stores e and the marks that make duplicates known, in one atomic step.
@@ -65,26 +67,61 @@ type AcceptOptions struct {
 // ErrQueueFull, ErrUnconfirmed, ErrBusy or ErrInFlight, or about options that can't be right; the sender
 // gets 503 and may send again. After ErrUnavailable the event may be stored all
 // the same, after ErrUnconfirmed it is; it is delivered then, when its lease
-// ends, and the second copy is a Duplicate.
+// ends, and the second copy is a Duplicate. A try of Patience that finds the event
+// stored by an earlier one is Accepted.
 func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome, []Lease, error) {
 	if err := o.validate(); err != nil {
 		return 0, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest()+transferTime(int64(len(e.Body))))
+	ctx, cancel := s.bound(ctx, o.Patience, int64(len(e.Body)))
 	defer cancel()
+	a := s.newAcceptance(e, o)
+	var outcome Outcome
+	var leases []Lease
+	err := o.Patience.persist(ctx, func() (err error) {
+		outcome, leases, err = s.tryAccept(ctx, a)
+		return err
+	})
+	return outcome, leases, err
+}
+
+// acceptance is what the tries of one Accept have in common.
+type acceptance struct {
+	id      ref
+	record  *record
+	options AcceptOptions
+	fence   int64 // end of the lease
+	args    []any // of the script
+}
+
+func (s *Store) newAcceptance(e *Event, o AcceptOptions) *acceptance {
 	r := &record{event: e, facts: facts{endpoint: e.Endpoint, targets: o.Targets, window: s.Now().Add(o.Window), received: e.ReceivedAt}}
 	if len(r.targets) == 0 {
 		r.targets = []string{""}
 	}
-	id := eventRef(e.Endpoint, e.ID)
 	if o.Content != nil {
 		r.content = *o.Content
-		replayed, err := s.markContent(ctx, e.Endpoint, id, o)
-		if err != nil || replayed {
-			return ContentReplayed, nil, err
+	}
+	return &acceptance{id: eventRef(e.Endpoint, e.ID), record: r, options: o}
+}
+
+// prepare returns the arguments of the script. The fence tells the script that an
+// earlier try has run, so it stays the same while enough of the lease is left. When it
+// has to change, what an earlier try stored is a Duplicate, and claimed soon.
+func (a *acceptance) prepare(s *Store) []any {
+	now := s.Now()
+	if a.args == nil {
+		a.args = make([]any, 0, 7+len(a.record.targets))
+		a.args = append(a.args, a.record.encode(), nil, nil, Failure{Since: now}.encode(), s.wait.flag(), a.record.endpoint, a.options.share())
+		for _, target := range a.record.targets {
+			a.args = append(a.args, member(a.id, target))
 		}
 	}
-	return s.acceptRecord(ctx, id, r, o)
+	if now.Add(a.options.Lease/4).UnixMicro() >= a.fence {
+		a.fence = s.leaseEnd(now, a.options.Lease)
+	}
+	a.args[1], a.args[2] = a.fence, now.UnixMicro()
+	return a.args
 }
 
 func (o AcceptOptions) validate() error {
@@ -108,27 +145,31 @@ func (o AcceptOptions) share() int64 {
 	return max(o.MaxQueuedBytes/partitions, 1)
 }
 
-func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOptions) (Outcome, []Lease, error) {
+func (s *Store) tryAccept(ctx context.Context, a *acceptance) (Outcome, []Lease, error) {
 	const doing = "store an event"
-	now := s.Now()
-	end := s.leaseEnd(now, o.Lease)
-	args := make([]any, 0, 7+len(r.targets))
-	args = append(args, r.encode(), end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag(), r.endpoint, o.share())
-	for _, target := range r.targets {
-		args = append(args, member(id, target))
+	if a.options.Content != nil {
+		owner, err := s.markContent(ctx, a.record.endpoint, a.id, a.options)
+		if err != nil {
+			return 0, nil, err
+		}
+		if owner != "" {
+			return s.acceptCopy(ctx, owner, ContentReplayed, a.options)
+		}
 	}
-	reply, err := s.runConfirmed(ctx, acceptScript, deliveryNames(id, r.endpoint), args...)
+	reply, err := s.runConfirmed(ctx, acceptScript, deliveryNames(a.id, a.record.endpoint), a.prepare(s)...)
 	if err != nil {
 		return 0, nil, classify(doing, err)
 	}
 	switch reply {
 	case "accepted":
-		s.outlook.noteDue(id.partition(), end)
-		return Accepted, r.leases(id, end), nil
+		s.outlook.noteDue(a.id.partition(), a.fence)
+		return Accepted, a.record.leases(a.id, a.fence), nil
 	case "duplicate":
 		return Duplicate, nil, nil
+	case "perhaps":
+		return s.acceptCopy(ctx, a.id, Duplicate, a.options)
 	case "revived":
-		s.outlook.noteDue(id.partition(), now.UnixMicro())
+		s.outlook.noteDue(a.id.partition(), s.Now().UnixMicro())
 		return Revived, nil, nil
 	case "busy":
 		return 0, nil, ErrInFlight
@@ -139,6 +180,19 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOpt
 	default:
 		return 0, nil, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}
+}
+
+// acceptCopy returns what Accept does for a copy of a stored event, after it has revived
+// what was given up of that.
+func (s *Store) acceptCopy(ctx context.Context, stored ref, otherwise Outcome, o AcceptOptions) (Outcome, []Lease, error) {
+	revived, err := s.reviveStored(ctx, stored, o.Targets)
+	switch {
+	case err != nil:
+		return 0, nil, classify("revive a dead letter", err)
+	case revived:
+		return Revived, nil, nil
+	}
+	return otherwise, nil, nil
 }
 
 func (r *record) leases(id ref, end int64) []Lease {

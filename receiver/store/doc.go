@@ -102,7 +102,9 @@
 //	                               client's retries are harmless. Revive and Purge leave a random
 //	                               text by which they know it. Claim and Refill lease more
 //	                               instead; what the lost reply named is due when the lease ends
-//	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
+//	Redis is away or hangs         Accept and Begin try again for as long as their Patience says, and a
+//	                               try finds what an earlier one did. Then, and in all else, it is
+//	                               ErrUnavailable within Options.Timeout. A script that was queued may
 //	                               still run later: the event is stored and delivered although the
 //	                               sender was told to send again, which makes a duplicate
 //	Redis is full                  ErrFull. Redis checks for memory before the first write of a script
@@ -152,5 +154,16 @@
 // Scripts of concurrent callers share round trips (an auto-pipeline). A script
 // needs no order among those of other events, and an accept is one command, so
 // no half of it can be lost with a connection. BenchmarkAccept compares this
-// with plain commands and with one round trip per call.
+// with plain commands and with one round trip per call. In a Cluster there is a pipeline
+// for each master (servers.go), so that one that hangs fails only what it has.
+//
+// What is large goes by itself, on connections of its own (large.go), so that nothing
+// small stands behind it. What is claimed is read in chunks (load.go), so that a slow
+// link gets on.
+//
+// # Looking
+//
+// Receivers look for what is due and held all the time, and mostly there is nothing. So
+// each remembers what it saw and wrote (outlook.go), and asks about the rest now and
+// then. It is a hint and no more: scripts decide what is due.
 package store

@@ -35,6 +35,7 @@ var (
 	deadLetterScript = loadScript("deadletter")
 	deliveredScript  = loadScript("delivered")
 	reviveScript     = loadScript("revive")
+	retargetScript   = loadScript("retarget")
 	purgeScript      = loadScript("purge")
 	recountScript    = loadScript("recount")
 )

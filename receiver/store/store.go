@@ -14,8 +14,8 @@ import (
 
 // Store is the write-ahead log. It is safe for concurrent use. Each method that
 // talks to Redis returns within Options.Timeout, whatever its context allows;
-// Accept may take longer by what Options.Wait says, and what takes or returns large
-// events by a second for each 4 MiB.
+// Accept may take longer by what Options.Wait says, it and Begin by their Patience, and what
+// takes or returns large events by a second for each 4 MiB.
 type Store struct {
 	client   redis.UniversalClient
 	large    redis.UniversalClient // for commands and replies above largeBytes
@@ -56,7 +56,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("set up pipelining to redis: %w", err)
 	}
 	s := &Store{client: client, large: large, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout, journalRecords: int64(cmp.Or(o.JournalRecords, DefaultJournalRecords))}
-	s.outlook = newOutlook(o.Patience)
+	s.outlook = newOutlook(o.LookEvery)
 	s.leases.Store(rand.Uint64()) //nolint:gosec // tells receivers apart and keeps no secret
 	s.clock = startClock(ctx, client, o)
 	if o.Wait.enabled() {
