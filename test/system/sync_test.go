@@ -27,7 +27,9 @@ func TestTheSenderGetsTheTargetsAnswer(t *testing.T) {
 		return w.post(e, header, click)
 	}
 	w.target.Reply(reply)
-	w.target.React(cluster.Sequence(http.StatusInternalServerError, 0, http.StatusOK))
+	// A kept connection that is cut may have been closed at the same moment, so the request
+	// is made again on a new one. Only if that is cut, too, the attempt has failed.
+	w.target.React(cluster.Sequence(http.StatusInternalServerError, 0, 0, http.StatusOK))
 	for _, fails := range []string{"answers 500", "cuts the connection"} {
 		if answer := send(); answer.Status != http.StatusBadGateway {
 			t.Fatalf("the target %s, and the sender gets %d %q, want 502", fails, answer.Status, answer.Body)
@@ -37,11 +39,11 @@ func TestTheSenderGetsTheTargetsAnswer(t *testing.T) {
 	if answer.Status != http.StatusOK || answer.Body != reply || answer.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("the sender gets %d %q of type %q, want the target's answer", answer.Status, answer.Body, answer.Header.Get("Content-Type"))
 	}
-	if got := w.target.Requests.All(); len(got) != 3 || string(got[0].Body) != click || got[2].Header.Get("Sallyport-Attempt") != "1" {
+	if got := w.target.Requests.All(); len(got) != 4 || string(got[0].Body) != click || got[3].Header.Get("Sallyport-Attempt") != "1" {
 		t.Errorf("the target got %v", got)
 	}
-	id := w.target.Requests.All()[2].EventID()
-	if answer := send(); answer.Status != http.StatusOK || answer.Body != "" || len(w.target.Requests.All()) != 3 {
+	id := w.target.Requests.All()[3].EventID()
+	if answer := send(); answer.Status != http.StatusOK || answer.Body != "" || len(w.target.Requests.All()) != 4 {
 		t.Errorf("a duplicate is answered %d %q, want 200 without a body and no request to the target", answer.Status, answer.Body)
 	}
 	if record := w.awaitOutcome(audit.Delivered, id); record.StatusCode != http.StatusOK || record.Attempt != 1 || record.Target == "" {
@@ -51,7 +53,7 @@ func TestTheSenderGetsTheTargetsAnswer(t *testing.T) {
 		t.Errorf("the audit record of the first failure is %+v", record)
 	}
 	w.finish(w.receiver)
-	if got := len(w.target.Requests.All()); got != 3 {
-		t.Errorf("the target got %d requests, want 3", got)
+	if got := len(w.target.Requests.All()); got != 4 {
+		t.Errorf("the target got %d requests, want 4", got)
 	}
 }
