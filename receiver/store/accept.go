@@ -50,11 +50,9 @@ type AcceptOptions struct {
 	// Targets names the deliveries, each name once; nil: one, named "".
 	Targets []string
 	// MaxQueuedBytes bounds what is stored of the event's endpoint, dead letters
-	// included; 0: there is no bound. It holds for each partition by itself, with its
-	// share: a new event is refused if there is something of the endpoint in its
-	// partition already and the two together exceed the share. So there is room for
-	// an event of any size, the total is at most the bound and one event for each of
-	// the 64 partitions, and the first refusals come somewhat before the bound.
+	// included, as Usage.Room counts it; 0: there is no bound. It is lowered to what
+	// Measures allow. An event of any size has room where there is none other. The bound
+	// may be exceeded by an eighth, and by what other receivers store within a moment.
 	MaxQueuedBytes int64
 }
 
@@ -100,24 +98,24 @@ func (o AcceptOptions) validate() error {
 	}
 }
 
-// share is the part of MaxQueuedBytes that a partition may hold; 0: any.
-func (o AcceptOptions) share() int64 {
-	if o.MaxQueuedBytes == 0 {
-		return 0
-	}
-	return max(o.MaxQueuedBytes/partitions, 1)
-}
+// acceptMost is where the script takes what the partition may hold.
+const acceptMost = 6
 
 func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOptions) (Outcome, []Lease, error) {
 	const doing = "store an event"
 	now := s.Now()
 	end := s.leaseEnd(now, o.Lease)
 	args := make([]any, 0, 7+len(r.targets))
-	args = append(args, r.encode(), end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag(), r.endpoint, o.share())
+	value := r.encode()
+	args = append(args, value, end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag(), r.endpoint, 0)
 	for _, target := range r.targets {
 		args = append(args, member(id, target))
 	}
-	reply, err := s.runConfirmed(ctx, acceptScript, deliveryNames(id, r.endpoint), args...)
+	size := int64(len(value)) + besideDelivery*int64(len(r.targets))
+	reply, err := s.withinBound(ctx, id, r.endpoint, size, o.MaxQueuedBytes, func(most int64) (any, error) {
+		args[acceptMost] = most
+		return s.runConfirmed(ctx, acceptScript, deliveryNames(id, r.endpoint), args...)
+	})
 	if err != nil {
 		return 0, nil, classify(doing, err)
 	}

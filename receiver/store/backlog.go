@@ -136,9 +136,10 @@ func (s *Store) Refill(ctx context.Context, b Backlog, o RefillOptions) (Claimed
 		return c, classify(doing, err)
 	}
 	list, ok := reply.([]any)
-	if !ok || len(list) < 1 {
+	if !ok || len(list) < 2 {
 		return c, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}
-	err = s.load(ctx, &c, leasesOf(list[1:], end))
+	s.missing.noteReply(list[1])
+	err = s.load(ctx, &c, leasesOf(list[2:], end))
 	return c, classify(doing, err)
 }

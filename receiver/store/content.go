@@ -19,7 +19,7 @@ const settled = 30 * time.Second
 // an event of the same id but other content: so the event itself is asked.
 func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o AcceptOptions) (bool, error) {
 	mark := contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: id, at: s.Now()}
-	return s.claimContent(ctx, mark, o.Content, o.Window)
+	return s.claimContent(ctx, mark, o.Content, s.shortened(o.Window, o.Window))
 }
 
 // contentMark says that signed content belongs to an event.

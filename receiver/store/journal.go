@@ -78,18 +78,24 @@ type Traffic struct {
 
 // AppendJournal keeps records and times, all in one round trip. The order of an
 // endpoint's entries is kept. It is no part of any promise: nothing waits for
-// replicas, and if a reply is lost, what is sent again is there twice.
+// replicas, and if a reply is lost, what is sent again is there twice. ErrNoRoom: the times
+// are kept and the records are not.
 func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traffic map[string]TrafficDelta) error {
 	if len(entries) == 0 && len(traffic) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	records := s.recordsKept()
+	refused := records == 0 && len(entries) > 0
+	if refused {
+		entries = nil
+	}
 	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		written := map[string]bool{}
 		for _, e := range entries {
 			written[e.Endpoint] = true
-			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalName(e.Endpoint), MaxLen: s.journalRecords, Approx: true, Values: []any{journalField, e.Record}})
+			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalName(e.Endpoint), MaxLen: records, Approx: true, Values: []any{journalField, e.Record}})
 		}
 		for endpoint := range written {
 			pipe.Expire(ctx, journalName(endpoint), journalLife)
@@ -99,7 +105,31 @@ func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traff
 		}
 		return nil
 	})
+	if err == nil && refused {
+		err = ErrNoRoom
+	}
 	return classify("keep audit records", err)
+}
+
+const (
+	// recordBytes is about what a record takes of Redis's memory.
+	recordBytes = 1000
+	// leastRecords of each endpoint are kept while any are.
+	leastRecords = 10
+)
+
+// recordsKept is how many records of each endpoint may be kept now; 0: none. The endpoints
+// share what Measures allow for all.
+func (s *Store) recordsKept() int64 {
+	allowed := s.memory.current()
+	switch {
+	case !allowed.Journal:
+		return 0
+	case allowed.JournalBytes == 0 || s.endpoints == nil:
+		return s.journalRecords
+	}
+	share := allowed.JournalBytes / recordBytes / int64(max(s.endpoints(), 1))
+	return min(s.journalRecords, max(share, leastRecords))
 }
 
 // write moves times forward only: several receivers write.

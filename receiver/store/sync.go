@@ -119,7 +119,7 @@ func (s *Store) beginContent(ctx context.Context, endpoint string, m Mark, o Beg
 		return Begun, m, nil
 	}
 	m.content = contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: m.ref, at: s.Now()}
-	replayed, err := s.claimContent(ctx, m.content, o.Content, o.Window)
+	replayed, err := s.claimContent(ctx, m.content, o.Content, s.shortened(o.Window, o.Window))
 	if err == nil && !replayed {
 		return Begun, m, nil
 	}
@@ -136,8 +136,9 @@ func (s *Store) Finish(ctx context.Context, m Mark) error {
 	const doing = "mark an event as delivered"
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
-	rest := max(m.facts.window.Sub(s.Now()).Milliseconds(), 1)
-	_, err := s.runConfirmed(ctx, finishScript, []string{eventName(m.ref)}, m.facts.marker(), rest)
+	rest := m.facts.window.Sub(s.Now())
+	rest = max(s.shortened(rest, rest), time.Millisecond)
+	_, err := s.runConfirmed(ctx, finishScript, []string{eventName(m.ref)}, m.facts.marker(), rest.Milliseconds())
 	return classify(doing, err)
 }
 

@@ -4,7 +4,8 @@
 -- KEYS  event, due, attempts, delayed, dead, held, usage, dead of the endpoint
 -- ARGV  1 record  2 fence: end of the caller's lease (us)  3 now (us)
 --       4 attempts of a revived delivery (JSON)  5 1: the caller waits for
---       replicas, else 0  6 endpoint  7 most bytes of the endpoint, or 0: any
+--       replicas, else 0  6 endpoint  7 most room of the endpoint here, see
+--       room in prelude.lua, or 0: any
 --       8... member of each delivery
 -- Returns
 --   'accepted'   stored now; the caller owns every delivery by its fence
@@ -13,7 +14,7 @@
 --   'busy'       a copy is with the target, see begin.lua
 --   'foreign'    the event's value is nothing that this version knows: neither stored nor
 --                a duplicate
---   'full'       not stored: with it, the endpoint would have too many bytes here
+--   'full'       not stored: with it, the endpoint would take more room here
 
 local state = redis.call('GETRANGE', KEYS[1], 0, 0)
 
@@ -31,7 +32,7 @@ end
 if state == '' then
   local p, h, d, b = counted(KEYS[7], ARGV[6])
   local most, size = tonumber(ARGV[7]), #ARGV[1]
-  if most > 0 and b > 0 and b + size > most then
+  if most > 0 and room(p + #ARGV - 7, d, b + size) > most then
     return 'full'
   end
   -- Redis checks its memory limit before the first write of a script only, so

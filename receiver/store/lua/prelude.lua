@@ -15,6 +15,11 @@ local function count(usage, endpoint, p, h, d, b)
   end
 end
 
+-- room is about what a row takes of the memory: Usage.Room in room.go.
+local function room(p, d, b)
+  return b + 512 * (p + d)
+end
+
 -- endpointOf is the endpoint of an event, by its record up to headEnd: the first text
 -- of it (record.go), at most 317 bytes long, so that its length takes one byte or two.
 -- nil: there is no record, or a newer version wrote it.

@@ -6,7 +6,7 @@
 -- ARGV  1 member  2 when it was given up (ms)  3 token of the caller
 --       4 lifetime of the note (ms)  5 endpoint
 --       6... members of all deliveries of the event
--- Returns 1, or 0 when it is not that dead letter any more, be it that somebody
+-- Returns 1, 2 when its event was missing, or 0 when it is not that dead letter any more, be it that somebody
 -- else removed it. The note, which holds the token for a while, tells an earlier
 -- run whose reply was lost from that.
 
@@ -21,9 +21,9 @@ redis.call('ZREM', KEYS[5], ARGV[1]) -- first, see move.lua
 redis.call('ZREM', KEYS[8], ARGV[1])
 redis.call('HDEL', KEYS[3], ARGV[1])
 if redis.call('GETRANGE', KEYS[1], 0, 0) ~= 'P' then
-  -- Somebody deleted the event by hand. How many bytes it had is not known: see
-  -- recount.lua.
-  return 0
+  -- Somebody deleted the event, or Redis lost it. How many bytes it had is not known:
+  -- see recount.lua.
+  return 2
 end
 
 local last = true
