@@ -113,6 +113,7 @@ func TestMeasureAsksRedis(t *testing.T) {
 }
 
 func TestMeasureAsksEveryMaster(t *testing.T) {
+	t.Parallel()
 	nodes := redistest.StartCluster(t, 3, "--maxmemory", "64mb")
 	s := openWith(t, Options{URL: nodes[0].URL() + "?cluster=true"})
 	nodes[1].Do("CONFIG SET maxmemory 32mb") // the fullest by its ratio
@@ -182,7 +183,11 @@ func TestWindowsAreShortenedForLackOfRoom(t *testing.T) {
 	s := openStore(t, server, clock)
 	life := func(id string) time.Duration {
 		t.Helper()
-		lease := owned(t, s, id)
+		e := sampleEvent("team/hooks", id)
+		e.ReceivedAt = clock.Now()
+		_, leases, err := s.Accept(t.Context(), e, testOptions)
+		must(t, err)
+		lease := leases[0]
 		must(t, s.Delivered(t.Context(), lease))
 		return s.client.PTTL(t.Context(), eventName(lease.ref)).Val()
 	}

@@ -22,16 +22,16 @@ func bodied(endpoint, id string, size int) *Event {
 func TestALargeEventIsTakenIntoANearlyEmptyQueue(t *testing.T) {
 	s := openStore(t, redistest.Start(t), newFakeClock())
 	o := testOptions
-	o.MaxQueuedBytes = 64 * mebi
+	o.MaxQueuedBytes = 13 * mebi
 	ids := ofPartition("team/hooks", 7, 8)
 	accept(t, s, ids[0], o, Accepted)
 	for _, id := range ids[1:6] {
-		if got, _, err := s.Accept(t.Context(), bodied("team/hooks", id, 10*mebi), o); err != nil || got != Accepted {
-			t.Fatalf("an event of 10 MiB beside little else: %s, %v", got, err)
+		if got, _, err := s.Accept(t.Context(), bodied("team/hooks", id, 2*mebi), o); err != nil || got != Accepted {
+			t.Fatalf("an event of 2 MiB beside little else: %s, %v", got, err)
 		}
 	}
 	accept(t, s, ids[6], o, Accepted)
-	if _, _, err := s.Accept(t.Context(), bodied("team/hooks", ids[7], 20*mebi), o); !errors.Is(err, ErrQueueFull) {
+	if _, _, err := s.Accept(t.Context(), bodied("team/hooks", ids[7], 4*mebi), o); !errors.Is(err, ErrQueueFull) {
 		t.Fatalf("beyond the bound: %v, want ErrQueueFull", err)
 	}
 }
