@@ -57,9 +57,9 @@
 // The scripts of the arrows keep an endpoint's row of usage, each in the step in
 // which it changes something: one that finds its own earlier run counts nothing. An
 // endpoint without deliveries has no row. By bytes, Accept refuses what exceeds
-// AcceptOptions.MaxQueuedBytes; this is decided in each partition by itself, with an
-// equal share, because a script sees no other: so the bound may be exceeded by one
-// event in each, and is met before all shares are used up.
+// AcceptOptions.MaxQueuedBytes, or what Measures allow (memory.go). A script sees one
+// partition: it takes what is little, and otherwise Accept counts the others and tells it
+// what it may hold (room.go).
 //
 // Rows are wrong after events were deleted by hand: the endpoint and size of what is
 // gone can't be known. They are also wrong while an older version of this program, which
