@@ -105,9 +105,9 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOpt
 	const doing = "store an event"
 	now := s.Now()
 	end := s.leaseEnd(now, o.Lease)
-	args := make([]any, 0, 7+len(r.targets))
+	args := make([]any, 0, 8+len(r.targets))
 	value := r.encode()
-	args = append(args, value, end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag(), r.endpoint, 0)
+	args = append(args, value, end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag(), r.endpoint, 0, s.markOf(id))
 	for _, target := range r.targets {
 		args = append(args, member(id, target))
 	}

@@ -7,7 +7,8 @@
 // The ref chooses one of 64 partitions; {p} is the hash tag, so all that is
 // kept of an event lives on one shard of a cluster and each step can be one script.
 //
-//	sallyport:{p}:event:<ref>    the record (state P, no expiry), later a marker (state D, expires); or a mark (state S, expires)
+//	sallyport:{p}:event:<ref>    the record (state P, no expiry); or a value while its sender waits (state S, expires)
+//	sallyport:{p}:marks:<xx>     hash: 12 bytes of the digest of a delivered event → when it is forgotten (s), and its content (expires)
 //	sallyport:{p}:due            sorted set: delivery → when it may be claimed (us)
 //	sallyport:{p}:attempts       hash: delivery → Failure as JSON, for those that failed once
 //	sallyport:{p}:delayed        sorted set: delivery that failed once → when received (ms)
@@ -30,7 +31,7 @@
 // # States
 //
 //	            Accept                     Delivered, the last of its event
-//	(nothing) ─────────▶ leased ─────────────────────────────────▶ marker ──window──▶ (nothing)
+//	(nothing) ─────────▶ leased ─────────────────────────────────▶ mark ──window──▶ (nothing)
 //	                     ▲  │ ▲
 //	        Claim, when  │  │ └─ Renew
 //	        it is due    │  │
@@ -71,7 +72,7 @@
 // # Dead letters
 //
 // A dead letter that was found is fenced by when it was given up: Revive and Purge do
-// nothing to one that was revived and has died again. Purge leaves no marker, so that
+// nothing to one that was revived and has died again. Purge leaves no mark, so that
 // a copy of the event that the provider sends later is a new event. It may share an
 // event with deliveries that are not dead: the payload goes with the last of them.
 //
@@ -129,9 +130,9 @@
 //
 // Of an event whose sender gets the target's answer nothing is stored. Under its name is
 // a mark (state S), which Begin sets if there is nothing, and which ends by
-// itself. Finish makes a marker (state D) of it, Forget removes it:
+// itself. Finish makes the mark of a delivered event of it, Forget removes it:
 //
-//	(nothing) ──Begin──▶ mark ──Finish──▶ marker ──window──▶ (nothing)
+//	(nothing) ──Begin──▶ mark ──Finish──▶ delivered ──window──▶ (nothing)
 //	                     └────Forget, or the lease ends────▶ (nothing)
 //
 // A mark is fenced by its own random bytes, so a late owner removes nothing of a

@@ -68,14 +68,14 @@ type EventInfo struct {
 	Name string
 	// Event has neither Header, Credentials, Body nor BodySHA256; nil if it is delivered.
 	Event *Event
-	// Delivered says that only the marker is left.
+	// Delivered says that only the mark is left.
 	Delivered bool
 	// Deliveries are those that are not done. There is none for a moment while the
 	// last one ends.
 	Deliveries []DeliveryInfo
 }
 
-// Lookup finds events by their names, in two round trips for all. It leaves out
+// Lookup finds events by their names, in some round trips for all. It leaves out
 // those that are not stored, those that are with their targets while the senders
 // wait, and those that this version can't read. The error is ErrName,
 // or ErrUnavailable.
@@ -94,6 +94,9 @@ func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error)
 	if err != nil {
 		return nil, classify(doing, err)
 	}
+	if err := s.addMarks(ctx, heads); err != nil {
+		return nil, classify(doing, err)
+	}
 	infos := make([]EventInfo, 0, len(heads))
 	var asked []*deliveryQuestion
 	for _, h := range heads {
@@ -108,6 +111,28 @@ func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error)
 		}
 	}
 	return infos, classify(doing, s.deliveries(ctx, asked, infos))
+}
+
+// addMarks finds out which of the events that are not stored were delivered.
+func (s *Store) addMarks(ctx context.Context, heads []head) error {
+	marks := make([]*redis.StringCmd, len(heads))
+	commands, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, h := range heads {
+			if h.state == 0 {
+				marks[i] = pipe.HGet(ctx, marksName(h.ref), string(h.ref.bytes(16, 32)))
+			}
+		}
+		return nil
+	})
+	if err := failed(commands, err); err != nil {
+		return err
+	}
+	for i, mark := range marks {
+		if mark != nil && s.markStart(mark.Val()) != "" {
+			heads[i].state = stateDelivered
+		}
+	}
+	return nil
 }
 
 // Payload returns an event with headers and body, but without credentials. The error is ErrNotFound,

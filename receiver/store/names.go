@@ -84,6 +84,7 @@ var (
 	usageName    = perPartition("usage")
 	backlogsName = perPartition("backlogs")
 	eventPrefix  = perPartition("event:")
+	marksPrefix  = perPartition("marks:")
 )
 
 func backlogName(p int, t Target) string { return partitionPrefix[p] + "backlog:" + t.name() }
@@ -111,7 +112,7 @@ func purgedName(l DeadLetter) string {
 func deliveryNames(r ref, endpoint string) []string {
 	p := r.partition()
 	return []string{eventName(r), dueName[p], attemptsName[p], delayedName[p], deadName[p], heldName[p],
-		usageName[p], deadOfName(p, endpoint)}
+		usageName[p], deadOfName(p, endpoint), marksName(r)}
 }
 
 // member names one delivery in the indexes of its partition.

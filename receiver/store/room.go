@@ -86,8 +86,8 @@ func (c *counted) giveBack(p int, size int64) {
 	c.total -= size
 }
 
-// bound is what may be stored of an endpoint now, by what the caller allows; 0: any.
-func (s *Store) bound(allowed int64) int64 {
+// roomOf is what may be stored of an endpoint now, by what the caller allows; 0: any.
+func (s *Store) roomOf(allowed int64) int64 {
 	if memory := s.memory.current().EndpointBytes; memory > 0 && allowed > 0 {
 		return min(allowed, memory)
 	}
@@ -98,7 +98,7 @@ func (s *Store) bound(allowed int64) int64 {
 // by then; 0: any. try returns "full" if that is too little, and recognises what is
 // stored already in any case.
 func (s *Store) withinBound(ctx context.Context, id ref, endpoint string, size, allowed int64, try func(most int64) (any, error)) (any, error) {
-	bound := s.bound(allowed)
+	bound := s.roomOf(allowed)
 	if bound == 0 {
 		return try(0)
 	}

@@ -77,7 +77,7 @@ func (s *Store) Begin(ctx context.Context, endpoint, id string, o BeginOptions) 
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
 	m := newMark(eventRef(endpoint, id), s.Now(), o)
-	reply, err := s.run(ctx, beginScript, []string{eventName(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1))
+	reply, err := s.run(ctx, beginScript, []string{eventName(m.ref), marksName(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1), s.markOf(m.ref))
 	if err != nil {
 		return 0, Mark{}, classify(doing, err)
 	}
@@ -136,9 +136,9 @@ func (s *Store) Finish(ctx context.Context, m Mark) error {
 	const doing = "mark an event as delivered"
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
-	rest := m.facts.window.Sub(s.Now())
-	rest = max(s.shortened(rest, rest), time.Millisecond)
-	_, err := s.runConfirmed(ctx, finishScript, []string{eventName(m.ref)}, m.facts.marker(), rest.Milliseconds())
+	window := m.facts.window.Sub(s.Now())
+	value, rest := s.markValue(&m.facts, max(s.shortened(window, window), time.Millisecond))
+	_, err := s.runConfirmed(ctx, finishScript, []string{eventName(m.ref), marksName(m.ref)}, value, rest, s.markOf(m.ref))
 	return classify(doing, err)
 }
 

@@ -1,8 +1,8 @@
 -- Removes a dead letter, and with the last delivery of its event the event. No
--- marker stays: a later copy of it is a new event.
+-- mark stays: a later copy of it is a new event.
 --
 -- KEYS  event, due, attempts, delayed, dead, held, usage, dead of the endpoint,
---       note
+--       marks, note
 -- ARGV  1 member  2 when it was given up (ms)  3 token of the caller
 --       4 lifetime of the note (ms)  5 endpoint
 --       6... members of all deliveries of the event
@@ -11,7 +11,7 @@
 -- run whose reply was lost from that.
 
 local score = tonumber(redis.call('ZSCORE', KEYS[5], ARGV[1]))
-if not score and redis.call('GET', KEYS[9]) == ARGV[3] then
+if not score and redis.call('GET', KEYS[10]) == ARGV[3] then
   return 1
 end
 if score ~= tonumber(ARGV[2]) then
@@ -39,5 +39,5 @@ if last then
   redis.call('DEL', KEYS[1])
 end
 count(KEYS[7], ARGV[5], p, h, d - 1, b)
-redis.call('SET', KEYS[9], ARGV[3], 'PX', ARGV[4])
+redis.call('SET', KEYS[10], ARGV[3], 'PX', ARGV[4])
 return 1
