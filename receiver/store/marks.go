@@ -40,7 +40,7 @@ func (r ref) bytes(from, to int) []byte {
 // in prelude.lua.
 func (s *Store) markOf(r ref) []byte {
 	b := append(make([]byte, 0, markField+markTime), r.bytes(16, 32)...)
-	return binary.BigEndian.AppendUint32(b, uint32(s.CertainNow().Unix())) //nolint:gosec // until 2106
+	return binary.BigEndian.AppendUint32(b, uint32(s.CertainNow().Unix()))
 }
 
 // markValue is what the field holds, and for how many seconds from now on: rounded up, so
@@ -51,7 +51,7 @@ func (s *Store) markValue(f *facts, rest time.Duration) (value []byte, seconds i
 	}
 	now := s.Now()
 	until := now.Add(rest + time.Second - 1).Unix()
-	value = binary.BigEndian.AppendUint32(nil, uint32(until)) //nolint:gosec // until 2106
+	value = binary.BigEndian.AppendUint32(nil, uint32(until))
 	if f.content != [32]byte{} {
 		value = append(value, f.content[:markContent]...)
 	}
