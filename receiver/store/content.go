@@ -21,18 +21,18 @@ const settled = 30 * time.Second
 // that, since the Accept that set it may have failed afterwards or may have met
 // an event of the same id but other content: so the event itself is asked.
 func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o AcceptOptions) (bool, error) {
-	mark := contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: id, at: s.Now()}
+	mark := contentMark{content: contentRef(endpoint, o.Content), owner: id, at: s.Now()}
 	return s.claimContent(ctx, mark, o.Content, s.shortened(o.Window, o.Window))
 }
 
 // contentMark says that signed content belongs to an event.
 type contentMark struct {
-	name  string
-	owner ref
-	at    time.Time
+	content ref
+	owner   ref
+	at      time.Time
 }
 
-// value is what Redis holds under the name.
+// value is what Redis holds of it, behind when it ends.
 func (m contentMark) value() string {
 	return string(m.owner) + "|" + strconv.FormatInt(m.at.UnixMilli(), 10)
 }
@@ -67,8 +67,9 @@ func (s *Store) claimContent(ctx context.Context, m contentMark, content *[32]by
 
 // mark runs the script and returns the mark that is in the way, or "".
 func (s *Store) mark(ctx context.Context, m contentMark, takeOver string, window time.Duration) (string, error) {
-	reply, err := s.run(ctx, markScript, []string{m.name},
-		string(m.owner), m.at.UnixMilli(), max(window.Milliseconds(), 1), takeOver)
+	until, seconds := s.markValue(&facts{}, max(window, time.Millisecond))
+	reply, err := s.run(ctx, markScript, []string{contentName(m.content), contentsName(m.content)},
+		string(m.owner), m.at.UnixMilli(), seconds, takeOver, s.markOf(m.content), until)
 	if err != nil {
 		return "", err
 	}

@@ -19,7 +19,7 @@
 //	sallyport:{p}:dead:<endpoint> the same, of one endpoint
 //	sallyport:{p}:usage          hash: endpoint → "<pending> <held> <dead> <bytes>", what it has stored here
 //	sallyport:{p}:purged:<delivery> who removed this dead letter a moment ago (expires)
-//	sallyport:{p}:content:<ref>  "<ref of the event>|<ms>", for replay protection (expires)
+//	sallyport:{p}:contents:<xx>  hash: 12 bytes of the digest of a content → when it is forgotten (s), "<ref of the event>|<ms>" (expires)
 //	sallyport:{p}:journal:<endpoint> stream: the last audit records; p is that of the endpoint's name (expires)
 //	sallyport:{p}:traffic:<endpoint> sorted set: what last came and went → when (ms), and a count (expires)
 //

@@ -23,8 +23,13 @@ const (
 
 // marksName is the hash in which the mark of an event is: one of 256 in its partition, so
 // that each is small where there are few millions.
-func marksName(r ref) string {
-	return marksPrefix[r.partition()] + hex.EncodeToString(r.bytes(4, 8)[:1])
+func marksName(r ref) string { return hashName(&marksPrefix, r) }
+
+// contentsName is the hash in which the mark of a content is.
+func contentsName(r ref) string { return hashName(&contentsPrefix, r) }
+
+func hashName(prefix *[partitions]string, r ref) string {
+	return prefix[r.partition()] + hex.EncodeToString(r.bytes(4, 8)[:1])
 }
 
 // bytes decodes some of the digits, of which four are three bytes.

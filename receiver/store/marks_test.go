@@ -100,8 +100,8 @@ func TestMarkersOfEarlierVersionsAreKnown(t *testing.T) {
 	marker := append([]byte{stateDelivered, recordVersion}, o.Content[:]...)
 	id := eventRef("team/hooks", "1")
 	must(t, s.client.Set(t.Context(), eventName(id), marker, time.Hour).Err())
-	mark := contentMark{name: contentName(contentRef("team/hooks", o.Content)), owner: id, at: s.Now()}
-	must(t, s.client.Set(t.Context(), mark.name, mark.value(), time.Hour).Err())
+	mark := contentMark{content: contentRef("team/hooks", o.Content), owner: id, at: s.Now()}
+	must(t, s.client.Set(t.Context(), contentName(mark.content), mark.value(), time.Hour).Err())
 	accept(t, s, "1", testOptions, Duplicate)
 	begin(t, s, "1", beginOptions, DeliveredBefore)
 	accept(t, s, "2", o, ContentReplayed)

@@ -25,6 +25,7 @@ var (
 	beginScript      = loadScript("begin")
 	finishScript     = loadScript("finish")
 	forgetScript     = loadScript("forget")
+	forgetContent    = loadScript("forgetcontent")
 	confirmScript    = loadScript("confirm")
 	markScript       = loadScript("mark")
 	claimScript      = loadScript("claim")

@@ -61,7 +61,7 @@ type Mark struct {
 	ref     ref
 	value   string // of the event
 	facts   facts
-	content contentMark // without a name: there is none
+	content contentMark // empty: there is none
 }
 
 // Begin marks an event as being with its target, in one atomic step, or says what
@@ -118,7 +118,7 @@ func (s *Store) beginContent(ctx context.Context, endpoint string, m Mark, o Beg
 	if o.Content == nil {
 		return Begun, m, nil
 	}
-	m.content = contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: m.ref, at: s.Now()}
+	m.content = contentMark{content: contentRef(endpoint, o.Content), owner: m.ref, at: s.Now()}
 	replayed, err := s.claimContent(ctx, m.content, o.Content, s.shortened(o.Window, o.Window))
 	if err == nil && !replayed {
 		return Begun, m, nil
@@ -148,8 +148,8 @@ func (s *Store) Finish(ctx context.Context, m Mark) error {
 func (s *Store) Forget(ctx context.Context, m Mark) error {
 	const doing = "forget an event"
 	// The content goes first: once the event is gone, a copy of it may set the same.
-	if m.content.name != "" {
-		err := s.runFenced(ctx, doing, forgetScript, []string{m.content.name}, m.content.value())
+	if c := m.content; c.content != "" {
+		err := s.runFenced(ctx, doing, forgetContent, []string{contentsName(c.content)}, c.value(), s.markOf(c.content))
 		if err != nil && !errors.Is(err, ErrFenced) {
 			return err
 		}
