@@ -25,6 +25,12 @@ KUBECTL ?= kubectl
 IMAGE ?= sallyport
 TAG ?= latest
 
+# A release: its VERSION, for example v0.1.0, and where people find the repository.
+VERSION ?=
+SOURCE ?= https://sallyport.dev/sallyport
+# More flags for hack/release, for example "-platforms linux/amd64 -plugins linux/amd64".
+RELEASEFLAGS ?=
+
 # What the API server of the tests and the demo is made of. It is asked for in
 # the recipes that need it, where a failure stops make.
 ASSETS = KUBEBUILDER_ASSETS=$$(hack/controlplane.sh); export KUBEBUILDER_ASSETS
@@ -62,8 +68,10 @@ vet: ## Run go vet.
 	go vet -tags vendors ./test/vendors
 
 .PHONY: lint
-lint: bin/golangci-lint ## Check style, architecture and the conventions of Kubernetes APIs (.golangci.yml).
+lint: bin/golangci-lint bin/actionlint ## Check style, architecture, the conventions of Kubernetes APIs (.golangci.yml), and workflows.
 	GOGC=400 bin/golangci-lint run $(PACKAGES)
+	cd hack/release && GOGC=400 ../../bin/golangci-lint run ./...
+	bin/actionlint -shellcheck= -pyflakes= # the same everywhere, whatever is installed beside it
 
 .PHONY: verify
 verify: ## Check that generated files and go.mod files are up to date.
@@ -71,7 +79,7 @@ verify: ## Check that generated files and go.mod files are up to date.
 
 .PHONY: clean
 clean: ## Remove what the other targets made here.
-	rm -rf bin .demo cover.out test/vendors/node_modules
+	rm -rf bin dist .demo cover.out test/vendors/node_modules
 
 ##@ Test
 
@@ -137,6 +145,21 @@ deploy: ## Install everything into the current cluster.
 undeploy: ## Remove everything from the current cluster.
 	$(KUBECTL) delete --ignore-not-found -k config/default
 
+##@ Release
+
+.PHONY: release
+release: ## Make release VERSION in dist/: images, install.yaml, the plugin, SBOMs (docs/release.md).
+	$(ASSETS); go -C hack/release run . -version "$(VERSION)" -image $(IMAGE) -source $(SOURCE) \
+	  -out $(CURDIR)/dist -kubectl "$$KUBEBUILDER_ASSETS/kubectl" $(RELEASEFLAGS)
+
+.PHONY: release-push
+release-push: ## Publish the images of the release in dist/, with the credentials of docker login.
+	go -C hack/release run . push -from $(CURDIR)/dist
+
+.PHONY: release-check
+release-check: ## Make a release for this platform in two folders, compare the two, and look at one.
+	$(ASSETS); cd hack/release && go vet ./... && go test $(TESTFLAGS) ./...
+
 # The tools, at the versions of hack/tools/go.mod.
 
 bin/controller-gen: PACKAGE = sigs.k8s.io/controller-tools/cmd/controller-gen
@@ -145,4 +168,10 @@ bin/golangci-lint: PACKAGE = sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-
 bin/controller-gen bin/golangci-lint: hack/tools/go.mod hack/tools/go.sum
 	@echo "building $@ (once)" >&2
 	@cd hack/tools && GOGC=400 go build -p 4 -ldflags "-s -w" -o $(CURDIR)/$@ $(PACKAGE)
+	@touch $@
+
+# Not of hack/tools: golangci-lint wants a later YAML library than it can do with.
+bin/actionlint: hack/release/go.mod hack/release/go.sum
+	@echo "building $@ (once)" >&2
+	@cd hack/release && go build -ldflags "-s -w" -o $(CURDIR)/$@ github.com/rhysd/actionlint/cmd/actionlint
 	@touch $@

@@ -19,7 +19,7 @@ if [ "$before" != "$after" ]; then
   exit 1
 fi
 
-for module in . hack/tools hack/controlplane; do
+for module in . hack/tools hack/controlplane hack/release; do
   (cd "$module" && go mod tidy -diff) || {
     echo "verify: $module/go.mod is not tidy: run go mod tidy in $module and commit the result" >&2
     exit 1

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"sallyport.dev/sallyport/internal/buildinfo"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/receiver/deliver"
 	"sallyport.dev/sallyport/receiver/intake"
@@ -53,7 +54,7 @@ func Run(ctx context.Context, o Options) error {
 // assemble makes all parts. It starts only those that wait for work.
 func assemble(o Options) (*receiver, error) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildinfo.Collector())
 	client, err := kubernetes.NewForConfig(unthrottled(o.Kubernetes))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
@@ -61,7 +62,7 @@ func assemble(o Options) (*receiver, error) {
 	live := route.NewLive(o.ClusterDomain)
 	events, err := store.Open(context.Background(), store.Options{
 		URL: o.RedisURL, PasswordFile: o.RedisPasswordFile, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords,
-		Endpoints: func() int { return live.Table().Len() },
+		Endpoints: func() int { return live.Table().Len() }, Patience: store.DefaultPatience,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
@@ -82,9 +83,11 @@ func assemble(o Options) (*receiver, error) {
 		Routes: live, Store: events, Deliverer: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes,
 		Audit: sink, Metrics: intake.NewMetrics(registry, live), Proxies: o.TrustedProxies, Logger: o.Logger, Now: time.Now,
 	})
-	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}), o.Logger); err != nil {
+	connections := intake.NewConnections(o.MaxConnections, registry)
+	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}, connections), o.Logger); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
+	r.webhooks.listener = connections.Listener(r.webhooks.listener)
 	if r.admin, err = listen(o.AdminListen, adminServer(r.ready, registry), o.Logger); err != nil {
 		return nil, errors.Join(err, r.webhooks.listener.Close(), events.Close())
 	}

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +21,6 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"sallyport.dev/sallyport/receiver/audit"
-	"sallyport.dev/sallyport/receiver/intake"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 	"sallyport.dev/sallyport/test/apiserver"
@@ -259,9 +257,10 @@ func TestRequestInFlightIsAnsweredWhenTheReceiverEnds(t *testing.T) {
 	if _, err := io.WriteString(sender, "{"); err != nil {
 		t.Fatal(err)
 	}
-	routes := g.webhooks.http.Handler.(closeAfterAnswer).next.(*intake.Handler).Routes
-	for routes.Table().Lookup(testPath, "").BytesInFlight.Load() == 0 { // until the handler has begun to read
-		runtime.Gosched()
+	for { // until the handler has begun to read
+		if _, metrics := g.do(http.MethodGet, "http://"+g.admin.listener.Addr().String()+"/metrics", nil, ""); !strings.Contains(metrics, "sallyport_body_bytes 0\n") {
+			break
+		}
 	}
 	g.cancel()
 	for { // until no new connection is taken

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,7 +22,7 @@ var scheme = newScheme()
 
 func newScheme() *runtime.Scheme {
 	s := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme, eventsv1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{appsv1.AddToScheme, corev1.AddToScheme, v1alpha1.AddToScheme, eventsv1alpha1.AddToScheme} {
 		if err := add(s); err != nil {
 			panic(err) // two types of one name: a mistake of the program
 		}
@@ -58,6 +59,7 @@ func mapper() meta.RESTMapper {
 		singular := strings.ToLower(kind)
 		m.AddSpecific(version.WithKind(kind), version.WithResource(singular+"s"), version.WithResource(singular), scope)
 	}
+	add(appsv1.SchemeGroupVersion, "Deployment", meta.RESTScopeNamespace)
 	add(corev1.SchemeGroupVersion, "Namespace", meta.RESTScopeRoot)
 	add(corev1.SchemeGroupVersion, "Secret", meta.RESTScopeNamespace)
 	add(v1alpha1.SchemeGroupVersion, "WebhookProvider", meta.RESTScopeRoot)

@@ -1,6 +1,6 @@
 // Command kubectl-hooks is the plugin of kubectl for people who work with
 // webhooks: kubectl hooks send, events, dead, show, replay, purge, pause, resume,
-// stats, tail.
+// stats, tail, version.
 //
 //	main.go      the process            root.go      the command and its help
 //	dead.go      one file per command, by its name; pause.go has resume, too

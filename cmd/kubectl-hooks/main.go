@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/go-logr/logr"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -25,11 +26,14 @@ func run(ctx context.Context, env cli.Env) error {
 }
 
 // displayName is how to call this program: kubectl starts a plugin by its whole
-// path, as it finds it in PATH, and then "kubectl hooks" is what people typed.
+// path, as it finds it in PATH, and then "kubectl hooks" is what people typed. What
+// comes after kubectl is the name of the file: krew calls the plugin sallyport.
 func displayName(argument string) string {
-	found, err := exec.LookPath(programName)
-	if err == nil && found == argument && filepath.IsAbs(argument) {
-		return pluginName
+	name := strings.TrimSuffix(filepath.Base(argument), ".exe")
+	plugin, isPlugin := strings.CutPrefix(name, "kubectl-")
+	found, err := exec.LookPath(name)
+	if isPlugin && err == nil && found == argument && filepath.IsAbs(argument) {
+		return "kubectl " + plugin
 	}
 	return programName
 }

@@ -7,7 +7,10 @@ import (
 	"errors"
 	"os"
 
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
 	"sallyport.dev/sallyport/cmd/internal/cli"
+	"sallyport.dev/sallyport/internal/buildinfo"
 )
 
 func main() { os.Exit(cli.Main(run)) }
@@ -22,6 +25,7 @@ func run(ctx context.Context, env cli.Env) error {
 	if err != nil {
 		return err
 	}
+	metrics.Registry.MustRegister(buildinfo.Collector())
 	log := env.Logger(o.logLevel)
 	events, err := openEvents(ctx, o, env, log)
 	if err != nil {

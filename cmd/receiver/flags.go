@@ -20,6 +20,8 @@ import (
 const defaultGrace = 30 * time.Second
 
 const (
+	// defaultMaxConnections take some 100 MiB, if all of them send something.
+	defaultMaxConnections = 4096
 	// defaultRetention of dead letters leaves people a month to mend a target.
 	defaultRetention = 30 * 24 * time.Hour
 )
@@ -35,6 +37,7 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	redisWaitFlags(f, &o.RedisWait)
 	f.IntVar(&o.JournalRecords, "journal-records", store.DefaultJournalRecords, "`number` of audit records of each endpoint that are kept in Redis, for kubectl hooks events and tail; 0: none")
 	keepFlags(f, &o)
+	f.IntVar(&o.MaxConnections, "max-connections", defaultMaxConnections, "`number` of connections of senders; a new one takes the place of one that is idle, or whose request has been awaited for the longest time; 0: any")
 	f.StringVar(&o.ClusterDomain, "cluster-domain", "cluster.local", "DNS `domain` of the cluster")
 	f.DurationVar(&o.ShutdownDelay, "shutdown-delay", 0, "how long requests are still taken on shutdown, while proxies notice that this receiver goes")
 	f.DurationVar(&o.ShutdownGrace, "shutdown-grace", defaultGrace, "how long requests and deliveries in flight may take on shutdown")
@@ -102,6 +105,8 @@ func checkOptions(o receiver.Options) error {
 		return cli.Usagef("--route-namespace is not set and this is not a pod: name the namespace that the manager keeps the routes in")
 	case o.JournalRecords < 0:
 		return cli.Usagef("--journal-records=%d must not be negative; 0 keeps none", o.JournalRecords)
+	case o.MaxConnections < 0:
+		return cli.Usagef("--max-connections=%d must not be negative; 0 is for any number", o.MaxConnections)
 	case o.DeadLetterRetention < 0:
 		return cli.Usagef("--dead-letter-retention=%v must not be negative; 0 keeps dead letters for ever", o.DeadLetterRetention)
 	case o.ShutdownDelay < 0:

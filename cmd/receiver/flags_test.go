@@ -41,7 +41,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Listen != ":8080" || o.AdminListen != ":9090" || o.ClusterDomain != "cluster.local" || o.ShutdownGrace != 30*time.Second || o.JournalRecords != store.DefaultJournalRecords ||
+	if o.Listen != ":8080" || o.AdminListen != ":9090" || o.ClusterDomain != "cluster.local" || o.ShutdownGrace != 30*time.Second || o.JournalRecords != store.DefaultJournalRecords || o.MaxConnections != defaultMaxConnections ||
 		o.RouteNamespace != "sallyport-system" || o.Identity != "receiver-1" || o.Kubernetes.Host != "https://127.0.0.1:1" || o.Logger == nil || o.AuditLog == nil {
 		t.Errorf("the options are %+v", o)
 	}
@@ -112,6 +112,7 @@ func TestMistakesAreUsageErrorsThatNameTheFlag(t *testing.T) {
 		"a negative size":        {"--max-queued-bytes=-1", "max-queued-bytes"},
 		"a negative retention":   {"--dead-letter-retention=-1h", "--dead-letter-retention"},
 		"fewer than no records":  {"--journal-records=-1", "--journal-records"},
+		"negative connections":   {"--max-connections=-1", "--max-connections"},
 		"no grace":               {"--shutdown-grace=0s", "--shutdown-grace"},
 		"negative delay":         {"--shutdown-delay=-1s", "--shutdown-delay"},
 		"not a network":          {"--trusted-proxies=10.0.0.0/33", "--trusted-proxies"},

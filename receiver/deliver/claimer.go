@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/store"
@@ -10,6 +11,10 @@ import (
 // claimBatch is how many deliveries are taken at once: few enough to be attempted
 // within the lease, many enough to work off what is due.
 const claimBatch = 128
+
+// claimBytes is how much of stored events is taken at once: so little that it arrives
+// within the lease over a slow link, and that Redis has the memory to send it.
+const claimBytes = 16 << 20
 
 // claimer takes deliveries that are due: retries, and what a receiver left that
 // died.
@@ -28,11 +33,11 @@ func (c claimer) claim(ctx context.Context) (time.Duration, error) {
 	if jobs <= 0 || bytes <= 0 {
 		return minSleep, nil
 	}
-	got, err := c.Store.Claim(ctx, store.ClaimOptions{Max: min(jobs, claimBatch), MaxBytes: bytes, Lease: c.Lease, Blocked: c.targets.blocked(c.Store.Now())})
+	got, err := c.Store.Claim(ctx, store.ClaimOptions{Max: min(jobs, claimBatch), MaxBytes: min(bytes, claimBytes), Lease: c.Lease, Blocked: c.targets.blocked(c.Store.Now())})
 	c.workers.takeAll(got, claimed)
 	c.metrics.held.Add(float64(got.Held))
-	if err != nil || got.Next.IsZero() {
+	if err != nil && !errors.Is(err, store.ErrPartly) || got.Next.IsZero() {
 		return maxSleep, err
 	}
-	return min(max(got.Next.Sub(c.Store.Now()), minSleep), maxSleep), nil
+	return min(max(got.Next.Sub(c.Store.Now()), minSleep), maxSleep), err
 }

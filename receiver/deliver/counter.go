@@ -2,34 +2,39 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/store"
 )
 
-// countEvery is the time between two counts of what is stored.
-const countEvery = 5 * time.Second
+// countEvery is the time between two counts of what is stored, and countQuiet if the
+// last one found nothing new: a count asks Redis seven questions for each partition that
+// holds something.
+const (
+	countEvery = 5 * time.Second
+	countQuiet = 15 * time.Second
+)
 
 // counter keeps the gauges of what is stored. They stay as they are while the log
-// is away.
-type counter struct{ *core }
-
-func (c counter) loop() loop { return loop{core: c.core, do: c.count} }
-
-func (c counter) count(ctx context.Context) (time.Duration, error) {
-	if stats, err := c.Store.Stats(ctx); err == nil {
-		c.metrics.stored(stats, c.Store.Now())
-	}
-	c.reportMissing()
-	return countEvery, nil
+// is away. Only its loop uses it.
+type counter struct {
+	*core
+	last store.Stats
 }
 
-// reportMissing says that accepted events are lost.
-func (c counter) reportMissing() {
-	missing := c.Store.TakeMissing()
-	if missing.Count == 0 {
-		return
+func (c *counter) loop() loop { return loop{core: c.core, do: c.count} }
+
+func (c *counter) count(ctx context.Context) (time.Duration, error) {
+	stats, err := c.Store.Stats(ctx)
+	if err != nil && !errors.Is(err, store.ErrPartly) {
+		return countEvery, nil
 	}
-	c.metrics.missing.Add(float64(missing.Count))
-	c.Logger.Error("events that were accepted are gone from redis without having been delivered or purged: "+
-		"somebody deleted them, or redis lost them (see maxmemory-policy, and whether it was restored from a copy)",
-		"count", missing.Count, "deliveries", missing.Deliveries)
+	c.metrics.stored(stats, c.Store.Now())
+	stats.OldestPending = time.Time{} // grows older by itself
+	if stats == c.last {
+		return countQuiet, nil
+	}
+	c.last = stats
+	return countEvery, nil
 }

@@ -25,8 +25,8 @@
 //	holder.go      moves to the backlog of its target what there is no room for now
 //	release.go     gives leases back that nothing was done with, as when the receiver ends
 //	retainer.go    removes dead letters that are too old, and mends what is counted
-//	counter.go     keeps the gauges of what is stored (metrics.go), and says what is missing
-//	gauge.go       looks how full Redis is, from which the log takes its measures, and at its clock
+//	counter.go     keeps the gauges of what is stored (metrics.go)
+//	gauge.go       looks how full Redis is, from which the log takes its measures, at its clock and at what is missing
 //	loop.go        what the background loops have in common: no error ends them
 //	circuit.go     when a target that fails is left alone, and when it is probed
 //	rate.go        how many attempts a second a target gets

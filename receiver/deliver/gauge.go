@@ -34,6 +34,7 @@ func (g *gauge) loop() loop {
 
 func (g *gauge) measure(ctx context.Context) (time.Duration, error) {
 	g.reportSkew()
+	g.reportMissing()
 	memory, err := g.Store.Measure(ctx)
 	if errors.Is(err, store.ErrMemoryUnknown) {
 		if !g.unknown {
@@ -88,4 +89,16 @@ func (g *gauge) reportSkew() {
 		g.Logger.Info("the clocks of redis and of this receiver agree again", "redisIsAheadBy", skew)
 	}
 	g.skewed = skewed
+}
+
+// reportMissing says that accepted events are lost.
+func (g *gauge) reportMissing() {
+	missing := g.Store.TakeMissing()
+	if missing.Count == 0 {
+		return
+	}
+	g.metrics.missing.Add(float64(missing.Count))
+	g.Logger.Error("events that were accepted are gone from redis without having been delivered or purged: "+
+		"somebody deleted them, or redis lost them (see maxmemory-policy, and whether it was restored from a copy)",
+		"count", missing.Count, "deliveries", missing.Deliveries)
 }

@@ -104,12 +104,12 @@ func TestClocksThatDifferAreReported(t *testing.T) {
 func TestMissingEventsAreCountedAndLogged(t *testing.T) {
 	l := &fullStore{missing: store.Missing{Count: 2, Deliveries: []string{"abc/", "abc/invoices"}}}
 	g, log := gaugeOf(t, l, 0)
-	counter{g.core}.reportMissing()
+	g.reportMissing()
 	if got := log.String(); !strings.Contains(got, "level=ERROR") || !strings.Contains(got, "abc/invoices") {
 		t.Errorf("the log says %q", got)
 	}
 	l.missing = store.Missing{}
-	counter{g.core}.reportMissing()
+	g.reportMissing()
 	if got := testutil.ToFloat64(g.metrics.missing); got != 2 {
 		t.Errorf("%v are counted", got)
 	}

@@ -2,8 +2,11 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
+
+	"sallyport.dev/sallyport/receiver/store"
 )
 
 const (
@@ -46,7 +49,9 @@ func (l loop) run(ctx context.Context) {
 			if failures == 1 {
 				l.Logger.Error("an operation on redis failed; it is tried again", "operation", l.doing, "error", err)
 			}
-			wait = min(wait<<min(failures-1, 8), l.longest)
+			if !errors.Is(err, store.ErrPartly) { // others are served as ever
+				wait = min(wait<<min(failures-1, 8), l.longest)
+			}
 		}
 		if l.wake != nil {
 			l.wake.sleepsUntil.Store(l.Store.Now().Add(wait).UnixNano())

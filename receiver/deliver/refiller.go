@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/store"
@@ -24,9 +25,9 @@ func (f refiller) loop() loop {
 // refill looks at every backlog once, at those first that have waited longest for
 // their turn, and takes what its target may get. It returns how long to sleep.
 func (f refiller) refill(ctx context.Context) (time.Duration, error) {
-	backlogs, err := f.Store.Backlogs(ctx)
-	if err != nil {
-		return maxSleep, err
+	backlogs, partly := f.Store.Backlogs(ctx)
+	if partly != nil && !errors.Is(partly, store.ErrPartly) {
+		return maxSleep, partly
 	}
 	present := map[targetID]bool{}
 	expiring := map[targetID]bool{}
@@ -45,11 +46,15 @@ func (f refiller) refill(ctx context.Context) (time.Duration, error) {
 			skipped = append(skipped, b)
 		}
 	}
-	f.prune(present)
 	if len(skipped) > 0 {
-		err = f.Store.Skip(ctx, skipped)
+		if err := f.Store.Skip(ctx, skipped); err != nil {
+			return maxSleep, err
+		}
 	}
-	return maxSleep, err
+	if partly == nil { // else there may be backlogs that were not seen
+		f.prune(present)
+	}
+	return maxSleep, partly
 }
 
 // refillFrom takes from one backlog what its target may get, and what is too old to

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // maxHeaderLines bounds the header lines of a request. No sender writes half as
@@ -11,8 +12,7 @@ import (
 // could never be delivered.
 const maxHeaderLines = 256
 
-// admit refuses requests without a look at their bodies. The source comes before
-// the rate, so that strangers don't use up the rate of the sender.
+// admit refuses requests without a look at their bodies.
 func (h *Handler) admit(x *exchange) error {
 	limits := x.entry.Route.Limits
 	switch {
@@ -20,8 +20,8 @@ func (h *Handler) admit(x *exchange) error {
 		return x.wrongMethod()
 	case !admits(limits.SourceRanges, x.source):
 		return x.wrongSource()
-	case x.entry.Rate != nil && !x.entry.Rate.AllowN(x.meta.ReceivedAt, 1):
-		return x.overloaded(x.entry.Rate)
+	case !h.strangers.admit(x):
+		return x.overloaded(time.Second)
 	case headerLines(x.r.Header) > maxHeaderLines:
 		return tooManyHeaderLines()
 	case x.r.ContentLength > limits.MaxBodyBytes:

@@ -40,6 +40,7 @@ func (x *exchange) answer(err error) {
 		rejected := asReject(err)
 		x.status, x.outcome, x.err = rejected.status, rejected.outcome(), rejected
 		rejected.setHeaders(x.w.Header())
+		x.prepareRefusal()
 		x.refuse(rejected.reason)
 	case x.handshake != nil:
 		x.outcome = audit.Handshake

@@ -41,6 +41,18 @@ func (h *Handler) verify(x *exchange) error {
 	}
 	x.verdict, x.verified = verdict, true
 	x.entry.Used(verdict, x.meta.ReceivedAt)
+	h.strangers.know(x)
+	return h.admitAuthentic(x)
+}
+
+// admitAuthentic applies the limits that strangers can't exhaust.
+func (h *Handler) admitAuthentic(x *exchange) error {
+	if x.entry.Rate != nil && !x.entry.Rate.AllowN(x.meta.ReceivedAt, 1) {
+		return x.overloaded(interval(x.entry.Rate))
+	}
+	if !x.memory.verified() {
+		return noMemory()
+	}
 	return nil
 }
 

@@ -4,22 +4,20 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// firstRead bounds the memory that a request gets before its bytes arrive. A larger
-// body gets more as it comes, so that a mere Content-Length costs us nothing.
-const firstRead = 64 << 10
+// firstRead is the memory that a request gets before its bytes arrive. A larger body
+// gets more as it comes, so that a mere Content-Length costs us nothing.
+const firstRead = 4 << 10
 
-// growth is the factor by which a full buffer grows. It bounds how much memory a
-// sender gets for few bytes, and how often a body is copied.
+// growth is the factor by which a full buffer grows, or a quarter more if that is all. It
+// bounds how much memory a sender gets for few bytes, and how often a body is copied.
 const growth = 4
-
-// unknownFirst is the size of the first buffer of a body of unknown length.
-const unknownFirst = 4 << 10
 
 var (
 	errBodyTooLarge = errors.New("the body is larger than allowed")
@@ -31,16 +29,23 @@ var (
 // event is delivered.
 func (h *Handler) read(x *exchange) error {
 	control := http.NewResponseController(x.w)
-	// An error means that a test's ResponseWriter has no connection.
-	_ = control.SetReadDeadline(time.Now().Add(h.bodyTimeout))
-	body, err := readBody(x.r.Body, x.r.ContentLength, x.entry.Route.Limits.MaxBodyBytes, x.memory.grow)
+	x.readBegun = true
+	x.memory.startReading(func(t time.Time) {
+		_ = control.SetReadDeadline(t) // an error means that a test's ResponseWriter has no connection
+	})
+	body, err := readBody(&arrival{
+		body: x.r.Body, grace: h.bodyGrace, timeout: h.bodyTimeout, setDeadline: x.memory.keepReading,
+	}, x.r.ContentLength, x.entry.Route.Limits.MaxBodyBytes, x.growBody)
 	x.complete = h.Now()
+	x.gaveUp = errors.Is(err, os.ErrDeadlineExceeded)
+	if !x.memory.stopReading() {
+		x.gaveUp, err = true, errNoMemory
+	}
 	if err != nil {
-		// The deadline stays: to keep the connection, net/http reads on before it
-		// answers, and must not wait for bytes that never come.
 		return x.rejectBody(err)
 	}
 	_ = control.SetReadDeadline(time.Time{})
+	x.connection.busy()
 	x.body, x.meta.BodyBytes = body, int64(len(body))
 	x.signed = verify.Request{
 		Method: x.r.Method, URL: x.publicURL(), Header: x.r.Header, RawQuery: x.r.URL.RawQuery, Body: body,
@@ -60,6 +65,16 @@ func (x *exchange) publicURL() string {
 	return public + "?" + x.r.URL.RawQuery
 }
 
+// growBody takes memory for the body. The connection of a large body is not closed for the
+// sake of another: there are few, because their memory is bounded.
+func (x *exchange) growBody(n int64) bool {
+	ok := x.memory.grow(n)
+	if ok && x.memory.isLarge() {
+		x.connection.busy()
+	}
+	return ok
+}
+
 // reserve takes memory for decoded bytes. It remembers a failure, because the body
 // can't be judged then, which is not the sender's fault.
 func (x *exchange) reserve(n int64) bool {
@@ -72,11 +87,11 @@ func (x *exchange) reserve(n int64) bool {
 // if it is not known; it must not exceed limit. A body that goes on after limit
 // bytes is an error, never cut off. reserve is asked before memory is taken.
 func readBody(r io.Reader, declared, limit int64, reserve func(int64) bool) ([]byte, error) {
-	first, most := int64(unknownFirst), limit+1 // one more, to see the end or too much
+	most := limit + 1 // one more, to see the end or too much
 	if declared >= 0 {
-		first, most = declared+1, declared+1
+		most = declared + 1
 	}
-	size := min(first, firstRead, most)
+	size := min(firstRead, most)
 	if !reserve(size) {
 		return nil, errNoMemory
 	}
@@ -92,7 +107,10 @@ func readBody(r io.Reader, declared, limit int64, reserve func(int64) bool) ([]b
 		case err != nil:
 			return nil, err
 		case len(body) == cap(body):
-			size := min(growth*int64(cap(body)), most)
+			size := growth * int64(cap(body))
+			if size+size/growth >= most {
+				size = most
+			}
 			if !reserve(size - int64(cap(body))) {
 				return nil, errNoMemory
 			}

@@ -247,12 +247,12 @@ func TestLackOfMemoryIsNotTheEventsFault(t *testing.T) {
 			body := compressed(`{"a":1,"b":"` + strings.Repeat("b", 1<<20) + `"}`)
 			header := signed("1", []byte(body))
 			header["Content-Encoding"] = []string{"gzip"}
-			g.handler.bytesInFlight.Store(receiverBytes - 64<<10)
+			g.handler.memory.large.size = 64 << 10
 			got := g.send(http.MethodPost, testPath, header, strings.NewReader(body))
 			if got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") != "2" || !strings.Contains(got.Error, "in flight") {
 				t.Errorf("the answer is %d %q, Retry-After %q", got.StatusCode, got.Error, got.Header.Get("Retry-After"))
 			}
-			g.handler.bytesInFlight.Store(0)
+			g.handler.memory.large.size = largeBytes
 			header["X-Id"] = []string{"1"}
 			if got := g.send(http.MethodPost, testPath, header, strings.NewReader(body)); got.StatusCode != http.StatusOK {
 				t.Errorf("the answer with memory is %d %q", got.StatusCode, got.Error)

@@ -16,7 +16,7 @@ func (h *Handler) find(x *exchange) error {
 		return noEndpoint()
 	}
 	x.meta.Endpoint, x.meta.EndpointUID, x.meta.Provider = x.entry.Name, x.entry.Route.Endpoint.UID, x.entry.Route.Provider.Name
-	x.memory = reservation{endpoint: x.entry.BytesInFlight, receiver: &h.bytesInFlight}
+	x.memory = reservation{memory: h.memory, endpoint: x.entry.Name, sync: x.entry.Route.Delivery.Sync}
 	if why := x.entry.Unavailable(); why != "" {
 		return unavailable("the endpoint can't serve now, please send again later", retryRoute, errors.New(why))
 	}

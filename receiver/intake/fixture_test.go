@@ -123,6 +123,8 @@ type gate struct {
 	registry *prometheus.Registry
 	journal  journal
 	server   *httptest.Server
+
+	connections *Connections
 }
 
 // newGate serves the test route after change.
@@ -142,7 +144,9 @@ func newGate(t testing.TB, change func(*route.Route)) *gate {
 		Metrics: NewMetrics(g.registry, g.live), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	g.server = httptest.NewUnstartedServer(g.handler)
-	g.server.Config = NewServer(g.handler)
+	g.connections = NewConnections(0, g.registry)
+	g.server.Config = NewServer(g.handler, g.connections)
+	g.server.Listener = g.connections.Listener(g.server.Listener)
 	g.server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	g.server.Start()
 	t.Cleanup(g.server.Close)

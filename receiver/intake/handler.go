@@ -7,11 +7,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/audit"
@@ -74,8 +74,10 @@ type Handler struct {
 	// can't keep a signed handshake from being confirmed.
 	confirmations *egress.Client
 	certificates  *certificate.Cache
+	bodyGrace     time.Duration
 	bodyTimeout   time.Duration
-	bytesInFlight atomic.Int64
+	memory        *memory
+	strangers     strangers
 }
 
 // NewHandler returns a Handler.
@@ -83,8 +85,10 @@ func NewHandler(o Options) *Handler {
 	if o.Senders == nil {
 		o.Senders = egress.New(egress.ForWebhooks)
 	}
+	memory := newMemory()
+	o.Metrics.watch(memory)
 	return &Handler{
-		Options: o, bodyTimeout: bodyTimeout,
+		Options: o, bodyGrace: bodyGrace, bodyTimeout: bodyTimeout, memory: memory, strangers: strangers{seed: maphash.MakeSeed()},
 		confirmations: o.Senders.Apart(), certificates: certificate.NewCache(o.Senders, o.Now, o.Roots),
 	}
 }
@@ -99,9 +103,13 @@ type exchange struct {
 	traceParent string
 	complete    time.Time // when the body had arrived
 	source      netip.Addr
+	connection  *connection
 
 	entry     *route.Entry // nil: no route
 	memory    reservation
+	readBegun bool // of the body
+	gaveUp    bool // on the rest of the body
+	discards  bool // what is left of the body, after the answer
 	body      []byte
 	crowded   bool             // there was no memory to decode the body
 	signed    verify.Request   // the request as the verification sees it
@@ -141,6 +149,7 @@ var steps = []step{
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := h.begin(w, r)
+	defer x.discardBody()
 	defer h.end(x)
 	x.answer(h.handle(x))
 }
@@ -170,12 +179,16 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *exchange {
 		meta:        event.Meta{RequestID: requestID(r.Header), SourceIP: addrText(source), ReceivedAt: h.Now()},
 		traceParent: traceParent(r.Header),
 		source:      source,
+		connection:  connectionOf(r),
 	}
 }
 
 // end gives the memory back, counts the request and records it, whatever its outcome.
 func (h *Handler) end(x *exchange) {
 	x.memory.release()
+	if x.outcome == audit.Rejected && !x.verified && x.entry != nil {
+		h.strangers.count(x)
+	}
 	ended := h.Now()
 	h.Metrics.observe(x, ended)
 	h.Audit.Record(x.record(ended))

@@ -309,7 +309,7 @@ func TestPanicIsOneRequestsFailure(t *testing.T) {
 	if got := g.post("evt_1", "{}"); got.StatusCode != 200 {
 		t.Errorf("the request after it is answered %d", got.StatusCode)
 	}
-	if held := g.handler.bytesInFlight.Load(); held != 0 {
+	if held := g.handler.memory.used(); held != 0 {
 		t.Errorf("%d bytes are still reserved", held)
 	}
 }

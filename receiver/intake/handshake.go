@@ -30,7 +30,7 @@ func (h *Handler) answerHandshake(x *exchange, verdict *verify.Verdict) error {
 		return nil
 	}
 	if verdict == nil && !x.entry.Handshakes.AllowN(x.meta.ReceivedAt, 1) {
-		return x.overloaded(x.entry.Handshakes)
+		return x.overloaded(interval(x.entry.Handshakes))
 	}
 	if err != nil {
 		return h.unverified(x, err)

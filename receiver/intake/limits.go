@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"sync/atomic"
 	"time"
 
 	"sallyport.dev/sallyport/receiver/route"
@@ -26,14 +25,32 @@ const (
 	// connection that the server closes first.
 	idleTimeout = 120 * time.Second
 
-	// endpointBytes bounds the bodies of one endpoint in memory, so that one
-	// endpoint can't take all of receiverBytes. It holds one body of the largest
-	// size that a route may allow, and some small ones beside it.
-	endpointBytes = route.MaxBodyBytes + 32<<20
-	// receiverBytes bounds the bodies of all requests in memory. Each is there up
-	// to three times while it is stored (as read, as a record, as sent to Redis),
-	// and the dispatcher has a budget of its own.
-	receiverBytes = 128 << 20
+	// bodyGrace is how long a body may take whatever its size, and slowestRate how many
+	// bytes a second keep it from being given up after that, until bodyTimeout.
+	bodyGrace   = 5 * time.Second
+	slowestRate = 8 << 10
+	// paceStep is by how much the deadline of a body moves at least.
+	paceStep = time.Second
+
+	// discardGrace, discardTimeout and discardBytes bound what is read of a body after
+	// the request was refused.
+	discardGrace   = 2 * time.Second
+	discardTimeout = 10 * time.Second
+	discardBytes   = route.MaxBodyBytes
+
+	// smallBytes is the memory up to which a body is small: 64 KiB, and a byte to see that
+	// it ends. Nearly all webhooks are small.
+	smallBytes = 64<<10 + 1
+	// arrivingBytes are for small bodies that are being read.
+	arrivingBytes = 16 << 20
+	// largeBytes are for bodies that are not small. An endpoint that is alone gets two
+	// thirds of them, which is the largest body that a route may allow.
+	largeBytes = route.MaxBodyBytes*3/2 + 4<<20
+	// storingBytes are for small bodies of authentic events that are being stored. Each
+	// is there up to three times then: as read, as a record, as sent to Redis.
+	storingBytes = 16 << 20
+	// waitingBytes are for events whose senders wait for the target.
+	waitingBytes = 24 << 20
 
 	// acceptTimeout bounds the step into Redis, in case the store's own timeout fails.
 	acceptTimeout = 10 * time.Second
@@ -58,36 +75,3 @@ const (
 	// retryBusy: memory is free again when the requests in flight are done.
 	retryBusy = 2 * time.Second
 )
-
-// reservation is the memory that a request has, from the budgets of its endpoint and
-// of the receiver.
-type reservation struct {
-	endpoint, receiver *atomic.Int64
-	bytes              int64
-}
-
-// grow takes n more bytes. It returns false, and takes none, if either budget has no
-// room for them.
-func (r *reservation) grow(n int64) bool {
-	if r.endpoint.Add(n) > endpointBytes {
-		r.endpoint.Add(-n)
-		return false
-	}
-	if r.receiver.Add(n) > receiverBytes {
-		r.endpoint.Add(-n)
-		r.receiver.Add(-n)
-		return false
-	}
-	r.bytes += n
-	return true
-}
-
-// release gives everything back. An empty reservation may be released.
-func (r *reservation) release() {
-	if r.bytes == 0 {
-		return
-	}
-	r.endpoint.Add(-r.bytes)
-	r.receiver.Add(-r.bytes)
-	r.bytes = 0
-}

@@ -25,6 +25,7 @@ type Metrics struct {
 	duplicates        *prometheus.CounterVec
 	acceptDuration    prometheus.Histogram
 	panics            prometheus.Counter
+	factory           promauto.Factory
 }
 
 // NewMetrics registers the metrics of requests and of the routes in live.
@@ -35,6 +36,7 @@ func NewMetrics(registry prometheus.Registerer, live *route.Live) *Metrics {
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "sallyport_routes_invalid", Help: "Routes that fail closed because they can't be decoded or compiled."},
 		func() float64 { return float64(live.Table().Invalid()) })
 	return &Metrics{
+		factory: auto,
 		requests: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "sallyport_requests_total", Help: "Requests by outcome; the endpoint is empty if no route has the path.",
 		}, []string{"endpoint", "provider", "outcome"}),
@@ -51,6 +53,12 @@ func NewMetrics(registry prometheus.Registerer, live *route.Live) *Metrics {
 			Name: "sallyport_request_panics_total", Help: "Requests that ended in a panic and were answered 500.",
 		}),
 	}
+}
+
+// watch shows how much memory bodies have.
+func (m *Metrics) watch(memory *memory) {
+	m.factory.NewGaugeFunc(prometheus.GaugeOpts{Name: "sallyport_body_bytes", Help: "Memory of the bodies of requests in flight."},
+		func() float64 { return float64(memory.used()) })
 }
 
 // observe counts a request that was answered.

@@ -100,13 +100,17 @@ func (x *exchange) wrongSource() *reject {
 	}
 }
 
-// overloaded is for what exceeds the rate of a bucket.
-func (x *exchange) overloaded(bucket *rate.Limiter) *reject {
-	nextToken := time.Duration(float64(time.Second) / float64(bucket.Limit()))
+// overloaded is for what exceeds a rate.
+func (x *exchange) overloaded(retryAfter time.Duration) *reject {
 	return &reject{
 		status: cmp.Or(x.entry.Route.Responses.Overloaded, http.StatusTooManyRequests),
-		reason: "too many requests, please send again later", retryAfter: nextToken,
+		reason: "too many requests, please send again later", retryAfter: retryAfter,
 	}
+}
+
+// interval is the time until an empty bucket has a token.
+func interval(bucket *rate.Limiter) time.Duration {
+	return time.Duration(float64(time.Second) / float64(bucket.Limit()))
 }
 
 func tooManyHeaderLines() *reject {

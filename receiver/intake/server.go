@@ -2,9 +2,10 @@ package intake
 
 import "net/http"
 
-// NewServer returns the HTTP server that faces senders.
-func NewServer(handler http.Handler) *http.Server {
-	return &http.Server{
+// NewServer returns the HTTP server that faces senders. It has to accept from
+// connections.Listener.
+func NewServer(handler http.Handler, connections *Connections) *http.Server {
+	s := &http.Server{
 		Handler:                      handler,
 		ReadHeaderTimeout:            headerTimeout,
 		ReadTimeout:                  headerTimeout + bodyTimeout,
@@ -13,4 +14,6 @@ func NewServer(handler http.Handler) *http.Server {
 		MaxHeaderBytes:               maxHeaderBytes,
 		DisableGeneralOptionsHandler: true,
 	}
+	connections.watch(s)
+	return s
 }

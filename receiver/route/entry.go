@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -39,12 +38,9 @@ type Entry struct {
 	// CredentialQuery are the parameters of the URL that carry it.
 	CredentialQuery []string
 
-	// Rate is the token bucket of the endpoint; nil if it has no rate limit. A
+	// Rate is the token bucket for authentic requests; nil if there is no rate limit. A
 	// change of the route that leaves the limit alone keeps the bucket.
 	Rate *rate.Limiter
-	// BytesInFlight counts the bytes of bodies in memory. It is one counter as
-	// long as the endpoint has a route, whatever changes.
-	BytesInFlight *atomic.Int64
 
 	// Methods are the HTTP methods that the endpoint answers; nil while it is
 	// Unavailable.
@@ -118,7 +114,7 @@ func newEntry(o Object, previous *Entry) (entry *Entry, ok bool) {
 	}
 	entry = &Entry{
 		Route: known, Name: known.Endpoint.String(), digest: o.digest(),
-		Handshakes: rate.NewLimiter(handshakesPerSecond, handshakesBurst), BytesInFlight: new(atomic.Int64),
+		Handshakes: rate.NewLimiter(handshakesPerSecond, handshakesBurst),
 	}
 	entry.Invalid = entry.compile(o)
 	entry.material = newMaterial(&entry.Route)
@@ -215,7 +211,7 @@ func (e *Entry) Choose(event *match.Event) ([]string, error) {
 var defaultTarget = []string{""}
 
 func (e *Entry) inherit(previous *Entry) {
-	e.BytesInFlight, e.Handshakes = previous.BytesInFlight, previous.Handshakes
+	e.Handshakes = previous.Handshakes
 	if e.Rate != nil && previous.Rate != nil && *e.Route.Limits.RateLimit == *previous.Route.Limits.RateLimit {
 		e.Rate = previous.Rate
 	}

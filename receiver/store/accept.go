@@ -68,7 +68,7 @@ func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome,
 	if err := o.validate(); err != nil {
 		return 0, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
+	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest()+transferTime(int64(len(e.Body))))
 	defer cancel()
 	r := &record{event: e, facts: facts{endpoint: e.Endpoint, targets: o.Targets, window: s.Now().Add(o.Window), received: e.ReceivedAt}}
 	if len(r.targets) == 0 {
@@ -121,10 +121,12 @@ func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOpt
 	}
 	switch reply {
 	case "accepted":
+		s.outlook.noteDue(id.partition(), end)
 		return Accepted, r.leases(id, end), nil
 	case "duplicate":
 		return Duplicate, nil, nil
 	case "revived":
+		s.outlook.noteDue(id.partition(), now.UnixMicro())
 		return Revived, nil, nil
 	case "busy":
 		return 0, nil, ErrInFlight

@@ -40,9 +40,13 @@ func parseTarget(name string) (t Target, ok bool) {
 // or revived. ErrFenced: nothing was written.
 func (s *Store) Hold(ctx context.Context, l Lease, endpoint string, since time.Time) error {
 	p, t := l.ref.partition(), Target{endpoint, l.Target}
-	return s.runFenced(ctx, "hold a delivery", holdScript,
+	err := s.runFenced(ctx, "hold a delivery", holdScript,
 		[]string{dueName[p], heldName[p], backlogName(p, t), backlogsName[p], usageName[p]},
 		l.member(), l.fence, since.UnixMilli(), t.name(), s.Now().UnixMicro(), endpoint)
+	if err == nil {
+		s.outlook.noteHeld(p)
+	}
+	return err
 }
 
 // maxBacklogs is how many backlogs of each partition are looked at. There is one
@@ -61,23 +65,23 @@ type Backlog struct {
 }
 
 // Backlogs lists the backlogs, whose turn is the longest ago first. It asks all
-// partitions in one round trip.
+// partitions that may have some in one round trip. With ErrPartly, those of some servers are missing.
 func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	var replies [partitions]*redis.ZSliceCmd
-	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for p := range replies {
-			replies[p] = pipe.ZRangeWithScores(ctx, backlogsName[p], 0, maxBacklogs)
-		}
-		return nil
+	looked := s.lookAtEmpty(ctx, &s.outlook.backlogs)
+	q := s.outlook.question(&s.outlook.backlogs, always)
+	got, err := s.ask(ctx, q.set, func(pipe redis.Pipeliner, p int) {
+		replies[p] = pipe.ZRangeWithScores(ctx, backlogsName[p], 0, maxBacklogs)
 	})
-	if err != nil {
-		return nil, classify("list the backlogs", err)
-	}
 	var all []Backlog
-	for p, reply := range replies {
-		entries := reply.Val()
+	for p := range replies {
+		if !got[p] {
+			continue
+		}
+		entries := replies[p].Val()
+		s.outlook.answer(&q, p, int64(min(len(entries), 1)))
 		for _, entry := range entries[:min(len(entries), maxBacklogs)] {
 			name, _ := entry.Member.(string)
 			if t, ok := parseTarget(name); ok {
@@ -86,7 +90,7 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Backlog) int { return cmp.Compare(a.turn, b.turn) })
-	return all, nil
+	return all, classify("list the backlogs", cmp.Or(err, looked))
 }
 
 // Skip sends backlogs to the end of the queue.
@@ -121,15 +125,15 @@ func (s *Store) Refill(ctx context.Context, b Backlog, o RefillOptions) (Claimed
 	if o.Max < 1 {
 		return c, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
 	before := any("+inf")
 	if !o.Before.IsZero() {
 		before = o.Before.UnixMilli()
 	}
 	p, now := b.partition, s.Now()
 	end := s.leaseEnd(now, o.Lease)
-	reply, err := s.run(ctx, refillScript,
+	scriptCtx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	reply, err := s.run(scriptCtx, refillScript,
 		[]string{backlogName(p, b.Target), heldName[p], dueName[p], backlogsName[p], attemptsName[p], delayedName[p], usageName[p]},
 		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix[p], before, b.Target.Endpoint)
 	if err != nil {
@@ -140,6 +144,7 @@ func (s *Store) Refill(ctx context.Context, b Backlog, o RefillOptions) (Claimed
 		return c, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}
 	s.missing.noteReply(list[1])
-	err = s.load(ctx, &c, leasesOf(list[2:], end))
+	s.outlook.noteDue(p, end)
+	err = s.load(ctx, &c, leasedOf(list[2:], end), o.Lease)
 	return c, classify(doing, err)
 }

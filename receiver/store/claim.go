@@ -1,9 +1,8 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -55,35 +54,48 @@ const holdBatch = 128
 
 // Claim takes deliveries that are due: those whose owner died, those given back
 // and those whose next attempt is due. Partitions take turns to be first. With
-// an error, Deliveries may hold those taken before it.
+// an error, Deliveries may hold some; with ErrPartly it is about some servers only.
 func (s *Store) Claim(ctx context.Context, o ClaimOptions) (Claimed, error) {
 	const doing = "claim deliveries"
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	soon, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	var c Claimed
-	earliest, err := s.earliest(ctx)
-	if err != nil {
+	earliest, got, err := s.earliest(soon, s.Now())
+	if err != nil && !errors.Is(err, ErrPartly) {
 		return c, classify(doing, err)
 	}
 	now := s.CertainNow()
 	end := s.leaseEnd(s.Now(), o.Lease)
 	start := int(s.turn.Add(1))
-	var leases []Lease
+	var leases []leased
 	for i := range partitions {
 		p := (start + i) % partitions
 		score := earliest[p]
+		if !got[p] {
+			continue
+		}
 		if score != 0 && score <= now.UnixMicro() && len(leases) < o.Max && (o.MaxBytes > 0 || len(leases) == 0) {
-			taken, err := s.claimPartition(ctx, p, now, end, &o, len(leases))
-			if err != nil {
-				return c, classify(doing, errors.Join(err, s.load(ctx, &c, leases)))
+			taken, e := s.claimPartition(soon, p, now, end, &o, len(leases))
+			s.outlook.forgetDue(p)
+			if e != nil {
+				err = s.partly(e)
+				break
 			}
 			leases = append(leases, taken.leases...)
-			c.Held += taken.held
+			if c.Held += taken.held; taken.held > 0 {
+				s.outlook.noteHeld(p)
+			}
 			score = taken.next
 		}
 		c.noteNext(score)
 	}
-	return c, classify(doing, s.load(ctx, &c, leases))
+	if e := s.load(ctx, &c, leases, o.Lease); e != nil {
+		err = s.partly(e)
+	}
+	if len(c.Deliveries)+c.Unreadable < len(leases) {
+		c.noteNext(now.UnixMicro()) // some were given back
+	}
+	return c, classify(doing, err)
 }
 
 // noteNext keeps the earliest of the scores other than 0.
@@ -94,31 +106,35 @@ func (c *Claimed) noteNext(score int64) {
 	}
 }
 
-// earliest asks every partition for the score of its first due entry, 0 if it
-// has none. Most partitions have nothing to claim most of the time, and a plain
-// read costs Redis less than a script.
-func (s *Store) earliest(ctx context.Context) (scores [partitions]int64, err error) {
+// earliest returns the score of the first due entry of each partition, 0 if there is
+// none, and asks for those of which that is not known. got are the partitions of which
+// it is known now. A plain read costs Redis less than a script, and most partitions
+// have nothing to claim most of the time.
+func (s *Store) earliest(ctx context.Context, now time.Time) (scores [partitions]int64, got partitionSet, err error) {
+	looked := s.lookAtEmpty(ctx, &s.outlook.due)
+	q := s.outlook.question(&s.outlook.due, now.UnixMicro())
 	var replies [partitions]*redis.ZSliceCmd
-	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for p := range replies {
-			replies[p] = pipe.ZRangeWithScores(ctx, dueName[p], 0, 0)
-		}
-		return nil
+	got, err = s.ask(ctx, q.set, func(pipe redis.Pipeliner, p int) {
+		replies[p] = pipe.ZRangeWithScores(ctx, dueName[p], 0, 0)
 	})
-	if err != nil {
-		return scores, err
-	}
-	for p, reply := range replies {
-		if first := reply.Val(); len(first) > 0 {
-			scores[p] = int64(first[0].Score)
+	for p := range replies {
+		if got[p] {
+			score := int64(0)
+			if first := replies[p].Val(); len(first) > 0 {
+				score = int64(first[0].Score)
+			}
+			s.outlook.answer(&q, p, score)
+			scores[p] = score
+		} else if !q.set[p] {
+			got[p], scores[p] = true, s.outlook.firstDue(p)
 		}
 	}
-	return scores, nil
+	return scores, got, cmp.Or(err, looked)
 }
 
 // taken is what one partition gave.
 type taken struct {
-	leases []Lease
+	leases []leased
 	next   int64 // score of the earliest entry left, 0 if none
 	held   int
 }
@@ -143,7 +159,7 @@ func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end in
 		return taken{}, fmt.Errorf("unexpected reply %v to the claim script", reply)
 	}
 	s.missing.noteReply(list[3])
-	t := taken{leases: leasesOf(list[4:], end)}
+	t := taken{leases: leasedOf(list[4:], end)}
 	if text, _ := list[0].(string); text != "" {
 		if t.next, err = parseScore(text); err != nil {
 			return taken{}, err
@@ -154,54 +170,4 @@ func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end in
 	held, _ := list[2].(int64)
 	t.held = int(held)
 	return t, nil
-}
-
-// leasesOf reads the members that a script has leased until end.
-func leasesOf(members []any, end int64) []Lease {
-	leases := make([]Lease, 0, len(members))
-	for _, entry := range members {
-		name, _ := entry.(string)
-		if id, target, ok := splitMember(name); ok {
-			leases = append(leases, Lease{Target: target, Until: time.UnixMicro(end), ref: id, fence: end})
-		}
-	}
-	return leases
-}
-
-// load reads the events and failures of leases into c. After an error the
-// leases that could not be loaded end by themselves.
-func (s *Store) load(ctx context.Context, c *Claimed, leases []Lease) error {
-	if len(leases) == 0 {
-		return nil
-	}
-	events := make([]*redis.StringCmd, len(leases))
-	failures := make([]*redis.StringCmd, len(leases))
-	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i, l := range leases {
-			events[i] = pipe.Get(ctx, eventName(l.ref))
-			failures[i] = pipe.HGet(ctx, attemptsName[l.ref.partition()], l.member())
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return err
-	}
-	for i, l := range leases {
-		value, err := events[i].Bytes()
-		if errors.Is(err, redis.Nil) {
-			continue // deleted by hand just now; the next claim drops the entry
-		}
-		r, err := decodeRecord(value)
-		if err != nil {
-			c.Unreadable++
-			continue
-		}
-		// No record holds its digest: that is 32 bytes in each, and few are read back.
-		digest := sha256.Sum256(r.event.Body)
-		r.event.BodySHA256 = hex.EncodeToString(digest[:])
-		f := r.facts
-		l.facts = &f
-		c.Deliveries = append(c.Deliveries, Delivery{Event: r.event, Lease: l, Failure: decodeFailure(failures[i].Val())})
-	}
-	return nil
 }

@@ -34,7 +34,7 @@ const (
 type confirmer struct {
 	client  redis.UniversalClient
 	wait    Wait
-	timeout time.Duration // of a group
+	timeout time.Duration // of a group, beside what its bytes may take
 
 	running sync.WaitGroup
 	mu      sync.Mutex
@@ -52,7 +52,7 @@ type confirmation struct {
 	ctx    context.Context // of the caller; one that is gone needs nothing stored
 	server *redis.Client
 	cmd    *redis.Cmd
-	size   int
+	size   int64
 	done   chan struct{} // closed when cmd and err are set
 	err    error         // of the waits
 }
@@ -87,14 +87,11 @@ func (c *confirmer) isElsewhere(ctx context.Context, err error) bool {
 	if !ok || err == nil || errors.Is(err, ErrUnconfirmed) || ctx.Err() != nil {
 		return false
 	}
-	_, moved := redis.IsMovedError(err)
-	_, asked := redis.IsAskError(err)
-	_, answered := errors.AsType[redis.Error](err)
-	if moved || asked || !answered || redis.IsTryAgainError(err) || redis.IsClusterDownError(err) || redis.IsReadOnlyError(err) {
-		cluster.ReloadState(ctx)
-		return true
+	if !isElsewhere(err) {
+		return false
 	}
-	return false
+	cluster.ReloadState(ctx)
+	return true
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -107,7 +104,7 @@ func pause(ctx context.Context, d time.Duration) error {
 }
 
 // once runs cmd with others on the server that has key.
-func (c *confirmer) once(ctx context.Context, cmd *redis.Cmd, key string, size int) (any, error) {
+func (c *confirmer) once(ctx context.Context, cmd *redis.Cmd, key string, size int64) (any, error) {
 	server, err := c.server(ctx, key)
 	if err != nil {
 		return nil, err
@@ -173,7 +170,7 @@ func (c *confirmer) next(q *queue) []*confirmation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var group []*confirmation
-	taken, bytes := 0, 0
+	taken, bytes := 0, int64(0)
 	for _, one := range q.waiting {
 		if len(group) == maxGroup || len(group) > 0 && bytes+one.size > maxGroupBytes {
 			break
@@ -196,7 +193,11 @@ func (c *confirmer) next(q *queue) []*confirmation {
 // connection: each script knows its own earlier run, and then writes again, so
 // that the wait is about it there, too.
 func (c *confirmer) send(ctx context.Context, group []*confirmation) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	var bytes int64
+	for _, one := range group {
+		bytes += one.size
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+transferTime(bytes))
 	defer cancel()
 	waits := c.wait.commands(ctx)
 	_, _ = group[len(group)-1].server.Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -257,15 +258,4 @@ func unsupported(command string, err error) error {
 	default:
 		return err
 	}
-}
-
-// sizeOf is about what args take on the wire; only records can be large.
-func sizeOf(args []any) int {
-	size := 0
-	for _, arg := range args {
-		if b, ok := arg.([]byte); ok {
-			size += len(b)
-		}
-	}
-	return size
 }

@@ -38,9 +38,13 @@ func (l DeadLetter) member() string { return member(l.ref, l.Target) }
 // that begins now. ErrFenced: it is not that dead letter any more.
 func (s *Store) Revive(ctx context.Context, l DeadLetter) error {
 	p, now, t := l.ref.partition(), s.Now(), Target{l.Event.Endpoint, l.Target}
-	return s.runFenced(ctx, "revive a dead letter", reviveScript,
+	err := s.runFenced(ctx, "revive a dead letter", reviveScript,
 		[]string{eventName(l.ref), deadName[p], deadOfName(p, t.Endpoint), attemptsName[p], heldName[p], backlogName(p, t), backlogsName[p], usageName[p]},
 		l.member(), l.score, now.UnixMilli(), revival(now), t.name(), now.UnixMicro(), t.Endpoint)
+	if err == nil {
+		s.outlook.noteHeld(p)
+	}
+	return err
 }
 
 // revival is what is remembered of a delivery that is revived. The random text

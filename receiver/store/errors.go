@@ -66,6 +66,8 @@ func classify(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, ErrFull)
 	case errors.Is(err, ErrUnconfirmed), errors.Is(err, ErrUnsupported), errors.Is(err, ErrNoRoom):
 		return fmt.Errorf("%s: %w", doing, err)
+	case errors.Is(err, ErrPartly):
+		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, context.Canceled)
 	default:

@@ -78,8 +78,9 @@ type Traffic struct {
 
 // AppendJournal keeps records and times, all in one round trip. The order of an
 // endpoint's entries is kept. It is no part of any promise: nothing waits for
-// replicas, and if a reply is lost, what is sent again is there twice. ErrNoRoom: the times
-// are kept and the records are not.
+// replicas, and if a reply is lost, what is sent again is there twice. With ErrPartly,
+// the entries of some servers are lost. ErrNoRoom: the times are kept and the records
+// are not.
 func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traffic map[string]TrafficDelta) error {
 	if len(entries) == 0 && len(traffic) == 0 {
 		return nil
@@ -91,19 +92,29 @@ func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traff
 	if refused {
 		entries = nil
 	}
-	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		written := map[string]bool{}
-		for _, e := range entries {
-			written[e.Endpoint] = true
+	var all [partitions][]func(redis.Pipeliner)
+	var set partitionSet
+	add := func(endpoint string, write func(redis.Pipeliner)) {
+		p := endpointPartition(endpoint)
+		set[p], all[p] = true, append(all[p], write)
+	}
+	written := map[string]bool{}
+	for _, e := range entries {
+		written[e.Endpoint] = true
+		add(e.Endpoint, func(pipe redis.Pipeliner) {
 			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalName(e.Endpoint), MaxLen: records, Approx: true, Values: []any{journalField, e.Record}})
+		})
+	}
+	for endpoint := range written {
+		add(endpoint, func(pipe redis.Pipeliner) { pipe.Expire(ctx, journalName(endpoint), journalLife) })
+	}
+	for endpoint, delta := range traffic {
+		add(endpoint, func(pipe redis.Pipeliner) { delta.write(ctx, pipe, trafficName(endpoint)) })
+	}
+	_, err := s.ask(ctx, set, func(pipe redis.Pipeliner, p int) {
+		for _, write := range all[p] {
+			write(pipe)
 		}
-		for endpoint := range written {
-			pipe.Expire(ctx, journalName(endpoint), journalLife)
-		}
-		for endpoint, delta := range traffic {
-			delta.write(ctx, pipe, trafficName(endpoint))
-		}
-		return nil
 	})
 	if err == nil && refused {
 		err = ErrNoRoom

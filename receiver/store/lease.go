@@ -107,9 +107,13 @@ func (s *Store) Delivered(ctx context.Context, l Lease) error {
 // may claim it. ErrFenced: nothing was written.
 func (s *Store) Retry(ctx context.Context, l Lease, at time.Time, f Failure) error {
 	p := l.ref.partition()
-	return s.runFenced(ctx, "schedule a retry", retryScript,
+	err := s.runFenced(ctx, "schedule a retry", retryScript,
 		[]string{dueName[p], attemptsName[p], delayedName[p]},
 		l.member(), l.fence, at.UnixMicro(), f.encode(), l.facts.received.UnixMilli())
+	if err == nil {
+		s.outlook.noteDue(p, at.UnixMicro())
+	}
+	return err
 }
 
 // DeadLetter gives the delivery up. Its payload is kept until it is revived or purged.
@@ -139,7 +143,12 @@ func (s *Store) Release(ctx context.Context, l Lease) error {
 }
 
 func (s *Store) move(ctx context.Context, doing string, l Lease, score int64) error {
-	return s.runFenced(ctx, doing, moveScript, []string{dueName[l.ref.partition()]}, l.member(), l.fence, score)
+	p := l.ref.partition()
+	err := s.runFenced(ctx, doing, moveScript, []string{dueName[p]}, l.member(), l.fence, score)
+	if err == nil {
+		s.outlook.noteDue(p, score)
+	}
+	return err
 }
 
 // parseScore reads a score of the due index as Redis prints it: 1.7e+15 is one.

@@ -143,9 +143,7 @@ func (s *Store) Payload(ctx context.Context, name string) (*Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", doing, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	value, err := s.client.Get(ctx, eventName(id)).Bytes()
+	value, err := s.value(ctx, id)
 	switch {
 	case errors.Is(err, redis.Nil), err == nil && (len(value) == 0 || value[0] != statePending):
 		return nil, fmt.Errorf("%s: %w", doing, ErrNotFound)
@@ -158,6 +156,19 @@ func (s *Store) Payload(ctx context.Context, name string) (*Event, error) {
 	}
 	r.event.Credentials = nil
 	return r.event, nil
+}
+
+// value reads an event as it is stored; it may be large.
+func (s *Store) value(ctx context.Context, id ref) ([]byte, error) {
+	asking, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	size, err := s.client.StrLen(asking, eventName(id)).Result()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel = context.WithTimeout(ctx, s.timeout+transferTime(size))
+	defer cancel()
+	return s.large.Get(ctx, eventName(id)).Bytes()
 }
 
 // deliveryQuestion asks where a delivery stands. A delivery is in one of three

@@ -44,8 +44,11 @@ type Options struct {
 	// Redis's memory; nil: not known, and so they are bounded by JournalRecords only.
 	Endpoints func() int
 	// Timeout bounds one operation; 0: DefaultTimeout. What Wait allows comes on
-	// top, for Accept.
+	// top, for Accept, and what large events take to go over the network.
 	Timeout time.Duration
+	// Patience is for how long a look at what is due or held may believe an earlier one
+	// about what other processes write; 0: not at all. See DefaultPatience.
+	Patience time.Duration
 	// Clock replaces the time of the Redis server, for tests; nil: the local
 	// clock, corrected by its measured difference to the Redis server's.
 	Clock func() time.Time
@@ -54,9 +57,19 @@ type Options struct {
 // errURL never wraps what net/url says: that quotes the URL, password included.
 var errURL = errors.New("the redis URL is not valid: write redis://, rediss:// or unix://, then host:port or a path")
 
-// newClient makes a client for a standalone server, Sentinels or a cluster. It
-// does not connect.
-func newClient(o Options) (redis.UniversalClient, error) {
+// newClients make clients for a standalone server, Sentinels or a cluster: one for
+// all, and one for what is large. They don't connect.
+func newClients(o Options) (client, large redis.UniversalClient, err error) {
+	universal, err := clientOptions(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	client = redis.NewUniversalClient(universal)
+	forLarge(universal)
+	return client, redis.NewUniversalClient(universal), nil
+}
+
+func clientOptions(o Options) (*redis.UniversalOptions, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil {
 		return nil, errURL
@@ -77,7 +90,7 @@ func newClient(o Options) (redis.UniversalClient, error) {
 	setTimeouts(universal, o.Timeout)
 	universal.ReadTimeout += o.Wait.longest()
 	silence()
-	return redis.NewUniversalClient(universal), nil
+	return universal, nil
 }
 
 // passwordOf gives each new connection the password that is in the file by then.

@@ -61,7 +61,7 @@ type facts struct {
 // encode returns the value of the event.
 func (r *record) encode() []byte {
 	e := r.event
-	b := make([]byte, 0, 512+len(e.Body))
+	b := make([]byte, 0, r.size())
 	b = append(b, statePending, recordVersion)
 	b = append(b, r.content[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.window.UnixMilli()))
@@ -73,6 +73,37 @@ func (r *record) encode() []byte {
 	b = appendHeader(b, e.Header)
 	b = appendCredentials(b, e.Credentials)
 	return append(b, e.Body...)
+}
+
+// size is at least the number of bytes of the value, and not much more: a body is
+// never copied because a header had no room.
+func (r *record) size() int {
+	n := digestEnd + 16 + 2*binary.MaxVarintLen16 + 1 + len(r.event.Body)
+	for _, s := range r.event.strings(recordVersion) {
+		n += textSize(*s)
+	}
+	for _, target := range r.targets {
+		n += textSize(target)
+	}
+	n += headerSize(r.event.Header)
+	if c := r.event.Credentials; c != nil {
+		n += textSize(c.Query) + binary.MaxVarintLen16 + headerSize(c.Header)
+	}
+	return n
+}
+
+// textSize is the most that appendString adds.
+func textSize(s string) int { return binary.MaxVarintLen32 + len(s) }
+
+func headerSize(header http.Header) int {
+	n := 0
+	for name, values := range header {
+		n += textSize(name) + binary.MaxVarintLen16
+		for _, value := range values {
+			n += textSize(value)
+		}
+	}
+	return n
 }
 
 // strings lists the text fields in the order of a format.

@@ -214,3 +214,16 @@ func TestManyHeaderLinesAreReadAgain(t *testing.T) {
 		t.Fatalf("decoded %v", err)
 	}
 }
+
+func TestEncodingAllocatesOnce(t *testing.T) {
+	e := sampleEvent("team/hooks", "1")
+	e.Body = make([]byte, 1<<20)
+	for i := range 50 {
+		e.Header.Add("X-Long", strings.Repeat("x", 20*i))
+	}
+	e.Credentials = &Credentials{Query: "token=secret", Header: http.Header{"Authorization": {"secret"}}}
+	r := &record{event: e, facts: facts{endpoint: e.Endpoint, targets: []string{"", "second"}}}
+	if b := r.encode(); len(b) > r.size() || cap(b) > len(b)+len(b)/50 {
+		t.Errorf("%d bytes were encoded, %d were reserved, and then %d", len(b), r.size(), cap(b))
+	}
+}

@@ -32,11 +32,11 @@ const maxCounts = 1024
 // partition; what the others hold is counted here, and only if it matters.
 type rooms struct {
 	mu        sync.Mutex
-	endpoints map[string]*counted
+	endpoints map[string]*roomCount
 }
 
-// counted is what an endpoint has stored in each partition, and in all.
-type counted struct {
+// roomCount is what an endpoint has stored in each partition, and in all.
+type roomCount struct {
 	counting sync.Mutex // held while it is being counted
 
 	mu    sync.Mutex
@@ -45,21 +45,21 @@ type counted struct {
 	total int64
 }
 
-func (r *rooms) of(endpoint string) *counted {
+func (r *rooms) of(endpoint string) *roomCount {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	c := r.endpoints[endpoint]
 	if c == nil {
 		if r.endpoints == nil || len(r.endpoints) >= maxCounts {
-			r.endpoints = map[string]*counted{} // what is in use is counted again
+			r.endpoints = map[string]*roomCount{} // what is in use is counted again
 		}
-		c = &counted{}
+		c = &roomCount{}
 		r.endpoints[endpoint] = c
 	}
 	return c
 }
 
-func (c *counted) fresh() bool {
+func (c *roomCount) fresh() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return !c.at.IsZero() && time.Since(c.at) < countAge
@@ -67,7 +67,7 @@ func (c *counted) fresh() bool {
 
 // reserve takes room for an event and returns what its partition may hold with it. 0:
 // there is no room. One event has room where there is none other, whatever its size.
-func (c *counted) reserve(p int, size, bound int64) (most int64) {
+func (c *roomCount) reserve(p int, size, bound int64) (most int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	others := c.total - c.each[p]
@@ -79,7 +79,7 @@ func (c *counted) reserve(p int, size, bound int64) (most int64) {
 	return max(bound-others, size)
 }
 
-func (c *counted) giveBack(p int, size int64) {
+func (c *roomCount) giveBack(p int, size int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.each[p] -= size
@@ -104,8 +104,10 @@ func (s *Store) withinBound(ctx context.Context, id ref, endpoint string, size, 
 	}
 	c := s.rooms.of(endpoint)
 	if !c.fresh() {
-		if reply, err := try(max(bound/uncounted, 1)); err != nil || reply != "full" {
-			return reply, err
+		if most := max(bound/uncounted, 1); size <= most {
+			if reply, err := try(most); err != nil || reply != "full" {
+				return reply, err
+			}
 		}
 		if err := s.countRoom(ctx, c, endpoint); err != nil {
 			return nil, err
@@ -124,7 +126,7 @@ func (s *Store) withinBound(ctx context.Context, id ref, endpoint string, size, 
 }
 
 // countRoom counts what an endpoint has stored, once for all that ask at one time.
-func (s *Store) countRoom(ctx context.Context, c *counted, endpoint string) error {
+func (s *Store) countRoom(ctx context.Context, c *roomCount, endpoint string) error {
 	c.counting.Lock()
 	defer c.counting.Unlock()
 	if c.fresh() {

@@ -55,12 +55,16 @@ func readSource(name string) []byte {
 }
 
 // run queues sc with the scripts of concurrent callers and waits for its reply,
-// at most until ctx is done. A Redis that does not know the script, because it
+// at most until ctx is done; a large one goes by itself. A Redis that does not know the script, because it
 // was restarted, gets it once; nothing has been written then.
 func (s *Store) run(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
-	reply, err := s.submit(ctx, sc.command(ctx, "evalsha", sc.sha, keys, args))
+	submit := s.submit
+	if sizeOf(args) > largeBytes {
+		submit = s.submitLarge
+	}
+	reply, err := submit(ctx, sc.command(ctx, "evalsha", sc.sha, keys, args), keys[0])
 	if isNoScript(err) {
-		return s.submit(ctx, sc.command(ctx, "eval", sc.source, keys, args))
+		return submit(ctx, sc.command(ctx, "eval", sc.source, keys, args), keys[0])
 	}
 	return reply, err
 }
@@ -72,10 +76,14 @@ func isNoScript(err error) bool {
 // runConfirmed is run for what is promised to a sender: if Options.Wait asks for
 // it, the reply comes when enough servers have what is stored.
 func (s *Store) runConfirmed(ctx context.Context, sc script, keys []string, args ...any) (any, error) {
-	if s.confirmer == nil {
+	switch {
+	case s.confirmer == nil:
 		return s.run(ctx, sc, keys, args...)
+	case sizeOf(args) > largeBytes:
+		return s.largeConfirmer.run(ctx, sc, keys, args)
+	default:
+		return s.confirmer.run(ctx, sc, keys, args)
 	}
-	return s.confirmer.run(ctx, sc, keys, args)
 }
 
 func (script) command(ctx context.Context, name, body string, keys []string, args []any) *redis.Cmd {
@@ -85,17 +93,6 @@ func (script) command(ctx context.Context, name, body string, keys []string, arg
 		all = append(all, key)
 	}
 	return redis.NewCmd(ctx, append(all, args...)...)
-}
-
-func (s *Store) submit(ctx context.Context, cmd *redis.Cmd) (any, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	future := s.pipeline.Submit(ctx, cmd)
-	if err := future.WaitContext(ctx); err != nil {
-		return nil, err
-	}
-	return cmd.Result()
 }
 
 // runFenced runs a transition of the delivery that is its first argument. It returns 0

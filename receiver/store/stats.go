@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,26 +26,64 @@ type Stats struct {
 	OldestPending time.Time
 }
 
-// Stats asks all partitions in one round trip.
+// Stats asks all partitions in one round trip. With ErrPartly, of some servers it
+// counts what there was when they last answered.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	var replies [partitions]partitionStats
-	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for p := range replies {
-			replies[p].ask(ctx, pipe, p)
-		}
-		return nil
-	})
-	if err != nil {
+	set, looked := s.countable(ctx)
+	got, err := s.ask(ctx, set, func(pipe redis.Pipeliner, p int) { replies[p].ask(ctx, pipe, p) })
+	if err = cmp.Or(err, looked); err != nil && !errors.Is(err, ErrPartly) {
 		return Stats{}, classify("count what is stored", err)
 	}
+	s.counted.Lock()
+	defer s.counted.Unlock()
 	var total Stats
 	now := s.Now()
-	for _, reply := range replies {
-		total.add(reply, now)
+	for p := range replies {
+		if got[p] {
+			s.counted.last[p] = replies[p]
+		}
+		if s.counted.last[p].due != nil {
+			total.add(s.counted.last[p], now)
+		}
 	}
-	return total, nil
+	return total, classify("count what is stored", err)
+}
+
+// counted is what Stats last learned of each partition.
+type counted struct {
+	sync.Mutex
+	last [partitions]partitionStats
+}
+
+// countable returns the partitions in which there may be something to count. EXISTS is
+// one command for all others, and in a Cluster one for each.
+func (s *Store) countable(ctx context.Context) (partitionSet, error) {
+	var set partitionSet
+	var empty [partitions][]string
+	s.counted.Lock()
+	for p := range s.counted.last {
+		if set[p] = !s.counted.last[p].isEmpty(); !set[p] {
+			empty[p] = []string{dueName[p], heldName[p], deadName[p]}
+		}
+	}
+	s.counted.Unlock()
+	some, err := s.exists(ctx, &empty)
+	if err != nil || !some {
+		return set, err
+	}
+	filled, err := s.filled(ctx, &empty)
+	for p := range set {
+		set[p] = set[p] || filled[p]
+	}
+	return set, err
+}
+
+// isEmpty reports whether it is known that nothing was there.
+func (r *partitionStats) isEmpty() bool {
+	return r.due != nil && r.due.Val() == 0 && r.held.Val() == 0 && r.dead.Val() == 0
 }
 
 type partitionStats struct {

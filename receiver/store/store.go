@@ -14,17 +14,22 @@ import (
 
 // Store is the write-ahead log. It is safe for concurrent use. Each method that
 // talks to Redis returns within Options.Timeout, whatever its context allows;
-// Accept may take longer by what Options.Wait says.
+// Accept may take longer by what Options.Wait says, and what takes or returns large
+// events by a second for each 4 MiB.
 type Store struct {
-	client    redis.UniversalClient
-	pipeline  *redis.AutoPipeliner
-	confirmer *confirmer // nil: nothing is waited for
-	wait      Wait
-	timeout   time.Duration
-	clock     *clock
-	leases    atomic.Uint64 // see leaseEnd
-	turn      atomic.Uint32 // the partition at which the next Claim starts
-	followers atomic.Int32  // those that wait for records in Redis, see FollowJournal
+	client   redis.UniversalClient
+	large    redis.UniversalClient // for commands and replies above largeBytes
+	pipeline *redis.AutoPipeliner  // nil for a Cluster, whose servers have one each
+	// confirmer and largeConfirmer are nil if nothing is waited for.
+	confirmer, largeConfirmer *confirmer
+	wait                      Wait
+	timeout                   time.Duration
+	clock                     *clock
+	leases                    atomic.Uint64 // see leaseEnd
+	turn                      atomic.Uint32 // the partition at which the next Claim starts
+	counted                   counted
+	outlook                   *outlook
+	followers                 atomic.Int32 // those that wait for records in Redis, see FollowJournal
 	// journalRecords is how many are kept of each endpoint, if there is room.
 	journalRecords int64
 	endpoints      func() int // whose records are kept; nil: not known
@@ -45,20 +50,21 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.Wait.validate(); err != nil {
 		return nil, err
 	}
-	client, err := newClient(o)
+	client, large, err := newClients(o)
 	if err != nil {
 		return nil, err
 	}
 	pipeline, err := client.AsyncAutoPipelineWithOptions(pipelineOptions())
 	if err != nil {
-		_ = client.Close()
+		_, _ = client.Close(), large.Close()
 		return nil, fmt.Errorf("set up pipelining to redis: %w", err)
 	}
-	s := &Store{client: client, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout, journalRecords: int64(cmp.Or(o.JournalRecords, DefaultJournalRecords)), endpoints: o.Endpoints}
+	s := &Store{client: client, large: large, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout, journalRecords: int64(cmp.Or(o.JournalRecords, DefaultJournalRecords)), endpoints: o.Endpoints}
+	s.outlook = newOutlook(o.Patience)
 	s.leases.Store(rand.Uint64()) //nolint:gosec // tells receivers apart and keeps no secret
 	s.clock = startClock(ctx, client, o)
 	if o.Wait.enabled() {
-		s.confirmer = newConfirmer(client, o)
+		s.confirmer, s.largeConfirmer = newConfirmer(client, o), newConfirmer(large, o)
 		if err := s.Ping(ctx); errors.Is(err, ErrUnsupported) {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -71,8 +77,9 @@ func (s *Store) Close() error {
 	s.clock.stop()
 	if s.confirmer != nil {
 		s.confirmer.running.Wait()
+		s.largeConfirmer.running.Wait()
 	}
-	if err := s.client.Close(); err != nil {
+	if err := errors.Join(s.client.Close(), s.large.Close()); err != nil {
 		return fmt.Errorf("close the redis client: %w", err)
 	}
 	return nil

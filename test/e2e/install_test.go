@@ -61,7 +61,7 @@ func (c *cluster) installation(t *testing.T) string {
 	return c.kustomize(t, "config/default",
 		instead("sallyport-manager", image("manager", "sallyport-manager:e2e")),
 		instead("sallyport-receiver", image("receiver", "sallyport-receiver:e2e")),
-		instead("redis", image("redis", "redis:8")))
+		instead("redis", image("redis", "redis:8.2.2")))
 }
 
 func (c *cluster) manifests(t *testing.T) string {

@@ -311,7 +311,7 @@ func (a *actor) die() {
 // note takes down what the receiver has had recorded.
 func (a *actor) note(run *redistest.ScriptRun, reply string) {
 	switch run.Script {
-	case "delivered", "dead", "finish":
+	case "delivered", "deadletter", "finish":
 		if reply == "1" {
 			a.lane.mu.Lock()
 			defer a.lane.mu.Unlock()

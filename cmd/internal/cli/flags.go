@@ -7,10 +7,16 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"sallyport.dev/sallyport/internal/buildinfo"
 )
 
 // envPrefix begins the variables that stand for flags.
 const envPrefix = "SALLYPORT_"
+
+// versionFlag is the one flag that the environment can't give: whoever sets
+// SALLYPORT_VERSION for purposes of their own still wants the program to run.
+const versionFlag = "version"
 
 // helpWidth is where the lines of the help end: they are read on terminals.
 const helpWidth = 120
@@ -19,12 +25,14 @@ const helpWidth = 120
 // --redis-url by SALLYPORT_REDIS_URL. A flag that is given wins.
 type Flags struct {
 	*pflag.FlagSet
-	env Env
+	env     Env
+	version *bool
 }
 
 // NewFlags returns an empty set; about says in a sentence what the program does.
 func NewFlags(env Env, about string) *Flags {
 	f := &Flags{FlagSet: pflag.NewFlagSet(env.Name, pflag.ContinueOnError), env: env}
+	f.version = f.Bool(versionFlag, false, "print the version and end")
 	f.Usage = func() {
 		_, _ = fmt.Fprintf(env.Stderr, "%s: %s\n\nEach flag can be given by the environment, too: --log-level by %s.\n\n%s",
 			env.Name, about, Variable("log-level"), f.FlagUsagesWrapped(helpWidth))
@@ -63,14 +71,18 @@ func (f *Flags) Bytes(bytes *int64, name, usage string) {
 }
 
 // Read reads the arguments and then, for flags that are not among them, the
-// environment. The error is a *UsageError, or pflag.ErrHelp after the help that
-// was asked for was printed.
+// environment. The error is a *UsageError, or pflag.ErrHelp after the help or the
+// version that was asked for was printed.
 func (f *Flags) Read() error {
 	if err := f.Parse(f.env.Args); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return err
 		}
 		return &UsageError{err: withoutValue(err)}
+	}
+	if *f.version {
+		_, _ = fmt.Fprintf(f.env.Stdout, "%s %s\n", f.env.Name, buildinfo.Get())
+		return pflag.ErrHelp
 	}
 	if f.NArg() > 0 {
 		return Usagef("there are no arguments but flags, and %q is none: write --name=value", f.Arg(0))
@@ -99,7 +111,7 @@ func (f *Flags) readEnv() error {
 	var errs []error
 	f.VisitAll(func(flag *pflag.Flag) {
 		value, found := f.env.Lookup(Variable(flag.Name))
-		if !found || flag.Changed {
+		if !found || flag.Changed || flag.Name == versionFlag {
 			return
 		}
 		if err := flag.Value.Set(value); err != nil {

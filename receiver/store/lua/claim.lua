@@ -6,7 +6,7 @@
 --       4 most bytes  5 most entries to look at  6 prefix of the partition's names
 --       7... names of the backlogs of the targets that take none
 -- Returns { earliest score left or '', bytes, held, { member without an event, ... },
---   member, member, ... }
+--   member, size, member, size, ... }
 --
 -- Names of events and backlogs are built from the prefix; they share the hash tag of
 -- KEYS. The first delivery is leased even if it is larger than the limit, so
@@ -64,7 +64,7 @@ local function hold(member, name, since)
 end
 
 local function lease(member, size)
-  full = full or #answer - 4 >= most or #answer > 4 and answer[2] + size > bytes
+  full = full or (#answer - 4) / 2 >= most or #answer > 4 and answer[2] + size > bytes
   if full then
     return
   end
@@ -72,6 +72,7 @@ local function lease(member, size)
   redis.call('ZADD', KEYS[1], ARGV[2], member)
   answer[2] = answer[2] + size
   answer[#answer + 1] = member
+  answer[#answer + 1] = size
 end
 
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[5])) do

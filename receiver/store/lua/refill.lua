@@ -5,7 +5,7 @@
 -- ARGV  1 name of the backlog  2 now (us)  3 fence: end of the new lease (us)
 --       4 most deliveries  5 most bytes  6 prefix of the events' names
 --       7 only those whose age began by then (ms), or +inf  8 endpoint
--- Returns { bytes, { member without an event, ... }, member, member, ... }
+-- Returns { bytes, { member without an event, ... }, member, size, member, size, ... }
 --
 -- As in claim.lua, one delivery is leased even if it is larger than the limit.
 -- If the reply is lost, what it named is due again when the lease ends.
@@ -26,6 +26,7 @@ for _, member in ipairs(found) do
     redis.call('ZADD', KEYS[3], ARGV[3], member)
     answer[1] = answer[1] + size
     answer[#answer + 1] = member
+    answer[#answer + 1] = size
   else
     -- Nothing is left to deliver: somebody deleted the event, or Redis lost it. How many
     -- bytes it had is not known: see recount.lua.
@@ -37,7 +38,7 @@ end
 
 if #answer > 2 then
   local p, h, d, b = counted(KEYS[7], ARGV[8])
-  count(KEYS[7], ARGV[8], p, h - (#answer - 2), d, b)
+  count(KEYS[7], ARGV[8], p, h - (#answer - 2) / 2, d, b)
 end
 
 if redis.call('ZCARD', KEYS[1]) == 0 then
