@@ -21,9 +21,13 @@ func (u Usage) Room() int64 { return u.Bytes + besideDelivery*(u.Pending+u.Dead)
 // others being counted. So the bound may be exceeded by an eighth.
 const uncounted = 8 * partitions
 
-// A count of an endpoint is believed for so long. That bounds how often one is made,
-// and how far several receivers together exceed the bound.
-const countAge = 100 * time.Millisecond
+// A count of an endpoint is believed for so long, which bounds how far several receivers
+// together exceed the bound. Meanwhile events are delivered, which make room: so one is
+// refused by a count of just now only.
+const (
+	countAge   = 100 * time.Millisecond
+	refusalAge = 10 * time.Millisecond
+)
 
 // maxCounts bounds the endpoints whose counts are kept.
 const maxCounts = 1024
@@ -43,6 +47,8 @@ type roomCount struct {
 	at    time.Time // zero: never counted
 	each  [partitions]int64
 	total int64
+	// onWay is what is being stored, and perhaps counted already.
+	onWay int64
 }
 
 func (r *rooms) of(endpoint string) *roomCount {
@@ -59,10 +65,10 @@ func (r *rooms) of(endpoint string) *roomCount {
 	return c
 }
 
-func (c *roomCount) fresh() bool {
+func (c *roomCount) fresh(age time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.at.IsZero() && time.Since(c.at) < countAge
+	return !c.at.IsZero() && time.Since(c.at) < age
 }
 
 // reserve takes room for an event and returns what its partition may hold with it. 0:
@@ -70,20 +76,23 @@ func (c *roomCount) fresh() bool {
 func (c *roomCount) reserve(p int, size, bound int64) (most int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	others := c.total - c.each[p]
-	if c.total > 0 && c.total+size > bound {
+	taken := c.total + c.onWay
+	if taken > 0 && taken+size > bound {
 		return 0
 	}
-	c.each[p] += size
-	c.total += size
-	return max(bound-others, size)
+	c.onWay += size
+	return max(bound-(taken-c.each[p]), size)
 }
 
-func (c *roomCount) giveBack(p int, size int64) {
+// done takes what became of an event for which there was room.
+func (c *roomCount) done(p int, size int64, stored bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.each[p] -= size
-	c.total -= size
+	c.onWay -= size
+	if stored {
+		c.each[p] += size
+		c.total += size
+	}
 }
 
 // roomOf is what may be stored of an endpoint now, by what the caller allows; 0: any.
@@ -103,33 +112,37 @@ func (s *Store) withinBound(ctx context.Context, id ref, endpoint string, size, 
 		return try(0)
 	}
 	c := s.rooms.of(endpoint)
-	if !c.fresh() {
+	if !c.fresh(countAge) {
 		if most := max(bound/uncounted, 1); size <= most {
 			if reply, err := try(most); err != nil || reply != "full" {
 				return reply, err
 			}
 		}
-		if err := s.countRoom(ctx, c, endpoint); err != nil {
+		if err := s.countRoom(ctx, c, endpoint, countAge); err != nil {
 			return nil, err
 		}
 	}
 	p := id.partition()
 	most := c.reserve(p, size, bound)
 	if most == 0 {
-		return try(1)
+		if err := s.countRoom(ctx, c, endpoint, refusalAge); err != nil {
+			return nil, err
+		}
+		if most = c.reserve(p, size, bound); most == 0 {
+			return try(1)
+		}
 	}
 	reply, err := try(most)
-	if err != nil || reply != "accepted" {
-		c.giveBack(p, size)
-	}
+	c.done(p, size, err == nil && reply == "accepted")
 	return reply, err
 }
 
-// countRoom counts what an endpoint has stored, once for all that ask at one time.
-func (s *Store) countRoom(ctx context.Context, c *roomCount, endpoint string) error {
+// countRoom counts what an endpoint has stored if the last count is older than that, once
+// for all that ask at one time.
+func (s *Store) countRoom(ctx context.Context, c *roomCount, endpoint string, age time.Duration) error {
 	c.counting.Lock()
 	defer c.counting.Unlock()
-	if c.fresh() {
+	if c.fresh(age) {
 		return nil
 	}
 	rows, err := s.usageRows(ctx, []string{endpoint})

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/test/redistest"
 )
@@ -151,5 +152,24 @@ func TestOneEndpointCannotFillRedis(t *testing.T) {
 	for i := range 100 {
 		lease := accept(t, s, fmt.Sprint(i), o, Accepted)[0]
 		must(t, s.Delivered(t.Context(), lease))
+	}
+}
+
+// What is delivered makes room within a moment, however fast events come and go.
+func TestEventsThatAreDeliveredAtOnceAreNotRefused(t *testing.T) {
+	s := openStore(t, redistest.Start(t), newFakeClock())
+	o := testOptions
+	o.MaxQueuedBytes = mebi
+	for i := range 50 {
+		e := bodied("team/hooks", fmt.Sprint(i), 256<<10)
+		got, leases, err := s.Accept(t.Context(), e, o)
+		if errors.Is(err, ErrQueueFull) {
+			time.Sleep(refusalAge) // by then, no count of before is believed
+			got, leases, err = s.Accept(t.Context(), e, o)
+		}
+		if err != nil || got != Accepted {
+			t.Fatalf("event %d: %s, %v", i, got, err)
+		}
+		must(t, s.Delivered(t.Context(), leases[0]))
 	}
 }
