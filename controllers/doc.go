@@ -8,6 +8,7 @@
 //	compile/     makes a route of it, a pure function
 //	publish.go   writes the route Secret and the in-cluster Service
 //	fleet.go     knows from the receivers' Lease objects what they serve
+//	outage.go    tells endpoints, some a second, that no receiver can store events
 //	status.go    writes into conditions what came of it
 //
 // index.go maps each change to the endpoints that depend on it.

@@ -20,22 +20,37 @@ import (
 	"sallyport.dev/sallyport/receiver/route"
 )
 
-// fleet knows which receivers are alive and which routes they serve, and it wakes the
-// endpoints that this concerns. It needs a clock and the events of the receivers' Lease
-// objects, and nothing else. It is safe for concurrent use.
+// fleet knows which receivers are alive, which routes they serve and whether they can store
+// events, and it wakes the endpoints that this concerns. It needs a clock and the events of
+// the receivers' Lease objects, and nothing else. It is safe for concurrent use.
 type fleet struct {
 	now func() time.Time
+	// report is told how a receiver finds the store now, when that has changed; nil:
+	// nobody is.
+	report func(*coordination.Lease, route.StoreView)
 
 	mu     sync.Mutex
 	leases map[string]receiverLease // by name
-	// endpoints are those that were reconciled, and whether each waits for a receiver.
-	endpoints map[reconcile.Request]bool
+	// endpoints are those that were reconciled.
+	endpoints map[reconcile.Request]*followed
 	// lastExpiry runs when the Lease that expires last does, because that is no event.
 	lastExpiry *time.Timer
+	// outage is that of the store; the zero one: there is none.
+	outage outage
+	// telling: endpoints are told of the outage, one after the other.
+	telling bool
+}
+
+// followed is what the fleet knows of an endpoint.
+type followed struct {
+	// waits: its route is not served by all receivers.
+	waits bool
+	// outage is what the endpoint was told.
+	outage outage
 }
 
 func newFleet(now func() time.Time) *fleet {
-	return &fleet{now: now, leases: map[string]receiverLease{}, endpoints: map[reconcile.Request]bool{}}
+	return &fleet{now: now, leases: map[string]receiverLease{}, endpoints: map[reconcile.Request]*followed{}}
 }
 
 // receiverLease is a Lease object of a receiver. The clock of a receiver may differ
@@ -47,6 +62,9 @@ type receiverLease struct {
 	renewalSeen time.Time
 	// alive: the manager saw it renewed, and not only found it, so a receiver is there.
 	alive bool
+	// failingSince is since when the receiver can't store events, by the manager's clock as far
+	// as it saw that; zero: it can.
+	failingSince time.Time
 }
 
 // expiry is when a Lease ends. One whose renewal was never seen, as when the manager has just
@@ -101,6 +119,8 @@ type rollout struct {
 	live int
 	// behind names the live receivers that don't serve the route yet.
 	behind []string
+	// outage is what the endpoint is told of the store.
+	outage outage
 	// recheck is the wait until the rollout may change without an event, because a
 	// Lease ends; 0: it can't.
 	recheck time.Duration
@@ -124,7 +144,13 @@ func (f *fleet) rollout(endpoint reconcile.Request, version string) rollout {
 		}
 	}
 	slices.Sort(result.behind)
-	f.endpoints[endpoint] = result.live == 0 || len(result.behind) > 0
+	known := f.endpoints[endpoint]
+	if known == nil {
+		known = &followed{outage: f.outage}
+		f.endpoints[endpoint] = known
+	}
+	known.waits = result.live == 0 || len(result.behind) > 0
+	result.outage = known.outage
 	return result
 }
 
@@ -185,21 +211,24 @@ func (f *fleet) seen(lease *coordination.Lease, wake func(reconcile.Request)) {
 	if known && before.Spec.RenewTime.Equal(lease.Spec.RenewTime) {
 		after.renewalSeen, after.alive = before.renewalSeen, before.alive
 	}
+	after.failingSince = failingSince(before, after, known)
 	f.leases[lease.Name] = after
 
 	if known {
 		wakeKeyUsers(before, after, wake)
 	}
+	f.reportStore(before, after)
 	switch {
 	case !known || !before.expiry().After(f.now()):
 		f.wakeAll(wake)
 	case before.Annotations[route.AnnotationServed] != lease.Annotations[route.AnnotationServed]:
-		for endpoint, waits := range f.endpoints {
-			if waits {
+		for endpoint, known := range f.endpoints {
+			if known.waits {
 				wake(endpoint)
 			}
 		}
 	}
+	f.judgeStore(wake)
 	f.awaitLastExpiry(wake)
 }
 
@@ -209,6 +238,7 @@ func (f *fleet) gone(lease *coordination.Lease, wake func(reconcile.Request)) {
 	defer f.mu.Unlock()
 	delete(f.leases, lease.Name)
 	f.wakeAll(wake)
+	f.judgeStore(wake)
 }
 
 // wakeAll needs f.mu, as awaitLastExpiry does.
@@ -226,6 +256,7 @@ func (f *fleet) awaitLastExpiry(wake func(reconcile.Request)) {
 	}
 	if left <= 0 {
 		f.wakeAll(wake)
+		f.judgeStore(wake)
 		return
 	}
 	if f.lastExpiry != nil {

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -102,11 +103,11 @@ func TestRollout(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.fleet.rollout(orders, c.version)
-			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(rollout{})); diff != "" {
+			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(rollout{}, outage{})); diff != "" {
 				t.Errorf("rollout (-want +got):\n%s", diff)
 			}
-			if waits, known := c.fleet.endpoints[orders]; !known || waits != c.waits {
-				t.Errorf("the endpoint is known: %t, and waits: %t, want true and %t", known, waits, c.waits)
+			if known := c.fleet.endpoints[orders]; known == nil || known.waits != c.waits {
+				t.Errorf("the endpoint is known as %+v, want that it waits: %t", known, c.waits)
 			}
 		})
 	}
@@ -247,7 +248,7 @@ func TestKeyUse(t *testing.T) {
 // Only those endpoints are woken of which something new is said.
 func TestWhomKeyUseWakes(t *testing.T) {
 	f := fleetOf(using(t, ago("a", "1", 0), map[string]route.KeyUse{"shop/a": {CurrentFirst: 1}, "shop/b": {CurrentFirst: 1}, "shop/gone": {CurrentFirst: 1}}))
-	f.endpoints[requestFor("shop", "a")] = false
+	f.endpoints[requestFor("shop", "a")] = &followed{}
 	after := using(t, ago("a", "2", 0), map[string]route.KeyUse{"shop/a": {CurrentFirst: 1}, "shop/b": {CurrentFirst: 2}, "nowhere": {CurrentFirst: 1}})
 	for when, want := range [][]reconcile.Request{{requestFor("shop", "b")}, nil} {
 		var woken []reconcile.Request
@@ -256,4 +257,160 @@ func TestWhomKeyUseWakes(t *testing.T) {
 			t.Errorf("woken at the look %d (-want +got):\n%s", when, diff)
 		}
 	}
+}
+
+// finding lets the Lease of a receiver say how it finds the store.
+func finding(lease *coordination.Lease, state route.StoreState, since time.Time) *coordination.Lease {
+	lease.Annotations[route.AnnotationStore] = route.StoreView{State: state, Since: since}.String()
+	return lease
+}
+
+// outageWorld is a fleet with some endpoints whose Leases a test renews.
+type outageWorld struct {
+	*fleet
+	woken   int
+	reports []string
+}
+
+func newOutageWorld(endpoints int) *outageWorld {
+	w := &outageWorld{fleet: newFleet(time.Now)}
+	w.report = func(lease *coordination.Lease, view route.StoreView) {
+		w.reports = append(w.reports, *lease.Spec.HolderIdentity+" "+string(view.State))
+	}
+	for i := range endpoints {
+		w.rollout(requestFor("shop", fmt.Sprint("e-", i)), "5")
+	}
+	return w
+}
+
+// say renews the Lease of a receiver.
+func (w *outageWorld) say(receiver string, state route.StoreState, since time.Time) {
+	lease := leaseOf(receiver, "5", time.Now())
+	if state != "" {
+		finding(lease, state, since)
+	}
+	w.seen(lease, func(reconcile.Request) { w.woken++ })
+}
+
+// told counts the endpoints that are told of an outage.
+func (w *outageWorld) told() (told int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, known := range w.endpoints {
+		if known.outage.state != "" {
+			told++
+		}
+	}
+	return told
+}
+
+func (w *outageWorld) expect(t *testing.T, when string, told int) {
+	t.Helper()
+	synctest.Wait()
+	if got := w.told(); got != told {
+		t.Errorf("%s, %d endpoints are told of an outage, want %d", when, got, told)
+	}
+}
+
+func TestEndpointsAreToldOfAnOutageThatLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newOutageWorld(50)
+		up := time.Now()
+		w.say("a", route.StoreUp, up)
+		w.say("b", route.StoreUp, up)
+		w.say("old", "", up) // of a version that says nothing
+		w.woken = 0
+		renew := func(d time.Duration, a, b route.StoreState, since time.Time) {
+			for range d / (10 * time.Second) {
+				time.Sleep(10 * time.Second)
+				w.say("a", a, since)
+				w.say("b", b, since)
+				w.say("old", "", since)
+			}
+		}
+		away := time.Now()
+		w.say("a", route.StoreAway, away)
+		w.say("b", route.StoreAway, away)
+		if want := []string{"a Away", "b Away"}; !slices.Equal(w.reports, want) {
+			t.Errorf("reported is %v, want %v", w.reports, want)
+		}
+		renew(50*time.Second, route.StoreAway, route.StoreAway, away)
+		w.expect(t, "for less than a minute", 0)
+		if w.woken != 0 {
+			t.Errorf("%d endpoints were woken by renewals", w.woken)
+		}
+		renew(10*time.Second, route.StoreAway, route.StoreAway, away)
+		w.expect(t, "after a minute", 1)
+		time.Sleep(time.Second)
+		w.expect(t, "a second later", 21)
+		if w.woken != 21 {
+			t.Errorf("%d endpoints were woken, want 21", w.woken)
+		}
+		r := w.rollout(requestFor("shop", "new"), "5")
+		if want := (outage{state: route.StoreAway, since: away.UTC().Truncate(time.Second)}); r.outage.state != want.state || !r.outage.since.Equal(want.since) {
+			t.Errorf("a new endpoint is told %v, want %v", r.outage, want)
+		}
+		time.Sleep(4 * time.Second)
+		w.expect(t, "then", 51)
+		woken := w.woken
+
+		w.say("c", route.StoreAway, time.Now()) // one that has just come
+		w.gone(leaseOf("a", "5", time.Now()), func(reconcile.Request) {})
+		w.say("b", route.StoreAway, away.Add(time.Second))
+		w.woken = woken
+		time.Sleep(5 * time.Second)
+		w.expect(t, "as long as none is up", 51)
+		if w.woken != woken {
+			t.Errorf("%d endpoints were woken because receivers come and go", w.woken-woken)
+		}
+		w.say("b", route.StoreUp, time.Now())
+		w.expect(t, "when one is up again", 50)
+		time.Sleep(5 * time.Second)
+		w.expect(t, "a while later", 0)
+		if last := w.reports[len(w.reports)-1]; last != "b Up" {
+			t.Errorf("reported is %s, want that b is up", last)
+		}
+	})
+}
+
+func TestWhatIsNoOutage(t *testing.T) {
+	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
+	receiver := func(name string, state route.StoreState, since time.Time) *coordination.Lease {
+		return finding(leaseOf(name, "5", noon), state, since)
+	}
+	garbled := leaseOf("a", "5", noon)
+	garbled.Annotations[route.AnnotationStore] = "Away"
+	for name, c := range map[string]struct {
+		leases []*coordination.Lease
+		want   route.StoreState
+	}{
+		"nobody":                       {nil, ""},
+		"one that says nothing":        {[]*coordination.Lease{leaseOf("a", "5", noon)}, ""},
+		"one that can't be understood": {[]*coordination.Lease{garbled}, ""},
+		"all are up":                   {[]*coordination.Lease{receiver("a", route.StoreUp, ago(time.Hour))}, ""},
+		"one of two is up":             {[]*coordination.Lease{receiver("a", route.StoreAway, ago(time.Hour)), receiver("b", route.StoreUp, ago(time.Hour))}, ""},
+		"away for a moment":            {[]*coordination.Lease{receiver("a", route.StoreAway, ago(time.Second))}, ""},
+		"away for a minute, when the manager comes": {[]*coordination.Lease{receiver("a", route.StoreAway, ago(time.Minute))}, route.StoreAway},
+		"full":             {[]*coordination.Lease{receiver("a", route.StoreFull, ago(time.Minute))}, route.StoreFull},
+		"full, and away":   {[]*coordination.Lease{receiver("a", route.StoreFull, ago(time.Hour)), receiver("b", route.StoreAway, ago(time.Second))}, route.StoreAway},
+		"one that is dead": {[]*coordination.Lease{finding(leaseOf("a", "5", ago(time.Hour)), route.StoreAway, ago(time.Hour))}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(atNoon)
+			for _, lease := range c.leases {
+				f.seen(lease, func(reconcile.Request) {})
+			}
+			if f.outage.state != c.want {
+				t.Errorf("the outage is %+v, want %q", f.outage, c.want)
+			}
+			f.lastExpiry = stopped(f.lastExpiry)
+		})
+	}
+}
+
+func stopped(timer *time.Timer) *time.Timer {
+	if timer != nil {
+		timer.Stop()
+	}
+	return nil
 }

@@ -75,10 +75,12 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		return err
 	}
 	catalog := NewCatalog(mgr.GetClient(), o.Presets)
+	recorder, fleet := mgr.GetEventRecorder(reportingController), newFleet(o.Now)
+	fleet.report = reportTo(recorder)
 	endpoints := &WebhookEndpointReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Routes: routes,
 		RouteNamespace: o.RouteNamespace, Namespaces: o.Namespaces, ClassName: o.ClassName, Settings: o.Settings, Quota: o.Quota,
-		Catalog: catalog, Keys: o.Keys, Now: o.Now, fleet: newFleet(o.Now),
+		Catalog: catalog, Keys: o.Keys, Now: o.Now, fleet: fleet,
 	}
 	if err := endpoints.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the endpoint controller: %w", err)
@@ -88,7 +90,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	replays := &WebhookReplayReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Store: o.DeadLetters, Audit: o.Audit,
-		Events: mgr.GetEventRecorder(reportingController), Now: o.Now, ClassName: o.ClassName,
+		Events: recorder, Now: o.Now, ClassName: o.ClassName,
 	}
 	if err := replays.SetupWithManager(mgr); err != nil {
 		return fmt.Errorf("set up the replay controller: %w", err)

@@ -71,7 +71,7 @@ func endpointStatus(endpoint *v1alpha1.WebhookEndpoint, f facts) v1alpha1.Webhoo
 	status.SecretRotation = secretRotation(status.SecretRotation, f.result.Rotation, f.use)
 
 	conditions := []metav1.Condition{accepted(f.result), resolvedRefs(f.result), programmed(f)}
-	conditions, stuck := append(conditions, ready(endpoint, conditions)), stalled(conditions)
+	conditions, stuck := append(conditions, ready(endpoint, f.rollout.outage, conditions)), stalled(conditions)
 	if stuck != nil {
 		conditions = append(conditions, *stuck)
 	} else {
@@ -113,13 +113,17 @@ func programmed(f facts) metav1.Condition {
 	return isTrue(kind, v1alpha1.ReasonProgrammed, "Every live receiver serves the current route.")
 }
 
-// ready sums up: it is false for the reason of the first condition that is. A
-// pause is what was asked for, so it leaves Ready true, and the message says so.
-func ready(endpoint *v1alpha1.WebhookEndpoint, conditions []metav1.Condition) metav1.Condition {
+// ready sums up: it is false for the reason of the first condition that is, or while
+// nothing can be stored. A pause is what was asked for, so it leaves Ready true, and the
+// message says so.
+func ready(endpoint *v1alpha1.WebhookEndpoint, store outage, conditions []metav1.Condition) metav1.Condition {
 	for _, c := range conditions {
 		if c.Status != metav1.ConditionTrue {
 			return isFalse(v1alpha1.ConditionReady, c.Reason, c.Message)
 		}
+	}
+	if store.state != "" {
+		return isFalse(v1alpha1.ConditionReady, v1alpha1.ReasonStoreUnavailable, store.String())
 	}
 	if endpoint.Spec.Paused {
 		return isTrue(v1alpha1.ConditionReady, v1alpha1.ReasonReady, pausedMessage(endpoint))

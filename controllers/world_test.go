@@ -140,6 +140,15 @@ func (r receiver) sees(endpoint *v1alpha1.WebhookEndpoint, use route.KeyUse) {
 	change(r.lease(), func(l *coordination.Lease) { l.Annotations[route.AnnotationKeyUse] = text })
 }
 
+// finds tells how the receiver finds the store, in a renewal of its Lease.
+func (r receiver) finds(state route.StoreState, since time.Time) {
+	GinkgoHelper()
+	change(r.lease(), func(l *coordination.Lease) {
+		l.Annotations[route.AnnotationStore] = route.StoreView{State: state, Since: since}.String()
+		l.Spec.RenewTime = new(metav1.NowMicro())
+	})
+}
+
 // leaves deletes the Lease, as a receiver does that shuts down.
 func (r receiver) leaves() {
 	GinkgoHelper()

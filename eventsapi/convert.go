@@ -89,14 +89,13 @@ func deliveryOf(d store.DeliveryInfo) eventsv1alpha1.DeliveryStatus {
 	return status
 }
 
-// recordOf makes an API object of an entry of the journal. Names begin with the time,
-// so that they sort as the records do.
+// recordOf makes an API object of an entry of a journal.
 func recordOf(e *entry) eventsv1alpha1.WebhookRecord {
 	r := &e.record
 	return eventsv1alpha1.WebhookRecord{
 		TypeMeta: typeMeta(kindRecord),
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: e.endpoint.namespace, Name: e.id + "." + e.endpoint.name,
+			Namespace: e.endpoint.namespace, Name: e.name(),
 			ResourceVersion: version(millis(e.id)), CreationTimestamp: metav1.NewTime(r.Time.UTC()),
 		},
 		Time: metav1.NewMicroTime(r.Time.UTC()), Endpoint: e.endpoint.name,

@@ -67,11 +67,3 @@ func (a *api) refs(ctx context.Context, namespace, named string) ([]endpointRef,
 	}
 	return refs, nil
 }
-
-func names(refs []endpointRef) []string {
-	all := make([]string, len(refs))
-	for i, r := range refs {
-		all[i] = r.String()
-	}
-	return all
-}

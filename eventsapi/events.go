@@ -151,7 +151,7 @@ func (a *api) listRecent(ctx context.Context, namespace string, w *wanted, limit
 // seen are the events of the journal of an endpoint that are meant. One whose id is
 // known may be stored all the same when the journal has forgotten it.
 func (a *api) seen(ctx context.Context, endpoint endpointRef, w *wanted) ([]*seenEvent, error) {
-	entries, err := a.journal(ctx, endpoint)
+	entries, err := a.journal(ctx, endpoint.String())
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +225,7 @@ func (a *api) event(ctx context.Context, namespace, name string) (*eventsv1alpha
 		return nil, err
 	}
 	for _, r := range refs {
-		entries, err := a.journal(ctx, r)
+		entries, err := a.journal(ctx, r.String())
 		if err != nil {
 			return nil, storeError(ctx, err)
 		}

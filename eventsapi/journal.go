@@ -16,32 +16,52 @@ import (
 // maxJournal is how many records of one endpoint are read: about as many as are kept.
 const maxJournal = 1000
 
-// entry is a record of the journal of an endpoint.
+// entry is a record of a journal of an endpoint.
 type entry struct {
-	endpoint endpointRef
-	id       string // its place: "ms-number"
-	record   audit.Record
+	endpoint    endpointRef
+	unauthentic bool   // it is of the second journal, see store.Unauthentic
+	id          string // its place in its journal: "ms-number"
+	record      audit.Record
+}
+
+// name of the record: the two journals of an endpoint may have one id each. Names begin
+// with the time, so that they sort as the records do.
+func (e *entry) name() string {
+	if e.unauthentic {
+		return e.id + "-u." + e.endpoint.name
+	}
+	return e.id + "." + e.endpoint.name
 }
 
 // entryOf reads a record; false: it can't be read, and is left out. The endpoint is
 // the one whose journal it is from, whatever the record says.
-func entryOf(endpoint endpointRef, kept store.JournalRecord) (entry, bool) {
-	e := entry{endpoint: endpoint, id: kept.ID}
+func entryOf(journal string, kept store.JournalRecord) (entry, bool) {
+	endpoint := store.EndpointOfJournal(journal)
+	e := entry{endpoint: refOf(endpoint), unauthentic: endpoint != journal, id: kept.ID}
 	if err := json.Unmarshal(kept.Record, &e.record); err != nil {
 		return entry{}, false
 	}
 	return e, true
 }
 
-// journal reads the records of an endpoint, the oldest first.
-func (a *api) journal(ctx context.Context, endpoint endpointRef) ([]entry, error) {
-	kept, err := a.Store.Journal(ctx, endpoint.String(), maxJournal)
+// journals names both journals of each endpoint.
+func journals(refs []endpointRef) []string {
+	all := make([]string, 0, 2*len(refs))
+	for _, r := range refs {
+		all = append(all, r.String(), store.Unauthentic(r.String()))
+	}
+	return all
+}
+
+// journal reads the records of a journal, the oldest first.
+func (a *api) journal(ctx context.Context, journal string) ([]entry, error) {
+	kept, err := a.Store.Journal(ctx, journal, maxJournal)
 	if err != nil {
 		return nil, err
 	}
 	entries := make([]entry, 0, len(kept))
 	for _, k := range kept {
-		if e, ok := entryOf(endpoint, k); ok {
+		if e, ok := entryOf(journal, k); ok {
 			entries = append(entries, e)
 		}
 	}

@@ -53,14 +53,15 @@ func (a *api) listRecords(ctx context.Context, q *query) (runtime.Object, error)
 	if err != nil {
 		return nil, err
 	}
-	ends, err := a.Store.JournalEnd(ctx, names(refs))
+	all := journals(refs)
+	ends, err := a.Store.JournalEnd(ctx, all)
 	if err != nil {
 		return nil, storeError(ctx, err)
 	}
 	end := newest(ends)
 	var found []entry
-	for _, r := range refs {
-		entries, err := a.journal(ctx, r)
+	for _, journal := range all {
+		entries, err := a.journal(ctx, journal)
 		if err != nil {
 			return nil, storeError(ctx, err)
 		}

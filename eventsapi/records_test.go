@@ -49,6 +49,28 @@ func TestRecordsAreListedTheNewestLast(t *testing.T) {
 	expect(t, recordIDs(get[eventsv1alpha1.WebhookRecordList](w, path+"?fieldSelector=metadata.name%3D"+one.Name)), []string{"b0"})
 }
 
+// Requests that were not authentic have a journal of their own, and people see one list.
+func TestRecordsOfStrangersAreListedBesideTheOthers(t *testing.T) {
+	w := newWorld(t, "team/a")
+	const path = "/namespaces/team/webhookrecords"
+	watch := w.watch(path+"?watch=true&resourceVersion=0", "")
+	w.tell("team/a", "authentic", audit.Accepted, received)
+	w.tell(store.Unauthentic("team/a"), "forged", audit.Rejected, received.Add(time.Second))
+	list := get[eventsv1alpha1.WebhookRecordList](w, path)
+	expect(t, recordIDs(list), []string{"authentic", "forged"})
+	for _, r := range list.Items {
+		if r.Endpoint != "a" || r.Namespace != "team" {
+			t.Errorf("the record of %s is of %s/%s", r.EventID, r.Namespace, r.Endpoint)
+		}
+		expect(t, recordIDs(get[eventsv1alpha1.WebhookRecordList](w, path+"?fieldSelector=metadata.name%3D"+r.Name)), []string{r.EventID})
+	}
+	for _, want := range []string{"authentic", "forged"} {
+		if got := watch.record(); got.EventID != want {
+			t.Errorf("the watch tells of %s, want %s", got.EventID, want)
+		}
+	}
+}
+
 // watching is a watch that has begun.
 type watching struct {
 	w        *world

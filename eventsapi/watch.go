@@ -34,7 +34,7 @@ type watcher struct {
 	namespace string
 	wanted    wantedRecords
 	since     uint64            // the millisecond after which records are new
-	after     map[string]string // by endpoint: the id of the last record that was seen
+	after     map[string]string // by journal: the id of the last record that was seen
 }
 
 // watchRecords sends records as they come, for so long or until ctx ends. An error
@@ -93,7 +93,7 @@ func (a *api) newWatcher(ctx context.Context, q *query) (*watcher, error) {
 		}
 		return w, nil
 	}
-	if w.after, err = a.Store.JournalEnd(ctx, names(refs)); err != nil {
+	if w.after, err = a.Store.JournalEnd(ctx, journals(refs)); err != nil {
 		return nil, storeError(ctx, err)
 	}
 	w.since = newest(w.after)
@@ -106,10 +106,10 @@ func (w *watcher) next(ctx context.Context, wait time.Duration) ([]entry, error)
 	if err != nil {
 		return nil, err
 	}
-	all := names(refs)
-	for _, endpoint := range all {
-		if w.after[endpoint] == "" && w.since > 0 {
-			w.after[endpoint] = endOf(w.since)
+	all := journals(refs)
+	for _, journal := range all {
+		if w.after[journal] == "" && w.since > 0 {
+			w.after[journal] = endOf(w.since)
 		}
 	}
 	found, err := w.Store.FollowJournal(ctx, all, w.after, wait)
@@ -117,19 +117,19 @@ func (w *watcher) next(ctx context.Context, wait time.Duration) ([]entry, error)
 		return nil, storeError(ctx, err)
 	}
 	var entries []entry
-	for endpoint, kept := range found {
-		entries = append(entries, w.take(endpoint, kept)...)
+	for journal, kept := range found {
+		entries = append(entries, w.take(journal, kept)...)
 	}
 	slices.SortFunc(entries, oldestFirst)
 	return entries, nil
 }
 
-// take reads new records of an endpoint, and goes past those that can't be read.
-func (w *watcher) take(endpoint string, kept []store.JournalRecord) []entry {
+// take reads new records of a journal, and goes past those that can't be read.
+func (w *watcher) take(journal string, kept []store.JournalRecord) []entry {
 	entries := make([]entry, 0, len(kept))
 	for _, k := range kept {
-		w.after[endpoint] = k.ID
-		if e, ok := entryOf(refOf(endpoint), k); ok {
+		w.after[journal] = k.ID
+		if e, ok := entryOf(journal, k); ok {
 			entries = append(entries, e)
 		}
 	}

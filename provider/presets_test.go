@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"testing"
+	"time"
 
 	"sallyport.dev/sallyport/api/v1alpha1"
 	"sallyport.dev/sallyport/provider"
@@ -39,6 +40,18 @@ func TestPresets(t *testing.T) {
 				t.Errorf("%s: %s", sender.Reason, sender.Problem)
 			}
 		})
+	}
+}
+
+// What is official counts, and nothing else.
+func TestAckTime(t *testing.T) {
+	for name, want := range map[string]time.Duration{
+		"github": 10 * time.Second, "stripe": 20 * time.Second, "slack": 3 * time.Second,
+		"gitlab": 0, "token": 0, "hmac-sha256": 0,
+	} {
+		if got := provider.Compile(preset(t, name)).AckTime; got != want {
+			t.Errorf("%s waits for %s, want %s", name, got, want)
+		}
 	}
 }
 

@@ -32,6 +32,8 @@ type Sender struct {
 	NeedsURL bool
 	// Parameters are what the sender needs to know of an endpoint.
 	Parameters []v1alpha1.ProviderParameter
+	// AckTime is for how long the sender waits for an answer; 0: nothing official says it.
+	AckTime time.Duration
 	// Responses are the answers that the sender wants to see; nil: any.
 	Responses *v1alpha1.ProviderResponses
 	// Unauthenticated says what signatures leave out, a sentence for each scheme.
@@ -67,6 +69,7 @@ func Compile(object *v1alpha1.WebhookProvider) *Sender {
 	if spec.MaxBodyBytes != nil {
 		s.MaxBodyBytes = spec.MaxBodyBytes.Value()
 	}
+	s.AckTime = ackTime(spec.Facts)
 	verifier, err := verify.Compile(s.Provider)
 	if err != nil {
 		s.Reason, s.Problem = v1alpha1.ReasonInvalidScheme, sentence(err)
@@ -86,6 +89,15 @@ func Compile(object *v1alpha1.WebhookProvider) *Sender {
 	}
 	s.Verifier = verifier
 	return s
+}
+
+// ackTime goes by official documents only: what somebody has heard of the sender would make
+// a request wait for nobody.
+func ackTime(facts *v1alpha1.ProviderFacts) time.Duration {
+	if facts == nil || facts.Delivery != "Official" {
+		return 0
+	}
+	return time.Duration(facts.AckSeconds) * time.Second
 }
 
 // DefaultWindow is for how long events are remembered if the endpoint doesn't say.

@@ -43,7 +43,8 @@ type servedRoutes interface {
 }
 
 // heartbeat writes the Lease object of this receiver. An endpoint counts as
-// programmed when the Lease objects of all live receivers have reached its route.
+// programmed when the Lease objects of all live receivers have reached its route. It says
+// also how the receiver finds Redis, so that one write tells it for all endpoints.
 type heartbeat struct {
 	client    kubernetes.Interface
 	namespace string
@@ -52,6 +53,7 @@ type heartbeat struct {
 	// keyUse returns which keys are used while secrets are changed; see
 	// route.Table.KeyUse.
 	keyUse func(time.Time) map[string]route.KeyUse
+	redis  *redisHealth
 	logger *slog.Logger
 	now    func() time.Time
 
@@ -90,6 +92,7 @@ func (h *heartbeat) wait(ctx context.Context, wrote time.Time, next time.Duratio
 	case <-timer.C:
 		return true
 	case <-h.routes.Changed():
+	case <-h.redis.changed:
 	}
 	timer.Reset(time.Until(wrote.Add(leaseSpacing)))
 	select {
@@ -126,6 +129,9 @@ func (h *heartbeat) write(ctx context.Context) error {
 // nobody needs to know of it within seconds.
 func (h *heartbeat) annotations() (map[string]string, error) {
 	annotations := map[string]string{route.AnnotationServed: h.routes.Served()}
+	if view := h.redis.told(); view.State != "" {
+		annotations[route.AnnotationStore] = view.String()
+	}
 	use := h.keyUse(h.now())
 	if len(use) == 0 {
 		return annotations, nil

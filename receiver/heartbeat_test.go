@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -68,7 +69,7 @@ func leases(t *testing.T) (namespace string, events <-chan watch.Event) {
 func newTestHeartbeat(t *testing.T, namespace string, routes servedRoutes) *heartbeat {
 	t.Helper()
 	return &heartbeat{client: apiserver.Client(t), namespace: namespace, identity: "receiver-1", routes: routes, logger: slog.New(slog.DiscardHandler), now: time.Now,
-		keyUse: func(time.Time) map[string]route.KeyUse { return nil }}
+		redis: newTestHealth(&scriptedRedis{}, io.Discard), keyUse: func(time.Time) map[string]route.KeyUse { return nil }}
 }
 
 // awaitLease returns the first Lease that is served up to version.

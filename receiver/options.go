@@ -17,7 +17,7 @@ import (
 var ErrOptions = errors.New("the receiver's options are wrong")
 
 // Options say what a receiver works with. All fields but RedisPasswordFile, RedisTLS, RedisWait,
-// JournalRecords, MaxConnections, MaxQueuedBytes, DeadLetterRetention, TrustedProxies, ConnectTo and ShutdownDelay are needed.
+// JournalRecords, WarningsOnly, MaxConnections, MaxQueuedBytes, DeadLetterRetention, TrustedProxies, ConnectTo and ShutdownDelay are needed.
 type Options struct {
 	// Listen is the address that senders post to, AdminListen that of /metrics,
 	// /healthz and /readyz; both host:port.
@@ -33,6 +33,8 @@ type Options struct {
 	// JournalRecords is how many audit records of each endpoint are kept in Redis, for
 	// people to read; 0: none.
 	JournalRecords int
+	// WarningsOnly makes no Kubernetes Events of what is well.
+	WarningsOnly bool
 	// MaxConnections bounds the connections of senders, see intake.Connections; 0: there
 	// is no bound.
 	MaxConnections int

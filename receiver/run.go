@@ -31,6 +31,7 @@ type receiver struct {
 	journal    *audit.Journal
 	events     *audit.Events
 	ready      *readiness
+	handler    *intake.Handler
 
 	webhooks, admin *server
 }
@@ -69,9 +70,10 @@ func assemble(o Options) (*receiver, error) {
 	}
 	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Logger)}
 	sink := r.openAudit(client, audit.NewMetrics(registry))
-	r.heartbeat = &heartbeat{client: client, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, logger: o.Logger, now: time.Now,
+	redis := newRedisHealth(events, time.Now, o.Logger, registry)
+	r.heartbeat = &heartbeat{client: client, redis: redis, namespace: o.RouteNamespace, identity: o.Identity, routes: r.watcher, logger: o.Logger, now: time.Now,
 		keyUse: func(now time.Time) map[string]route.KeyUse { return live.Table().KeyUse(now) }}
-	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: newRedisHealth(events, o.Logger, registry)}
+	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: redis}
 	r.dispatcher, err = deliver.New(deliver.Options{
 		Store: events, Routes: live, ClusterDomain: o.ClusterDomain, ConnectTo: o.ConnectTo, DeadLetterRetention: o.DeadLetterRetention,
 		MaxQueuedBytes: o.MaxQueuedBytes, Audit: sink, Registry: registry, Logger: o.Logger,
@@ -79,12 +81,12 @@ func assemble(o Options) (*receiver, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())
 	}
-	handler := intake.NewHandler(intake.Options{
+	r.handler = intake.NewHandler(intake.Options{
 		Routes: live, Store: events, Deliverer: r.dispatcher, Lease: deliver.Lease, MaxQueuedBytes: o.MaxQueuedBytes,
 		Audit: sink, Metrics: intake.NewMetrics(registry, live), Proxies: o.TrustedProxies, Logger: o.Logger, Now: time.Now,
 	})
 	connections := intake.NewConnections(o.MaxConnections, registry)
-	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: handler, shuttingDown: &r.ready.shuttingDown}, connections), o.Logger); err != nil {
+	if r.webhooks, err = listen(o.Listen, intake.NewServer(closeAfterAnswer{next: r.handler, shuttingDown: &r.ready.shuttingDown}, connections), o.Logger); err != nil {
 		return nil, errors.Join(err, events.Close())
 	}
 	r.webhooks.listener = connections.Listener(r.webhooks.listener)
@@ -138,7 +140,9 @@ func unthrottled(config *rest.Config) *rest.Config {
 // openAudit makes the sinks of audit records, and keeps them for the shutdown.
 func (r *receiver) openAudit(client kubernetes.Interface, metrics *audit.Metrics) audit.Sink {
 	r.auditLog = audit.NewLog(r.options.AuditLog, metrics)
-	r.events = audit.NewEvents(client, r.options.Identity, time.Now, r.options.Logger, metrics)
+	r.events = audit.NewEvents(audit.EventsOptions{
+		Client: client, Receiver: r.options.Identity, WarningsOnly: r.options.WarningsOnly, Now: time.Now, Logger: r.options.Logger, Metrics: metrics,
+	})
 	r.journal = audit.NewJournal(audit.JournalOptions{Store: r.store, TrafficOnly: r.options.JournalRecords == 0, Metrics: metrics, Logger: r.options.Logger})
 	return audit.NewFanOut(r.options.Identity, time.Now, r.auditLog, r.events, r.journal)
 }

@@ -41,8 +41,13 @@ type running struct {
 // startReceiver starts a receiver with the test route, and waits for its Lease.
 func startReceiver(t *testing.T, redisURL, target string) *running {
 	t.Helper()
+	return startReceiverOf(t, testRoute(), redisURL, target)
+}
+
+func startReceiverOf(t *testing.T, r route.Route, redisURL, target string) *running {
+	t.Helper()
 	namespace, events := leases(t)
-	published := publish(t, namespace, testRoute())
+	published := publish(t, namespace, r)
 	g := &running{t: t, namespace: namespace, leases: events, audit: new(bytes.Buffer), ended: make(chan error, 1)}
 	var err error
 	g.receiver, err = assemble(Options{
@@ -212,7 +217,9 @@ func wantJournal(t *testing.T, redis *redistest.Server, want int) {
 func TestReceiverStartsWithoutRedisSaysSoAndRecovers(t *testing.T) {
 	redis := redistest.Start(t)
 	redis.Kill()
-	g := startReceiver(t, redis.URL(), "127.0.0.1:1")
+	hasty := testRoute()
+	hasty.AckTime = route.Duration(time.Second) // its senders are put off after 800 ms
+	g := startReceiverOf(t, hasty, redis.URL(), "127.0.0.1:1")
 	if status, text := g.readyz(); status != 503 || !strings.Contains(text, "redis") {
 		t.Errorf("/readyz answers %d %q", status, text)
 	}
@@ -231,6 +238,44 @@ func TestReceiverStartsWithoutRedisSaysSoAndRecovers(t *testing.T) {
 		t.Errorf("the answer with Redis is %d %s", status, text)
 	}
 	g.stop()
+}
+
+// The Lease says how Redis is, without waiting for its renewal.
+func TestLeaseSaysThatRedisIsAwayOrFullAndBack(t *testing.T) {
+	redis := redistest.Start(t)
+	g := startReceiver(t, redis.URL(), "127.0.0.1:1")
+	g.awaitStore(route.StoreUp)
+	for _, step := range []struct {
+		do    func()
+		state route.StoreState
+	}{
+		{redis.Kill, route.StoreAway},
+		{redis.Restart, route.StoreUp},
+		{func() { redis.Do("CONFIG SET maxmemory 1") }, route.StoreFull},
+	} {
+		step.do()
+		begun := time.Now()
+		g.awaitStore(step.state)
+		t.Logf("the Lease says %s after %v", step.state, time.Since(begun).Round(time.Millisecond))
+	}
+	g.stop()
+}
+
+// awaitStore waits for a Lease that says that the store is in a state.
+func (g *running) awaitStore(state route.StoreState) {
+	g.t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case e := <-g.leases:
+			lease := e.Object.(*coordinationv1.Lease)
+			if view, err := route.ParseStoreView(lease.Annotations[route.AnnotationStore]); err == nil && view.State == state {
+				return
+			}
+		case <-deadline:
+			g.t.Fatalf("no Lease says that the store is %s", state)
+		}
+	}
 }
 
 // Requests in flight are answered, however the end of the receiver falls.

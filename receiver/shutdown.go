@@ -42,7 +42,8 @@ func (b *background) stop(ctx context.Context) error {
 //
 //  1. /readyz fails, so that no new senders are sent here; see lameDuck.
 //  2. The server for webhooks takes no new requests, and answers those in flight.
-//     They get half of the grace, because deliveries need some, too.
+//     They get half of the grace, because deliveries need some, too, and those that
+//     wait for Redis somewhat less, so that they are answered.
 //  3. The Lease object is deleted: nothing is served any more.
 //  4. The dispatcher ends its attempts and gives its leases back, so that other
 //     receivers deliver at once what was accepted here.
@@ -96,5 +97,6 @@ func (c closeAfterAnswer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (r *receiver) finishRequests(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.options.ShutdownGrace/2)
 	defer cancel()
+	defer time.AfterFunc(r.options.ShutdownGrace*2/5, r.handler.StopWaiting).Stop()
 	return r.webhooks.shutdown(ctx)
 }

@@ -1,11 +1,13 @@
 package receiver
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/test/redistest"
 )
 
@@ -41,4 +43,32 @@ func TestShutdownWaitsUntilProxiesHaveNoticed(t *testing.T) {
 	if took := time.Since(begin); took < g.options.ShutdownDelay {
 		t.Errorf("the receiver ended after %v, want at least %v", took, g.options.ShutdownDelay)
 	}
+}
+
+// A receiver that ends answers what waits for Redis before it cuts connections.
+func TestWhatWaitsForRedisIsAnsweredAtTheEnd(t *testing.T) {
+	redis := redistest.Start(t)
+	patient := testRoute()
+	patient.AckTime = route.Duration(route.MaxAckTime)
+	g := startReceiverOf(t, patient, redis.URL(), "127.0.0.1:1")
+	// It waits for two fifths of that. The rest of the half is for the answer.
+	g.options.ShutdownGrace = 12 * time.Second
+	redis.Kill()
+	status := make(chan int, 1)
+	go func() {
+		defer close(status)
+		got, _ := g.post("evt_1", "{}")
+		status <- got
+	}()
+	redistest.Await(t, patience, "the event waits", func() error {
+		if _, page := g.do(http.MethodGet, "http://"+g.admin.listener.Addr().String()+"/metrics", nil, ""); !strings.Contains(page, "sallyport_accepts_retried_total 1") {
+			return errors.New("it does not")
+		}
+		return nil
+	})
+	g.cancel()
+	if got := <-status; got != http.StatusServiceUnavailable {
+		t.Errorf("the answer is %d, want 503", got)
+	}
+	<-g.ended
 }

@@ -115,9 +115,14 @@ const (
 	ReasonNotPublished = "NotPublished"
 )
 
-// ReasonReady is the reason of Ready while it is true. While it is false, its
-// reason is that of the first condition that is not.
-const ReasonReady = "Ready"
+// Reasons of Ready. While it is false, its reason is that of the first condition that is
+// not, or it is ReasonStoreUnavailable.
+const (
+	// ReasonReady: the next webhook is handled as the generation says.
+	ReasonReady = "Ready"
+	// ReasonStoreUnavailable: no receiver has been able to store events for a minute.
+	ReasonStoreUnavailable = "StoreUnavailable"
+)
 
 // Reasons of Verified.
 const (

@@ -976,7 +976,7 @@ type ProviderDeduplication struct {
 // +kubebuilder:validation:Enum=Official;ThirdParty;Unverified
 type FactConfidence string
 
-// ProviderFacts are for people.
+// ProviderFacts are for people, but for ackSeconds and retries.
 type ProviderFacts struct {
 	// scheme says where the description of the signature comes from.
 	// +optional
@@ -984,7 +984,9 @@ type ProviderFacts struct {
 	// delivery says where ackSeconds, retry and success come from.
 	// +optional
 	Delivery FactConfidence `json:"delivery,omitempty"`
-	// ackSeconds is how long the sender waits for an answer.
+	// ackSeconds is how long the sender waits for an answer. If delivery is Official,
+	// receivers go by it: while Redis is away, they try to store an event for 80 % of that
+	// time, of one minute at most, before they answer 503. Otherwise they take it for 5.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=3600

@@ -36,6 +36,7 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	f.Redis(&o.RedisURL, &o.RedisPasswordFile, &o.RedisTLS, "")
 	redisWaitFlags(f, &o.RedisWait)
 	f.IntVar(&o.JournalRecords, "journal-records", store.DefaultJournalRecords, "`number` of audit records of each endpoint that are kept in Redis, for kubectl hooks events and tail; 0: none")
+	normalEvents := f.Bool("normal-events", true, "write Kubernetes Events of type Normal, too: what was accepted and delivered; false: Warnings only")
 	keepFlags(f, &o)
 	f.IntVar(&o.MaxConnections, "max-connections", defaultMaxConnections, "`number` of connections of senders; a new one takes the place of one that is idle, or whose request has been awaited for the longest time; 0: any")
 	f.StringVar(&o.ClusterDomain, "cluster-domain", "cluster.local", "DNS `domain` of the cluster")
@@ -57,7 +58,7 @@ func parseFlags(env cli.Env) (receiver.Options, error) {
 	if err := f.Read(); err != nil {
 		return o, err
 	}
-	o.Logger = env.Logger(level)
+	o.Logger, o.WarningsOnly = env.Logger(level), !*normalEvents
 	var err error
 	if o.TrustedProxies, err = intake.ParseTrustedProxies(proxies); err != nil {
 		return o, cli.Usagef("--trusted-proxies: %w", err)

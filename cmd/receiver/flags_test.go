@@ -41,7 +41,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Listen != ":8080" || o.AdminListen != ":9090" || o.ClusterDomain != "cluster.local" || o.ShutdownGrace != 30*time.Second || o.JournalRecords != store.DefaultJournalRecords || o.MaxConnections != defaultMaxConnections ||
+	if o.Listen != ":8080" || o.AdminListen != ":9090" || o.ClusterDomain != "cluster.local" || o.ShutdownGrace != 30*time.Second || o.JournalRecords != store.DefaultJournalRecords || o.WarningsOnly || o.MaxConnections != defaultMaxConnections ||
 		o.RouteNamespace != "sallyport-system" || o.Identity != "receiver-1" || o.Kubernetes.Host != "https://127.0.0.1:1" || o.Logger == nil || o.AuditLog == nil {
 		t.Errorf("the options are %+v", o)
 	}
@@ -61,6 +61,12 @@ func TestListsAndIdentity(t *testing.T) {
 	}
 	if host, _ := os.Hostname(); o.Identity != host+":7000" {
 		t.Errorf("the identity is %q", o.Identity)
+	}
+}
+
+func TestNormalEventsCanBeTurnedOff(t *testing.T) {
+	if o, err := parse(t, nil, "--normal-events=false"); err != nil || !o.WarningsOnly {
+		t.Errorf("WarningsOnly is %t, %v", o.WarningsOnly, err)
 	}
 }
 

@@ -51,6 +51,7 @@ func Endpoint(in Input) Result {
 		Fetched:       fetched,
 		Parameters:    parameters.list,
 		Responses:     responses(sender.Responses),
+		AckTime:       route.Duration(min(sender.AckTime, route.MaxAckTime)),
 		Target:        targets.fallback,
 		Routes:        targets.routes,
 		Delivery:      delivery(endpoint.Spec.Delivery),

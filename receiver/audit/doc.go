@@ -9,6 +9,7 @@
 //
 // It promises that Record never blocks, never fails and needs bounded memory: records
 // that can't be written are dropped and counted (metrics.go). A flood of requests
-// neither floods the API server nor delays requests. All sinks are safe for concurrent
-// use.
+// neither floods the API server nor delays requests. Anybody can send requests that are
+// not authentic: what they cause is kept apart in each sink, and takes the place of no
+// other record. All sinks are safe for concurrent use.
 package audit

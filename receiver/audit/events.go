@@ -44,26 +44,39 @@ const (
 	eventTimeout = 5 * time.Second
 )
 
+// EventsOptions say how to write Events.
+type EventsOptions struct {
+	// Client writes them.
+	Client kubernetes.Interface
+	// Receiver is the name of the receiver that reports.
+	Receiver string
+	// WarningsOnly writes none of what is well.
+	WarningsOnly bool
+	// Now is the clock by which writes are spaced.
+	Now func() time.Time
+	// Logger gets a message for each write that failed.
+	Logger *slog.Logger
+	// Metrics count writes, and outcomes that had none.
+	Metrics *Metrics
+}
+
 // Events is a Sink that summarises outcomes as events.k8s.io/v1 Events on the
-// WebhookEndpoint: the first of a kind at once, repeats as a series with a count.
+// WebhookEndpoint: the first of a kind at once, repeats as a series with a count. Where
+// there are more than may be written, Warnings come first, and of these what is lost.
 // One goroutine, Run, writes; Record waits for nothing.
 type Events struct {
-	client   kubernetes.Interface
-	receiver string
-	now      func() time.Time
-	logger   *slog.Logger
-	metrics  *Metrics
-	budget   *rate.Limiter
-	wake     chan struct{} // holds one token while something new waits
+	o      EventsOptions
+	budget *rate.Limiter
+	wake   chan struct{} // holds one token while something new waits
 
 	mu     sync.Mutex
 	folder *folder
 }
 
-// NewEvents returns Events that write as the receiver of that name.
-func NewEvents(client kubernetes.Interface, receiver string, now func() time.Time, logger *slog.Logger, metrics *Metrics) *Events {
+// NewEvents returns Events for Run to write.
+func NewEvents(o EventsOptions) *Events {
 	return &Events{
-		client: client, receiver: receiver, now: now, logger: logger, metrics: metrics,
+		o:      o,
 		budget: rate.NewLimiter(eventsPerSecond, eventsBurst),
 		wake:   make(chan struct{}, 1),
 		folder: newFolder(),
@@ -73,14 +86,14 @@ func NewEvents(client kubernetes.Interface, receiver string, now func() time.Tim
 // Record implements Sink. Outcomes without an endpoint have no object that an Event
 // could regard. Only the log has them.
 func (e *Events) Record(r Record) {
-	if r.Endpoint == "" {
+	if r.Endpoint == "" || (e.o.WarningsOnly && !r.Status.warns()) {
 		return
 	}
 	e.mu.Lock()
-	isNew := e.folder.add(r, e.now())
+	isNew := e.folder.add(r, e.o.Now())
 	e.mu.Unlock()
 	if !isNew {
-		e.metrics.eventsFolded.Inc()
+		e.o.Metrics.eventsFolded.Inc()
 		return
 	}
 	select {
@@ -104,14 +117,15 @@ func (e *Events) Run(ctx context.Context) {
 	}
 }
 
-// flush writes the series that are due, as far as the budget goes. The others stay due.
+// flush writes the series that are due, as far as the budget goes, the most urgent first.
+// It looks anew before each write, because a write may take seconds.
 func (e *Events) flush(ctx context.Context) {
-	now := e.now()
-	e.mu.Lock()
-	due := e.folder.due(now)
-	e.mu.Unlock()
-	for _, s := range due {
-		if ctx.Err() != nil || !e.budget.AllowN(now, 1) {
+	for ctx.Err() == nil {
+		now := e.o.Now()
+		e.mu.Lock()
+		s := e.folder.next(now)
+		e.mu.Unlock()
+		if s == nil || !e.budget.AllowN(now, 1) {
 			return
 		}
 		e.writeSeries(ctx, s)
@@ -131,22 +145,22 @@ func (e *Events) writeSeries(ctx context.Context, s *series) {
 	written := snapshot.count
 	switch {
 	case err == nil:
-		e.metrics.eventsWritten.Inc()
+		e.o.Metrics.eventsWritten.Inc()
 	case apierrors.IsNotFound(err) && snapshot.name != "":
 		name, written = "", snapshot.written // expired: begin a new one
 	default:
-		e.metrics.eventsFailed.Inc()
-		e.logger.Warn("a Kubernetes Event was not written and will be tried again", "endpoint", s.first.Endpoint, "error", err)
+		e.o.Metrics.eventsFailed.Inc()
+		e.o.Logger.Warn("a Kubernetes Event was not written and will be tried again", "endpoint", s.first.Endpoint, "error", err)
 		name, written = snapshot.name, snapshot.written
 	}
 	e.mu.Lock()
-	s.wrote(name, written, e.now())
+	s.wrote(name, written, e.o.Now())
 	e.mu.Unlock()
 }
 
 func (e *Events) put(ctx context.Context, s series) (name string, err error) {
 	namespace, _, _ := strings.Cut(s.first.Endpoint, "/")
-	api := e.client.EventsV1().Events(namespace)
+	api := e.o.Client.EventsV1().Events(namespace)
 	if s.name == "" {
 		created, err := api.Create(ctx, e.event(s), metav1.CreateOptions{})
 		if err != nil {
@@ -177,7 +191,7 @@ func (e *Events) event(s series) *eventsv1.Event {
 		},
 		EventTime:           metav1.NewMicroTime(s.first.Time),
 		ReportingController: reportingController,
-		ReportingInstance:   shorten(e.receiver, 128), // the API server's limit
+		ReportingInstance:   shorten(e.o.Receiver, 128), // the API server's limit
 		Action:              action(s.first),
 		Reason:              s.first.Status.reason(),
 		Type:                kind,

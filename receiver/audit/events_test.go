@@ -59,7 +59,7 @@ func list(t *testing.T, namespace string) []eventsv1.Event {
 
 func newTestEvents(t *testing.T, clock *fakeClock) *Events {
 	t.Helper()
-	return NewEvents(apiserver.Client(t), "receiver-1", clock.Now, slog.New(slog.DiscardHandler), newTestMetrics())
+	return NewEvents(EventsOptions{Client: apiserver.Client(t), Receiver: "receiver-1", Now: clock.Now, Logger: slog.New(slog.DiscardHandler), Metrics: newTestMetrics()})
 }
 
 func TestFirstOutcomeIsAnEventAndRepeatsAreASeries(t *testing.T) {
@@ -92,7 +92,7 @@ func TestFirstOutcomeIsAnEventAndRepeatsAreASeries(t *testing.T) {
 		events.Record(record)
 		events.flush(t.Context())
 	}
-	if written := testutil.ToFloat64(events.metrics.eventsWritten); written != 1 {
+	if written := testutil.ToFloat64(events.o.Metrics.eventsWritten); written != 1 {
 		t.Errorf("%v writes within %v, want 1", written, writeInterval)
 	}
 	clock.advance(writeInterval)
@@ -104,7 +104,7 @@ func TestFirstOutcomeIsAnEventAndRepeatsAreASeries(t *testing.T) {
 	if id := got[0].Annotations[annotationLastEventID]; id != "evt_499" {
 		t.Errorf("the last event id is %q", id)
 	}
-	if folded := testutil.ToFloat64(events.metrics.eventsFolded); folded != 500 {
+	if folded := testutil.ToFloat64(events.o.Metrics.eventsFolded); folded != 500 {
 		t.Errorf("%v outcomes are counted as folded, want 500", folded)
 	}
 }
@@ -149,6 +149,42 @@ func TestFloodStaysWithinTheBudget(t *testing.T) {
 	}
 }
 
+// A dead letter is told at once, however many other outcomes wait, and what is well is
+// told last.
+func TestADeadLetterIsNotDelayedByAFlood(t *testing.T) {
+	namespace, clock := newNamespace(t), newFakeClock()
+	events := newTestEvents(t, clock)
+	for i := range 200 {
+		for _, status := range []Status{Accepted, Rejected} {
+			events.Record(Record{Time: clock.Now(), Endpoint: fmt.Sprint(namespace, "/e-", i), Status: status, SignatureVerified: status == Accepted})
+		}
+	}
+	events.flush(t.Context())
+	events.Record(Record{Time: clock.Now(), Endpoint: namespace + "/last", Status: DeadLettered, SignatureVerified: true, Attempt: 3})
+	clock.advance(time.Second / eventsPerSecond)
+	events.flush(t.Context())
+	reasons := map[string]int{}
+	for _, e := range list(t, namespace) {
+		reasons[e.Reason]++
+	}
+	if reasons["DeadLettered"] != 1 || reasons["Rejected"] != eventsBurst || reasons["Accepted"] != 0 {
+		t.Errorf("the Events are %v", reasons)
+	}
+}
+
+func TestNormalEventsCanBeTurnedOff(t *testing.T) {
+	namespace, clock := newNamespace(t), newFakeClock()
+	events := newTestEvents(t, clock)
+	events.o.WarningsOnly = true
+	for _, status := range []Status{Accepted, Delivered, DeadLettered} {
+		events.Record(Record{Time: clock.Now(), Endpoint: namespace + "/stripe", Status: status, SignatureVerified: true})
+	}
+	events.flush(t.Context())
+	if got := list(t, namespace); len(got) != 1 || got[0].Reason != "DeadLettered" {
+		t.Errorf("the Events are %+v, want one of the dead letter", got)
+	}
+}
+
 func TestOutcomeWithoutAnEndpointIsNoEvent(t *testing.T) {
 	events := newTestEvents(t, newFakeClock())
 	events.Record(Record{Status: Rejected, StatusCode: 404})
@@ -176,7 +212,7 @@ func TestRunWritesUntilItsContextEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer watch.Stop()
-	events := NewEvents(apiserver.Client(t), "receiver-1", time.Now, slog.New(slog.DiscardHandler), newTestMetrics())
+	events := NewEvents(EventsOptions{Client: apiserver.Client(t), Receiver: "receiver-1", Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: newTestMetrics()})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { events.Run(ctx) })

@@ -17,13 +17,44 @@ const (
 	// maxSeries bounds the series in memory, some 1 kB each. It suffices for 1,000
 	// endpoints with four kinds of outcome at once.
 	maxSeries = 4096
+	// reservedSeries come on top for each urgency above that of strangers, so that no flood
+	// of what is less urgent takes the place of a dead letter.
+	reservedSeries = 512
 )
+
+// urgency is the order in which series are written, the least first.
+type urgency int
+
+const (
+	urgentLoss     urgency = iota // nobody delivers it any more, unless a person acts
+	urgentWarning                 // something authentic has trouble
+	urgentStranger                // a warning that anybody can cause, at any number of endpoints
+	urgentNormal                  // all is well
+)
+
+// urgencyOf judges one outcome.
+func urgencyOf(r *Record) urgency {
+	switch {
+	case r.Status == DeadLettered || r.Status == Expired:
+		return urgentLoss
+	case !r.Status.warns():
+		return urgentNormal
+	case r.isOfStranger():
+		return urgentStranger
+	default:
+		return urgentWarning
+	}
+}
+
+// mostSeries bounds the series that there may be when one of an urgency begins.
+func mostSeries(u urgency) int { return maxSeries + reservedSeries*max(0, int(urgentStranger-u)) }
 
 // kind is what two outcomes have in common if one repeats the other.
 type kind struct {
 	endpoint string
 	uid      string // an endpoint that is deleted and created again is another one
 	status   Status
+	urgency  urgency
 }
 
 // series are the outcomes of one kind that share an Event.
@@ -46,32 +77,36 @@ func newFolder() *folder { return &folder{bySeries: make(map[kind]*series)} }
 // once. Any other outcome is folded into its series, or only counted if there are too
 // many series.
 func (f *folder) add(r Record, now time.Time) (isNew bool) {
-	key := kind{r.Endpoint, r.EndpointUID, r.Status}
+	key := kind{r.Endpoint, r.EndpointUID, r.Status, urgencyOf(&r)}
 	if s, ok := f.bySeries[key]; ok {
 		s.count++
 		s.last = r
 		return false
 	}
-	if len(f.bySeries) >= maxSeries {
+	if len(f.bySeries) >= mostSeries(key.urgency) {
 		return false
 	}
 	f.bySeries[key] = &series{first: r, last: r, count: 1, writeAt: now}
 	return true
 }
 
-// due returns the series that have to be written at now, and forgets those that have
-// ended.
-func (f *folder) due(now time.Time) []*series {
-	var found []*series
+// next returns the series that has to be written first at now, nil if none has. Of equal
+// urgency, it is the one that has waited longest. It forgets the series that have ended.
+func (f *folder) next(now time.Time) *series {
+	var first *series
+	var urgent urgency
 	for key, s := range f.bySeries {
 		switch {
-		case s.count > s.written && !now.Before(s.writeAt):
-			found = append(found, s)
-		case s.count == s.written && now.Sub(s.last.Time) > seriesIdle:
-			delete(f.bySeries, key)
+		case s.count == s.written:
+			if now.Sub(s.last.Time) > seriesIdle {
+				delete(f.bySeries, key)
+			}
+		case now.Before(s.writeAt):
+		case first == nil, key.urgency < urgent, key.urgency == urgent && s.writeAt.Before(first.writeAt):
+			first, urgent = s, key.urgency
 		}
 	}
-	return found
+	return first
 }
 
 // wrote records that the Event of that name has count outcomes of s. An empty name

@@ -17,28 +17,28 @@ func TestFolderWritesTheFirstAtOnceAndRepeatsSeldom(t *testing.T) {
 	if !f.add(at(0), start) {
 		t.Fatal("the first outcome of a kind is not new")
 	}
-	due := f.due(start)
-	if len(due) != 1 || due[0].count != 1 {
-		t.Fatalf("%d series are due at once, want 1", len(due))
+	due := f.next(start)
+	if due == nil || due.count != 1 {
+		t.Fatalf("%+v is due at once, want a series of one outcome", due)
 	}
-	due[0].wrote("event-1", 1, start)
+	due.wrote("event-1", 1, start)
 	for i := range 1000 {
 		if f.add(at(time.Duration(i)*time.Millisecond), start) {
 			t.Fatal("a repeat is new")
 		}
 	}
-	if due := f.due(start.Add(writeInterval - 1)); len(due) != 0 {
-		t.Errorf("%d series are due before %v are over", len(due), writeInterval)
+	if f.next(start.Add(writeInterval-1)) != nil {
+		t.Errorf("a series is due before %v are over", writeInterval)
 	}
-	due = f.due(start.Add(writeInterval))
-	if len(due) != 1 || due[0].count != 1001 || due[0].name != "event-1" {
+	due = f.next(start.Add(writeInterval))
+	if due == nil || due.count != 1001 || due.name != "event-1" {
 		t.Fatalf("after %v the series is %+v, want 1001 outcomes", writeInterval, due)
 	}
-	due[0].wrote("event-1", 1001, start.Add(writeInterval))
-	if due := f.due(start.Add(time.Minute)); len(due) != 0 {
+	due.wrote("event-1", 1001, start.Add(writeInterval))
+	if f.next(start.Add(time.Minute)) != nil {
 		t.Errorf("a series without news is due")
 	}
-	f.due(start.Add(time.Hour))
+	f.next(start.Add(time.Hour))
 	if len(f.bySeries) != 0 {
 		t.Errorf("a series that has been idle for an hour is still remembered")
 	}
@@ -63,6 +63,49 @@ func TestFolderIsBounded(t *testing.T) {
 	}
 	if len(f.bySeries) != maxSeries {
 		t.Errorf("%d series are remembered, want at most %d", len(f.bySeries), maxSeries)
+	}
+}
+
+// What is lost comes first, whatever else there is to tell, and what is well comes last.
+func TestTheMostUrgentSeriesIsNext(t *testing.T) {
+	f, start := newFolder(), time.Unix(1000, 0)
+	for i, r := range []Record{
+		{Endpoint: "a/b", Status: Accepted, SignatureVerified: true},
+		{Endpoint: "a/b", Status: Rejected},
+		{Endpoint: "a/b", Status: RetryScheduled, Attempt: 1, SignatureVerified: true},
+		{Endpoint: "a/b", Status: DeadLettered, Attempt: 3, SignatureVerified: true},
+		{Endpoint: "a/c", Status: Expired, SignatureVerified: true},
+		{Endpoint: "a/b", Status: Rejected, SignatureVerified: true},
+		{Endpoint: "a/b", Status: Handshake},
+	} {
+		f.add(r, start.Add(time.Duration(i)))
+	}
+	var order []string
+	now := start.Add(time.Second)
+	for s := f.next(now); s != nil; s = f.next(now) {
+		order = append(order, fmt.Sprint(s.first.Status, " ", s.first.SignatureVerified))
+		s.wrote("event", s.count, now)
+	}
+	want := "[dead_lettered true expired true retry_scheduled true rejected true rejected false accepted true handshake false]"
+	if got := fmt.Sprint(order); got != want {
+		t.Errorf("the order is\n%s, want\n%s", got, want)
+	}
+}
+
+// What strangers cause takes the place of nothing that is authentic.
+func TestStrangersLeaveRoomForWarnings(t *testing.T) {
+	f, now := newFolder(), time.Unix(1, 0)
+	for i := range 2 * maxSeries {
+		f.add(Record{Endpoint: fmt.Sprint("a/", i), Status: Rejected}, now)
+	}
+	for i := range 2 * maxSeries {
+		f.add(Record{Endpoint: fmt.Sprint("a/", i), Status: RetryScheduled, Attempt: 1, SignatureVerified: true}, now)
+	}
+	if !f.add(Record{Endpoint: "a/b", Status: DeadLettered, Attempt: 1, SignatureVerified: true}, now) {
+		t.Error("there is no room for a dead letter")
+	}
+	if n := len(f.bySeries); n != maxSeries+reservedSeries+1 {
+		t.Errorf("%d series are remembered, want %d", n, maxSeries+reservedSeries+1)
 	}
 }
 

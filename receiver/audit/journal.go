@@ -18,11 +18,20 @@ const (
 	// journalEvery is the time between two writes; each is one round trip.
 	journalEvery = 200 * time.Millisecond
 	// journalPerEndpoint bounds the records of one endpoint in one write to the newest,
-	// so that a flood of requests, forged ones for example, is no load on Redis.
+	// so that a flood of events is no load on Redis.
 	journalPerEndpoint = 64
 	// journalQueue bounds the records of all endpoints in one write, and with them
 	// the memory of the journal, to some 2 MB.
 	journalQueue = 2048
+
+	// strangersPerEndpoint and strangersQueue are the same bounds for requests that were
+	// not found authentic: 10 a second of an endpoint, and 640 of all. They are no part of
+	// the others, so that a flood of strangers costs no authentic record its place.
+	strangersPerEndpoint = 2
+	strangersQueue       = 128
+	// strangersEndpoints bounds the endpoints of one write about which there is nothing
+	// but strangers. The rest, up to journalQueue, is for those with authentic records.
+	strangersEndpoints = journalQueue / 2
 )
 
 // JournalStore keeps records; *store.Store is one.
@@ -44,7 +53,8 @@ type JournalOptions struct {
 
 // Journal is a Sink that keeps the last records of each endpoint in Redis, for people
 // to read, and the times of the last traffic. It is an excerpt of the audit log: records
-// that are too many are left out. One goroutine writes; Record waits for nothing.
+// that are too many are left out. Requests that were not found authentic are kept in a
+// journal beside it, and only some of them. One goroutine writes; Record waits for nothing.
 type Journal struct {
 	o      JournalOptions
 	wake   chan struct{} // holds one token while records are pending
@@ -62,15 +72,44 @@ type Journal struct {
 // batch holds the records of one write.
 type batch struct {
 	endpoints map[string]*recent
-	records   int // of all
+	records   int // of all, but for those of strangers
+	strangers int // records of strangers, of all
 }
 
-// recent is what is new of one endpoint: a ring of its last records, and the traffic of
-// all records, also of those that the ring had no room for.
+// recent is what is new of one endpoint: its last records, and the traffic of all records,
+// also of those that there was no room for.
 type recent struct {
+	authentic, strangers ring
+	traffic              store.TrafficDelta
+}
+
+// ring holds the last records.
+type ring struct {
 	records []Record
 	oldest  int // index, once the ring is full
-	traffic store.TrafficDelta
+}
+
+// put adds a record, in the place of the oldest where the ring has so many already.
+func (g *ring) put(r *Record, most int) (replaced bool) {
+	if len(g.records) < most {
+		g.records = append(g.records, *r)
+		return false
+	}
+	g.records[g.oldest] = *r
+	g.oldest = (g.oldest + 1) % most
+	return true
+}
+
+// appendTo appends the records as they are stored in a journal, the oldest first.
+func (g *ring) appendTo(entries []store.JournalEntry, journal string) []store.JournalEntry {
+	for i := range g.records {
+		text, err := encodeRecord(&g.records[(g.oldest+i)%len(g.records)])
+		if err != nil {
+			continue // can't happen: every field has a form in JSON
+		}
+		entries = append(entries, store.JournalEntry{Endpoint: journal, Record: text})
+	}
+	return entries
 }
 
 // NewJournal returns a Journal that writes until Close.
@@ -112,28 +151,42 @@ func (j *Journal) Record(r Record) {
 
 // add returns why a record was dropped, this one or an older one; "" if none was.
 func (b *batch) add(r *Record, trafficOnly bool) (dropped string) {
+	stranger := r.isOfStranger()
 	e := b.endpoints[r.Endpoint]
 	if e == nil {
-		if len(b.endpoints) >= journalQueue {
-			return reasonQueueFull
+		if len(b.endpoints) >= journalQueue || (stranger && len(b.endpoints) >= strangersEndpoints) {
+			return whyDropped(stranger, reasonQueueFull)
 		}
 		e = &recent{}
 		b.endpoints[r.Endpoint] = e
 	}
 	observe(&e.traffic, r)
-	switch {
-	case trafficOnly:
+	if trafficOnly {
 		return ""
-	case len(e.records) == journalPerEndpoint:
-		e.records[e.oldest] = *r
-		e.oldest = (e.oldest + 1) % journalPerEndpoint
-		return reasonFolded
-	case b.records >= journalQueue:
-		return reasonQueueFull
 	}
-	e.records = append(e.records, *r)
-	b.records++
+	records, all, most, queue := &e.authentic, &b.records, journalPerEndpoint, journalQueue
+	if stranger {
+		records, all, most, queue = &e.strangers, &b.strangers, strangersPerEndpoint, strangersQueue
+	}
+	if *all >= queue { // which it stays until the write
+		most = len(records.records)
+	}
+	switch {
+	case most == 0:
+		return whyDropped(stranger, reasonQueueFull)
+	case records.put(r, most):
+		return whyDropped(stranger, reasonFolded)
+	}
+	*all++
 	return ""
+}
+
+// whyDropped counts what strangers sent apart: it is sampled, and nobody misses it.
+func whyDropped(stranger bool, reason string) string {
+	if stranger {
+		return reasonUnauthentic
+	}
+	return reason
 }
 
 // observe adds a record to the traffic.
@@ -153,16 +206,6 @@ func observe(d *store.TrafficDelta, r *Record) {
 	case isUnauthentic(r):
 		d.Rejected = latest(d.Rejected, r.Time)
 		d.RejectedInRow++
-	}
-}
-
-// isOfRequest reports whether the record is the outcome of a request.
-func (r *Record) isOfRequest() bool {
-	switch r.Status {
-	case Replayed, Purged, Expired:
-		return false
-	default:
-		return r.Attempt == 0 || r.Relayed
 	}
 }
 
@@ -233,19 +276,14 @@ func (j *Journal) flush(failing bool) bool {
 
 // encode returns a batch in the form in which it is stored.
 func (b *batch) encode() ([]store.JournalEntry, map[string]store.TrafficDelta) {
-	entries := make([]store.JournalEntry, 0, b.records)
+	entries := make([]store.JournalEntry, 0, b.records+b.strangers)
 	traffic := make(map[string]store.TrafficDelta, len(b.endpoints))
 	for endpoint, e := range b.endpoints {
 		if e.traffic != (store.TrafficDelta{}) {
 			traffic[endpoint] = e.traffic
 		}
-		for i := range e.records {
-			text, err := encodeRecord(&e.records[(e.oldest+i)%len(e.records)])
-			if err != nil {
-				continue // can't happen: every field has a form in JSON
-			}
-			entries = append(entries, store.JournalEntry{Endpoint: endpoint, Record: text})
-		}
+		entries = e.authentic.appendTo(entries, endpoint)
+		entries = e.strangers.appendTo(entries, store.Unauthentic(endpoint))
 	}
 	return entries, traffic
 }

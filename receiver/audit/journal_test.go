@@ -17,9 +17,12 @@ import (
 	"sallyport.dev/sallyport/test/redistest"
 )
 
+// testRecords is how many records journals of these tests keep.
+const testRecords = 1000
+
 func openRedis(tb testing.TB, server *redistest.Server) *store.Store {
 	tb.Helper()
-	s, err := store.Open(context.Background(), store.Options{URL: server.URL()})
+	s, err := store.Open(context.Background(), store.Options{URL: server.URL(), JournalRecords: testRecords})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -102,7 +105,7 @@ func TestCloseWritesTheJournalToItsEnd(t *testing.T) {
 	s := openRedis(t, redistest.Start(t))
 	j := newTestJournal(s)
 	for i := range 3 * journalPerEndpoint {
-		j.Record(Record{Endpoint: fmt.Sprint("team/hooks-", i%3), EventID: fmt.Sprint(i), Status: Accepted})
+		j.Record(Record{Endpoint: fmt.Sprint("team/hooks-", i%3), EventID: fmt.Sprint(i), Status: Accepted, SignatureVerified: true})
 	}
 	closeJournal(t, j)
 	for i := range 3 {
@@ -128,14 +131,14 @@ func TestAFloodIsFolded(t *testing.T) {
 	j := newTestJournal(h)
 	const n = 10_000
 	for i := range n {
-		j.Record(Record{Endpoint: "team/flooded", EventID: fmt.Sprint(i), Status: Rejected, StatusCode: 401, BodySHA256: "00"})
+		j.Record(Record{Endpoint: "team/flooded", EventID: fmt.Sprint(i), Status: Rejected, StatusCode: 400, SignatureVerified: true})
 	}
-	j.Record(Record{Endpoint: "team/quiet", EventID: "one"})
+	j.Record(Record{Endpoint: "team/quiet", EventID: "one", SignatureVerified: true})
 	close(h.answer)
 	closeJournal(t, j)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	kept, rejected := map[string][]string{}, int64(0)
+	kept := map[string][]string{}
 	for _, e := range h.entries {
 		var r Record
 		if err := json.Unmarshal(e.Record, &r); err != nil {
@@ -143,31 +146,101 @@ func TestAFloodIsFolded(t *testing.T) {
 		}
 		kept[e.Endpoint] = append(kept[e.Endpoint], r.EventID)
 	}
-	for _, traffic := range h.traffic {
-		rejected += traffic["team/flooded"].RejectedInRow
-	}
 	flooded := kept["team/flooded"]
 	if last := flooded[len(flooded)-1]; last != fmt.Sprint(n-1) || len(flooded) > journalPerEndpoint*len(h.traffic) || len(kept["team/quiet"]) != 1 {
 		t.Errorf("kept are %d records of the flood, the last of them %s, and %d others", len(flooded), last, len(kept["team/quiet"]))
 	}
-	if rejected != n {
-		t.Errorf("%d requests were counted as rejected, want %d", rejected, n)
-	}
 	wantDropped(t, j, reasonFolded, n-len(flooded))
+}
+
+// What nobody signed is sampled, in a journal of its own: however much comes, it takes the
+// place of nothing authentic, neither in a write nor in Redis.
+func TestStrangersPushNothingAuthenticOut(t *testing.T) {
+	s := openRedis(t, redistest.Start(t))
+	const flood = 5000
+	stranger := func(i int) Record {
+		r := Record{Endpoint: "team/hooks", EventID: fmt.Sprint(i), Status: Rejected, StatusCode: []int{401, 404, 405}[i%3], Time: time.Unix(1780000000, 0)}
+		r.BodyRead = r.StatusCode == 401
+		return r
+	}
+	strangers, refused := 0, int64(0)
+	for write := range 2 {
+		j := newTestJournal(s)
+		j.Record(Record{Endpoint: "team/hooks", EventID: fmt.Sprint("evt_", write), Status: Accepted, SignatureVerified: true})
+		for i := range flood {
+			r := stranger(i)
+			j.Record(r)
+			if isUnauthentic(&r) {
+				refused++
+			}
+		}
+		for i := range 2 * journalQueue {
+			j.Record(Record{Endpoint: fmt.Sprint("team/other-", i), Status: Rejected, StatusCode: 405})
+		}
+		j.Record(Record{Endpoint: fmt.Sprint("team/late-", write), EventID: "evt", Status: Accepted, SignatureVerified: true})
+		closeJournal(t, j)
+		wantDropped(t, j, reasonFolded, 0)
+		wantDropped(t, j, reasonQueueFull, 0)
+		kept, err := s.Journal(t.Context(), store.Unauthentic("team/hooks"), testRecords)
+		if err != nil || len(kept) == 0 {
+			t.Fatalf("%d requests of strangers are kept, %v", len(kept), err)
+		}
+		strangers = len(kept)
+	}
+	if strangers > flood/10 { // two at a time, some times a second
+		t.Errorf("%d requests of strangers are kept", strangers)
+	}
+	for endpoint, want := range map[string]int{"team/hooks": 2, "team/late-0": 1, "team/late-1": 1} {
+		got, err := s.Journal(t.Context(), endpoint, testRecords)
+		if err != nil || len(got) != want {
+			t.Errorf("%d authentic records of %s are kept, %v, want %d", len(got), endpoint, err, want)
+		}
+	}
+	traffic, err := s.Traffic(t.Context(), []string{"team/hooks"})
+	if got := traffic["team/hooks"].RejectedInRow; err != nil || got != refused/2 { // since the last that was authentic
+		t.Errorf("%d requests were counted as rejected, %v, want %d", got, err, refused/2)
+	}
+}
+
+// The records of strangers that are written are the newest, and so few that they are no load.
+func TestStrangersAreSampled(t *testing.T) {
+	h := newHeld()
+	j := newTestJournal(h)
+	j.Record(Record{Endpoint: "team/first", SignatureVerified: true})
+	<-h.arrived // and is not answered: what comes now waits
+	for i := range 100 {
+		for e := range 2 * strangersQueue {
+			j.Record(Record{Endpoint: fmt.Sprint("team/hooks-", e), EventID: fmt.Sprint(i), Status: Rejected})
+		}
+	}
+	close(h.answer)
+	closeJournal(t, j)
+	kept := map[string]int{}
+	for _, e := range h.entries[1:] {
+		var r Record
+		if err := json.Unmarshal(e.Record, &r); err != nil || r.EventID != "99" {
+			t.Fatalf("kept is %s", e.Record)
+		}
+		kept[e.Endpoint]++
+	}
+	if len(h.entries) != 1+strangersQueue || kept[store.Unauthentic("team/hooks-0")] > strangersPerEndpoint {
+		t.Errorf("%d records are kept, of endpoints %v", len(h.entries), kept)
+	}
+	wantDropped(t, j, reasonUnauthentic, 100*2*strangersQueue-strangersQueue)
 }
 
 func TestAFullJournalDropsAndCounts(t *testing.T) {
 	h := newHeld()
 	j := newTestJournal(h)
-	j.Record(Record{Endpoint: "team/first"})
+	j.Record(Record{Endpoint: "team/first", SignatureVerified: true})
 	<-h.arrived // and is not answered: what comes now waits
 	const extra = 10
 	for i := range journalQueue + extra {
-		j.Record(Record{Endpoint: fmt.Sprint("team/hooks-", i/2)})
+		j.Record(Record{Endpoint: fmt.Sprint("team/hooks-", i/2), SignatureVerified: true})
 	}
 	wantDropped(t, j, reasonQueueFull, extra)
 	for i := range 2 * journalQueue {
-		j.Record(Record{Endpoint: fmt.Sprint("team/others-", i)})
+		j.Record(Record{Endpoint: fmt.Sprint("team/others-", i), SignatureVerified: true})
 	}
 	j.mu.Lock()
 	if endpoints := len(j.pending.endpoints); endpoints > journalQueue || j.pending.records > journalQueue {
@@ -207,12 +280,12 @@ func TestARedisThatIsAwayCostsNothing(t *testing.T) {
 	if err := syscall.Kill(server.PID(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	j.Record(Record{Endpoint: "team/hooks", EventID: "lost"})
+	j.Record(Record{Endpoint: "team/hooks", EventID: "lost", SignatureVerified: true})
 	dropped := j.o.Metrics.journalDropped[reasonRedis]
 	lost := 1.0
 	for range 2 {
 		redistest.Await(t, 30*time.Second, "the record is dropped", func() error {
-			j.Record(Record{Endpoint: "team/hooks", EventID: "lost, too"})
+			j.Record(Record{Endpoint: "team/hooks", EventID: "lost, too", SignatureVerified: true})
 			if got := testutil.ToFloat64(dropped); got < lost {
 				return fmt.Errorf("%v are", got)
 			}
@@ -228,7 +301,7 @@ func TestARedisThatIsAwayCostsNothing(t *testing.T) {
 	j.mu.Unlock()
 	server.Restart()
 	redistest.Await(t, 30*time.Second, "records are kept again", func() error {
-		j.Record(Record{Endpoint: "team/hooks", EventID: "kept"})
+		j.Record(Record{Endpoint: "team/hooks", EventID: "kept", SignatureVerified: true})
 		if got, err := s.Journal(t.Context(), "team/hooks", 10); err != nil || len(got) == 0 {
 			return fmt.Errorf("%d are, %w", len(got), err)
 		}

@@ -15,6 +15,10 @@ import (
 // some 6 MB when full.
 const logQueue = 8192
 
+// strangersLogQueue is how much of the queue strangers may fill. The rest is for what is
+// authentic, so that their flood drops no record of an event.
+const strangersLogQueue = logQueue / 2
+
 // Log is a Sink that writes each record as one line of JSON. One goroutine writes;
 // Record waits for nothing.
 type Log struct {
@@ -48,14 +52,15 @@ func NewLog(w io.Writer, metrics *Metrics) *Log {
 
 // Record implements Sink. A full queue drops the record and counts it.
 func (l *Log) Record(r Record) {
-	if l.closed.Load() {
-		l.metrics.logDropped.Inc()
+	stranger := r.isOfStranger()
+	if l.closed.Load() || (stranger && len(l.queue) >= strangersLogQueue) {
+		l.metrics.logDropped(stranger).Inc()
 		return
 	}
 	select {
 	case l.queue <- r:
 	default:
-		l.metrics.logDropped.Inc()
+		l.metrics.logDropped(stranger).Inc()
 	}
 }
 
@@ -102,10 +107,11 @@ func (l *Log) writeQueued() {
 func (l *Log) encode(r Record) { l.check(l.encoder.Encode(r)) }
 
 // check counts a failed write and resets the buffer, which would otherwise return its
-// first error for ever, although the next write may succeed.
+// first error for ever, although the next write may succeed. Whose records were in the
+// buffer is not known: they count as authentic.
 func (l *Log) check(err error) {
 	if err != nil {
-		l.metrics.logDropped.Inc()
+		l.metrics.logDropped(false).Inc()
 		l.buffer.Reset(l.out)
 	}
 }

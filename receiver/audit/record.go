@@ -66,6 +66,21 @@ func Of(e event.Meta, status Status, at time.Time) Record {
 	}
 }
 
+// isOfStranger reports whether anybody may have caused the record: it is of a request that
+// was not found authentic. Such records are kept apart from the others, and are the first
+// to be left out, because strangers can send any number of requests.
+func (r *Record) isOfStranger() bool { return !r.SignatureVerified && r.isOfRequest() }
+
+// isOfRequest reports whether the record is the outcome of a request.
+func (r *Record) isOfRequest() bool {
+	switch r.Status {
+	case Replayed, Purged, Expired:
+		return false
+	default:
+		return r.Attempt == 0 || r.Relayed
+	}
+}
+
 // Sink takes records. Record never blocks and never fails: records that can't be
 // written are counted.
 type Sink interface{ Record(Record) }

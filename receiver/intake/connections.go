@@ -1,10 +1,14 @@
 package intake
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -20,30 +24,22 @@ type Connections struct {
 
 	mu            sync.Mutex
 	changed       sync.Cond
-	open          map[net.Conn]*connection
+	open          int
 	idle, awaited queue[*connection] // between requests; whose request is not complete
 	closed        bool               // the listener
-}
-
-// connection is one of Connections. A nil one, of a test without a server, does nothing.
-type connection struct {
-	of    *Connections
-	conn  net.Conn
-	place node[*connection]
-	idle  bool
 }
 
 // NewConnections returns the bound of a server; 0: it has none.
 func NewConnections(bound int, registry prometheus.Registerer) *Connections {
 	auto := promauto.With(registry)
-	c := &Connections{bound: bound, open: map[net.Conn]*connection{}, shed: auto.NewCounter(prometheus.CounterOpts{
+	c := &Connections{bound: bound, shed: auto.NewCounter(prometheus.CounterOpts{
 		Name: "sallyport_connections_shed_total", Help: "Connections of senders that were closed to make room for new ones.",
 	})}
 	c.changed.L = &c.mu
 	auto.NewGaugeFunc(prometheus.GaugeOpts{Name: "sallyport_connections", Help: "Open connections of senders."}, func() float64 {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return float64(len(c.open))
+		return float64(c.open)
 	})
 	return c
 }
@@ -55,20 +51,14 @@ func (c *Connections) Listener(l net.Listener) net.Listener {
 
 // watch makes s tell c of its connections.
 func (c *Connections) watch(s *http.Server) {
-	s.ConnState = c.changeState
-	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return context.WithValue(ctx, connectionKey{}, c.open[conn])
+	s.ConnState = func(conn net.Conn, state http.ConnState) {
+		if ours, ok := conn.(*connection); ok {
+			c.changeState(ours, state)
+		}
 	}
-}
-
-type connectionKey struct{}
-
-// connectionOf returns the connection of a request.
-func connectionOf(r *http.Request) *connection {
-	c, _ := r.Context().Value(connectionKey{}).(*connection)
-	return c
+	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, connectionKey{}, conn)
+	}
 }
 
 // boundListener accepts connections of its Connections.
@@ -83,11 +73,11 @@ func (l *boundListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !l.connections.admit(conn) {
-		_ = conn.Close()
-		return nil, net.ErrClosed
+	admitted := &connection{Conn: conn, of: l.connections}
+	if !l.connections.admit(admitted) {
+		return nil, errors.Join(net.ErrClosed, conn.Close())
 	}
-	return conn, nil
+	return admitted, nil
 }
 
 // Close implements net.Listener.
@@ -99,12 +89,12 @@ func (l *boundListener) Close() error {
 	return l.Listener.Close()
 }
 
-// admit waits until there is room for conn. It returns false if the listener was closed
+// admit waits until there is room. It returns false if the listener was closed
 // meanwhile.
-func (c *Connections) admit(conn net.Conn) bool {
+func (c *Connections) admit(admitted *connection) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.bound > 0 && len(c.open) >= c.bound && !c.closed {
+	for c.bound > 0 && c.open >= c.bound && !c.closed {
 		if !c.evict() {
 			c.changed.Wait()
 		}
@@ -112,13 +102,13 @@ func (c *Connections) admit(conn net.Conn) bool {
 	if c.closed {
 		return false
 	}
-	admitted := &connection{of: c, conn: conn}
+	c.open++
 	admitted.place.element = admitted
-	c.open[conn] = admitted
 	c.awaited.push(&admitted.place)
 	return true
 }
 
+// evict closes a connection whose sender doesn't wait for us, if there is one.
 func (c *Connections) evict() bool {
 	victim, ok := c.idle.oldest()
 	if !ok {
@@ -129,38 +119,87 @@ func (c *Connections) evict() bool {
 	}
 	c.remove(victim)
 	c.shed.Inc()
-	_ = victim.conn.Close()
+	_ = victim.Close()
 	return true
 }
 
 func (c *Connections) remove(gone *connection) {
+	if gone.gone {
+		return
+	}
+	gone.gone = true
 	gone.place.leave()
-	delete(c.open, gone.conn)
+	c.open--
 	c.changed.Signal()
 }
 
-// changeState is called by the server.
-func (c *Connections) changeState(conn net.Conn, state http.ConnState) {
+// changeState is called by the server, in the goroutine that serves the connection.
+func (c *Connections) changeState(changed *connection, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.open[conn]
-	if known == nil {
-		return // evicted, or not accepted by our listener
-	}
 	switch state {
 	case http.StateActive:
-		if known.idle { // a new one gets no younger by its first byte
-			known.idle = false
-			known.move(&c.awaited)
+		if changed.idle { // a new one gets no younger by its first byte
+			changed.idle = false
+			changed.move(&c.awaited)
 		}
 	case http.StateIdle:
-		known.idle = true
-		known.move(&c.idle)
-		c.changed.Signal() // it can be evicted
+		changed.idle = true
+		changed.lines.Store(0)
+		changed.move(&c.idle)
 	case http.StateClosed, http.StateHijacked:
-		c.remove(known)
+		c.remove(changed)
 	case http.StateNew: // awaited already
 	}
+}
+
+// connection is one of Connections. A nil one, of a test without a server, does nothing.
+type connection struct {
+	net.Conn
+	of    *Connections
+	place node[*connection]
+	idle  bool
+	gone  bool
+
+	lines atomic.Int64 // of the headers so far; negative: they have ended
+}
+
+type connectionKey struct{}
+
+// connectionOf returns the connection of a request, whose headers have ended.
+func connectionOf(r *http.Request) *connection {
+	c, _ := r.Context().Value(connectionKey{}).(*connection)
+	if c != nil {
+		c.lines.Store(-1)
+	}
+	return c
+}
+
+// tooManyLines answers whoever writes more header lines than admit would answer.
+const tooManyLines = "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+// Read implements io.Reader. It ends the connection if too many header lines came.
+// net/http bounds their bytes only, and short lines take fifteen times as much memory as
+// they have bytes.
+func (c *connection) Read(p []byte) (int, error) {
+	lines := c.lines.Load()
+	if lines > 2*maxHeaderLines { // and not yet all, since more is to be read
+		_, _ = io.WriteString(c.Conn, tooManyLines)
+		return 0, io.EOF
+	}
+	n, err := c.Conn.Read(p)
+	if lines >= 0 {
+		c.lines.Add(int64(bytes.Count(p[:n], []byte{'\n'})))
+	}
+	return n, err
+}
+
+// CloseWrite lets the server end a connection in order.
+func (c *connection) CloseWrite() error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		return tcp.CloseWrite()
+	}
+	return nil
 }
 
 // busy says that the request is complete: its sender waits for us.
@@ -180,14 +219,15 @@ func (c *connection) await() {
 	}
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
-	if c.of.open[c.conn] == c {
-		c.move(&c.of.awaited)
-		c.of.changed.Signal()
-	}
+	c.move(&c.of.awaited)
 }
 
-// move puts the connection at the end of q.
+// move puts the connection at the end of q, from where it can be evicted.
 func (c *connection) move(q *queue[*connection]) {
+	if c.gone {
+		return
+	}
 	c.place.leave()
 	q.push(&c.place)
+	c.of.changed.Signal()
 }

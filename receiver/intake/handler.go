@@ -78,6 +78,10 @@ type Handler struct {
 	bodyTimeout   time.Duration
 	memory        *memory
 	strangers     strangers
+
+	patient      context.Context // ends with stopWaiting
+	stopWaiting  context.CancelFunc
+	countRetried func()
 }
 
 // NewHandler returns a Handler.
@@ -87,11 +91,18 @@ func NewHandler(o Options) *Handler {
 	}
 	memory := newMemory()
 	o.Metrics.watch(memory)
-	return &Handler{
+	h := &Handler{
 		Options: o, bodyGrace: bodyGrace, bodyTimeout: bodyTimeout, memory: memory, strangers: strangers{seed: maphash.MakeSeed()},
 		confirmations: o.Senders.Apart(), certificates: certificate.NewCache(o.Senders, o.Now, o.Roots),
+		countRetried: o.Metrics.acceptsRetried.Inc,
 	}
+	h.patient, h.stopWaiting = context.WithCancel(context.Background())
+	return h
 }
+
+// StopWaiting ends the wait of all requests for Redis. What is not stored by then is
+// answered 503.
+func (h *Handler) StopWaiting() { h.stopWaiting() }
 
 // exchange is one request on its way through the steps. Each step fills in what
 // it finds out. The fields of steps that were not reached are zero.

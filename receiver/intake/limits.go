@@ -52,8 +52,12 @@ const (
 	// waitingBytes are for events whose senders wait for the target.
 	waitingBytes = 24 << 20
 
-	// acceptTimeout bounds the step into Redis, in case the store's own timeout fails.
+	// acceptTimeout bounds the step into Redis, in case the store's own timeout fails. It
+	// comes on top of the time for which an event is tried again.
 	acceptTimeout = 10 * time.Second
+
+	// defaultAckTime is for how long a sender waits of which nobody knows that.
+	defaultAckTime = 5 * time.Second
 
 	// syncMargin is how much longer than the target's timeout the mark of an event with
 	// mode Sync lasts, so that the outcome can be written.

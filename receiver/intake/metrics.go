@@ -11,8 +11,8 @@ import (
 	"sallyport.dev/sallyport/receiver/verify"
 )
 
-// acceptBuckets range from a store on the same node to the store's timeout.
-var acceptBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5}
+// acceptBuckets range from a store on the same node to one that had to be waited for.
+var acceptBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 25}
 
 // duplicateEventID is why most duplicates are recognised.
 const duplicateEventID = "event-id"
@@ -24,6 +24,7 @@ type Metrics struct {
 	signatureFailures *prometheus.CounterVec
 	duplicates        *prometheus.CounterVec
 	acceptDuration    prometheus.Histogram
+	acceptsRetried    prometheus.Counter
 	panics            prometheus.Counter
 	factory           promauto.Factory
 }
@@ -48,6 +49,9 @@ func NewMetrics(registry prometheus.Registerer, live *route.Live) *Metrics {
 		}, []string{"endpoint", "provider", "reason"}),
 		acceptDuration: auto.NewHistogram(prometheus.HistogramOpts{
 			Name: "sallyport_accept_duration_seconds", Help: "Time from the end of the body to the acknowledgement of an accepted event.", Buckets: acceptBuckets,
+		}),
+		acceptsRetried: auto.NewCounter(prometheus.CounterOpts{
+			Name: "sallyport_accepts_retried_total", Help: "Events that could not be stored at once, or marked, because Redis was away, and were tried again.",
 		}),
 		panics: auto.NewCounter(prometheus.CounterOpts{
 			Name: "sallyport_request_panics_total", Help: "Requests that ended in a panic and were answered 500.",

@@ -16,19 +16,17 @@ import (
 // refuses copies of the event; it ends by itself if this process dies. relay goes on
 // if the sender hangs up, because nothing undoes what the target did.
 func (h *Handler) relay(x *exchange) error {
-	ctx := context.WithoutCancel(x.r.Context())
 	timeout := time.Duration(x.entry.Route.Delivery.Timeout)
+	found, mark, err := h.mark(x, timeout)
 	// The sender may wait for the target in addition to the usual time of an answer. An
 	// error means that a test's ResponseWriter has no connection.
 	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(timeout + answerTimeout - bodyTimeout))
-
-	found, mark, err := h.Store.Begin(ctx, x.entry.Name, x.meta.ID, h.beginOptions(x, timeout))
 	if err != nil {
 		return rejectStore(err)
 	}
 	switch found {
 	case store.Begun:
-		return h.call(ctx, x, mark)
+		return h.call(context.WithoutCancel(x.r.Context()), x, mark)
 	case store.StoredBefore:
 		return h.accept(x) // which revives a dead letter
 	case store.ContentDelivered:
@@ -39,9 +37,18 @@ func (h *Handler) relay(x *exchange) error {
 	return nil
 }
 
+// mark marks the event as being with its target. While Redis is away it is tried again
+// like accept: the target has not been asked yet.
+func (h *Handler) mark(x *exchange, timeout time.Duration) (store.Beginning, store.Mark, error) {
+	options := h.beginOptions(x, timeout)
+	ctx, cancel := h.bound(options.Patience)
+	defer cancel()
+	return h.Store.Begin(ctx, x.entry.Name, x.meta.ID, options)
+}
+
 func (h *Handler) beginOptions(x *exchange, timeout time.Duration) store.BeginOptions {
 	accept := h.acceptOptions(x)
-	return store.BeginOptions{Window: accept.Window, Lease: timeout + syncMargin, Content: accept.Content}
+	return store.BeginOptions{Window: accept.Window, Lease: timeout + syncMargin, Content: accept.Content, Patience: accept.Patience}
 }
 
 // call asks the target. Before the sender gets a 2xx, the event is marked as

@@ -37,6 +37,7 @@ func fullRoute() Route {
 		Success:         &Response{Status: 202, ContentType: "text/plain", Body: "[accepted]"},
 		Unauthenticated: 498, Malformed: 401, Overloaded: 503,
 	}
+	r.AckTime = Duration(10 * time.Second)
 	r.PublicURL = "https://hooks.example.com/billing/stripe"
 	r.Deduplication.RememberContent = true
 	r.Limits.SourceRanges = []netip.Prefix{netip.MustParsePrefix("192.30.252.0/22"), netip.MustParsePrefix("2001:db8::/32")}
@@ -202,6 +203,8 @@ func TestValidateFindsSingleMistakes(t *testing.T) {
 		"has 65537 bytes": func(r *Route) {
 			r.Fetched = map[string]string{"https://example.com/": strings.Repeat("x", MaxFetched+1)}
 		},
+		"ackTime is -1s":          func(r *Route) { r.AckTime = Duration(-time.Second) },
+		"ackTime is 1m1s":         func(r *Route) { r.AckTime = Duration(MaxAckTime + time.Second) },
 		"unauthenticated is 200":  func(r *Route) { r.Responses.Unauthenticated = 200 },
 		"unauthenticated is 410":  func(r *Route) { r.Responses.Unauthenticated = 410 },
 		"malformed is 500":        func(r *Route) { r.Responses.Malformed = 500 },

@@ -6,7 +6,8 @@
 // validate.go), prepares each once (entry.go), and swaps the whole [Table] in atomically
 // (live.go), so that a request needs one look-up (table.go, host.go) and nothing else.
 // While a secret is being changed, the receiver observes which one senders use (use.go),
-// and reports it in its Lease object (keyuse.go). Deliveries are signed anew by the entry
+// and reports it in its Lease object (keyuse.go), as it does how it finds the store
+// (storeview.go). Deliveries are signed anew by the entry
 // that verified them (resign.go).
 //
 // It assumes that only the manager can write Secrets of the route namespace.

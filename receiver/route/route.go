@@ -43,6 +43,8 @@ type Route struct {
 	Parameters []Parameter `json:"parameters,omitempty"`
 	// Responses are the answers that the provider wants.
 	Responses Responses `json:"responses,omitzero"`
+	// AckTime is for how long the sender waits for an answer; 0: nobody knows.
+	AckTime Duration `json:"ackTime,omitempty"`
 	// Target gets the events that no element of Routes matches; the zero value: such
 	// events are acknowledged and not stored.
 	Target Target `json:"target,omitzero"`

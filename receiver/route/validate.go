@@ -23,6 +23,9 @@ const MaxBodyBytes = 64 << 20
 // MaxSyncTimeout bounds Delivery.Timeout where the sender waits for the target.
 const MaxSyncTimeout = 30 * time.Second
 
+// MaxAckTime bounds Route.AckTime, because an event is in memory while its sender waits.
+const MaxAckTime = 60 * time.Second
+
 // MaxFetched bounds each value of Route.Fetched, in bytes. The largest JWK Sets
 // in use, those with certificates in them, stay below a third of it.
 const MaxFetched = 64 << 10
@@ -45,6 +48,7 @@ func (r Route) Validate() error {
 		r.validateEntries(),
 		r.validateFetched(),
 		r.Responses.validate(),
+		r.validateAckTime(),
 		r.validateTargets(),
 		r.Delivery.validate(),
 		positive("deduplication.window", r.Deduplication.Window),
@@ -161,6 +165,13 @@ func (r Responses) validate() error {
 		errs = append(errs, r.Success.validate())
 	}
 	return errors.Join(errs...)
+}
+
+func (r Route) validateAckTime() error {
+	if r.AckTime < 0 || time.Duration(r.AckTime) > MaxAckTime {
+		return fmt.Errorf("ackTime is %v: it must be from 0 to %v", time.Duration(r.AckTime), MaxAckTime)
+	}
+	return nil
 }
 
 func (r Response) validate() error {

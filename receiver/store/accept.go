@@ -54,6 +54,8 @@ type AcceptOptions struct {
 	// Measures allow. An event of any size has room where there is none other. The bound
 	// may be exceeded by an eighth, and by what other receivers store within a moment.
 	MaxQueuedBytes int64
+	// Patience is for a Redis that is away.
+	Patience Patience
 }
 
 // Accept stores e and the marks that make duplicates known, in one atomic step.
@@ -63,26 +65,61 @@ type AcceptOptions struct {
 // ErrQueueFull, ErrUnconfirmed, ErrBusy or ErrInFlight, or about options that can't be right; the sender
 // gets 503 and may send again. After ErrUnavailable the event may be stored all
 // the same, after ErrUnconfirmed it is; it is delivered then, when its lease
-// ends, and the second copy is a Duplicate.
+// ends, and the second copy is a Duplicate. A try of Patience that finds the event
+// stored by an earlier one is Accepted.
 func (s *Store) Accept(ctx context.Context, e *Event, o AcceptOptions) (Outcome, []Lease, error) {
 	if err := o.validate(); err != nil {
 		return 0, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest()+transferTime(int64(len(e.Body))))
+	ctx, cancel := s.bound(ctx, o.Patience, int64(len(e.Body)))
 	defer cancel()
+	a := s.newAcceptance(e, o)
+	var outcome Outcome
+	var leases []Lease
+	err := o.Patience.persist(ctx, func() (err error) {
+		outcome, leases, err = s.tryAccept(ctx, a)
+		return err
+	})
+	return outcome, leases, err
+}
+
+// acceptance is what the tries of one Accept have in common.
+type acceptance struct {
+	id      ref
+	record  *record
+	options AcceptOptions
+	fence   int64 // end of the lease
+	args    []any // of the script
+}
+
+func (s *Store) newAcceptance(e *Event, o AcceptOptions) *acceptance {
 	r := &record{event: e, facts: facts{endpoint: e.Endpoint, targets: o.Targets, window: s.Now().Add(o.Window), received: e.ReceivedAt}}
 	if len(r.targets) == 0 {
 		r.targets = []string{""}
 	}
-	id := eventRef(e.Endpoint, e.ID)
 	if o.Content != nil {
 		r.content = *o.Content
-		replayed, err := s.markContent(ctx, e.Endpoint, id, o)
-		if err != nil || replayed {
-			return ContentReplayed, nil, err
+	}
+	return &acceptance{id: eventRef(e.Endpoint, e.ID), record: r, options: o}
+}
+
+// prepare returns the arguments of the script. The fence tells the script that an
+// earlier try has run, so it stays the same while enough of the lease is left. When it
+// has to change, what an earlier try stored is a Duplicate, and claimed soon.
+func (a *acceptance) prepare(s *Store) []any {
+	now := s.Now()
+	if a.args == nil {
+		a.args = make([]any, 0, 8+len(a.record.targets))
+		a.args = append(a.args, a.record.encode(), nil, nil, Failure{Since: now}.encode(), s.wait.flag(), a.record.endpoint, 0, nil)
+		for _, target := range a.record.targets {
+			a.args = append(a.args, member(a.id, target))
 		}
 	}
-	return s.acceptRecord(ctx, id, r, o)
+	if now.Add(a.options.Lease/4).UnixMicro() >= a.fence {
+		a.fence = s.leaseEnd(now, a.options.Lease)
+	}
+	a.args[1], a.args[2], a.args[7] = a.fence, now.UnixMicro(), s.markOf(a.id)
+	return a.args
 }
 
 func (o AcceptOptions) validate() error {
@@ -101,32 +138,31 @@ func (o AcceptOptions) validate() error {
 // acceptMost is where the script takes what the partition may hold.
 const acceptMost = 6
 
-func (s *Store) acceptRecord(ctx context.Context, id ref, r *record, o AcceptOptions) (Outcome, []Lease, error) {
+func (s *Store) tryAccept(ctx context.Context, a *acceptance) (Outcome, []Lease, error) {
 	const doing = "store an event"
-	now := s.Now()
-	end := s.leaseEnd(now, o.Lease)
-	args := make([]any, 0, 8+len(r.targets))
-	value := r.encode()
-	args = append(args, value, end, now.UnixMicro(), Failure{Since: now}.encode(), s.wait.flag(), r.endpoint, 0, s.markOf(id))
-	for _, target := range r.targets {
-		args = append(args, member(id, target))
+	if a.options.Content != nil {
+		replayed, err := s.markContent(ctx, a.record.endpoint, a.id, a.options)
+		if err != nil || replayed {
+			return ContentReplayed, nil, err
+		}
 	}
-	size := int64(len(value)) + besideDelivery*int64(len(r.targets))
-	reply, err := s.withinBound(ctx, id, r.endpoint, size, o.MaxQueuedBytes, func(most int64) (any, error) {
+	args := a.prepare(s)
+	size := int64(sizeOf(args[:1])) + besideDelivery*int64(len(a.record.targets))
+	reply, err := s.withinBound(ctx, a.id, a.record.endpoint, size, a.options.MaxQueuedBytes, func(most int64) (any, error) {
 		args[acceptMost] = most
-		return s.runConfirmed(ctx, acceptScript, deliveryNames(id, r.endpoint), args...)
+		return s.runConfirmed(ctx, acceptScript, deliveryNames(a.id, a.record.endpoint), args...)
 	})
 	if err != nil {
 		return 0, nil, classify(doing, err)
 	}
 	switch reply {
 	case "accepted":
-		s.outlook.noteDue(id.partition(), end)
-		return Accepted, r.leases(id, end), nil
+		s.outlook.noteDue(a.id.partition(), a.fence)
+		return Accepted, a.record.leases(a.id, a.fence), nil
 	case "duplicate":
 		return Duplicate, nil, nil
 	case "revived":
-		s.outlook.noteDue(id.partition(), now.UnixMicro())
+		s.outlook.noteDue(a.id.partition(), s.Now().UnixMicro())
 		return Revived, nil, nil
 	case "busy":
 		return 0, nil, ErrInFlight

@@ -48,7 +48,7 @@ func TestClaimTakesNoMoreThanItMay(t *testing.T) {
 
 func TestClaimTellsWhenTheNextIsDue(t *testing.T) {
 	clock := newFakeClock()
-	s := openStore(t, redistest.Start(t), clock)
+	s := openWith(t, Options{URL: redistest.Start(t).URL(), Clock: clock.Now})
 	empty, err := s.Claim(t.Context(), ClaimOptions{Max: 1, MaxBytes: 1, Lease: testLease})
 	if err != nil || !empty.Next.IsZero() {
 		t.Errorf("next of an empty store is %s, %v", empty.Next, err)

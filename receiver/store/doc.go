@@ -21,6 +21,7 @@
 //	sallyport:{p}:purged:<delivery> who removed this dead letter a moment ago (expires)
 //	sallyport:{p}:contents:<xx>  hash: 12 bytes of the digest of a content → when it is forgotten (s), "<ref of the event>|<ms>" (expires)
 //	sallyport:{p}:journal:<endpoint> stream: the last audit records; p is that of the endpoint's name (expires)
+//	sallyport:{p}:journal:<endpoint>!unauthentic the same, of requests that were not authentic
 //	sallyport:{p}:traffic:<endpoint> sorted set: what last came and went → when (ms), and a count (expires)
 //
 // A delivery is "<ref>/<target>". While it exists it is in one of due, held and
@@ -60,7 +61,7 @@
 // endpoint without deliveries has no row. By bytes, Accept refuses what exceeds
 // AcceptOptions.MaxQueuedBytes, or what Measures allow (memory.go). A script sees one
 // partition: it takes what is little, and otherwise Accept counts the others and tells it
-// what it may hold (room.go).
+// what it may hold (bound.go).
 //
 // Rows are wrong after events were deleted by hand: the endpoint and size of what is
 // gone can't be known. They are also wrong while an older version of this program, which
@@ -102,7 +103,9 @@
 //	                               client's retries are harmless. Revive and Purge leave a random
 //	                               text by which they know it. Claim and Refill lease more
 //	                               instead; what the lost reply named is due when the lease ends
-//	Redis is away or hangs         ErrUnavailable within Options.Timeout. A script that was queued may
+//	Redis is away or hangs         Accept and Begin try again for as long as their Patience says, and a
+//	                               try finds what an earlier one did. Then, and in all else, it is
+//	                               ErrUnavailable within Options.Timeout. A script that was queued may
 //	                               still run later: the event is stored and delivered although the
 //	                               sender was told to send again, which makes a duplicate
 //	Redis is full                  ErrFull. Redis checks for memory before the first write of a script
@@ -152,5 +155,16 @@
 // Scripts of concurrent callers share round trips (an auto-pipeline). A script
 // needs no order among those of other events, and an accept is one command, so
 // no half of it can be lost with a connection. BenchmarkAccept compares this
-// with plain commands and with one round trip per call.
+// with plain commands and with one round trip per call. In a Cluster there is a pipeline
+// for each master (servers.go), so that one that hangs fails only what it has.
+//
+// What is large goes by itself, on connections of its own (large.go), so that nothing
+// small stands behind it. What is claimed is read in chunks (load.go), so that a slow
+// link gets on.
+//
+// # Looking
+//
+// Receivers look for what is due and held all the time, and mostly there is nothing. So
+// each remembers what it saw and wrote (outlook.go), and asks about the rest now and
+// then. It is a hint and no more: scripts decide what is due.
 package store

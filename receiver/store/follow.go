@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// maxFollowed bounds the endpoints that one call follows.
-	maxFollowed = 256
+	// maxFollowed bounds the journals that one call follows: 256 endpoints have two each.
+	maxFollowed = 512
 	// followBatch bounds the records of one endpoint that one call returns.
 	followBatch = 256
 	// maxFollowers bounds the connections that wait for records in Redis. Callers
@@ -26,14 +26,14 @@ const (
 )
 
 // ErrTooManyEndpoints says that so many can't be followed by one call.
-var ErrTooManyEndpoints = fmt.Errorf("the records of at most %d endpoints can be followed at a time", maxFollowed)
+var ErrTooManyEndpoints = fmt.Errorf("the records of at most %d endpoints can be followed at a time", maxFollowed/2)
 
-// FollowJournal returns the records of endpoints that came after an id of each, the
+// FollowJournal returns the records of journals that came after an id of each, the
 // oldest first, as soon as there is one; without an id, all that are kept. It waits
 // up to wait, and then returns none. Of what was written since the ids, it returns
-// the oldest 256 records of each endpoint: ask again from there.
+// the oldest 256 records of each journal: ask again from there.
 //
-// The error is ErrTooManyEndpoints beyond 256, or ErrUnavailable, also if ctx ended.
+// The error is ErrTooManyEndpoints beyond 512 journals, or ErrUnavailable, also if ctx ended.
 func (s *Store) FollowJournal(ctx context.Context, endpoints []string, after map[string]string, wait time.Duration) (map[string][]JournalRecord, error) {
 	if len(endpoints) > maxFollowed {
 		return nil, ErrTooManyEndpoints

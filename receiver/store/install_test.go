@@ -12,6 +12,7 @@ import (
 // life takes events through every transition.
 func life(t *testing.T, s *Store, clock *fakeClock) {
 	t.Helper()
+	must(t, s.CheckRoom(t.Context()))
 	o := withContent('x')
 	must(t, s.Delivered(t.Context(), accept(t, s, "content", o, Accepted)[0]))
 	accept(t, s, "other", o, ContentReplayed)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,6 +17,12 @@ const (
 	// last that was noted.
 	journalLife = 7 * 24 * time.Hour
 	trafficLife = 90 * 24 * time.Hour
+
+	// unauthenticShare is the part of journalRecords that a journal of requests that were
+	// not authentic keeps.
+	unauthenticShare = 5
+	// unauthenticSuffix is in the name of no endpoint.
+	unauthenticSuffix = "!unauthentic"
 
 	// readBatch bounds the endpoints that one round trip asks about.
 	readBatch = 512
@@ -37,9 +44,26 @@ const (
 	trafficRow       = "rejectedInRow"
 )
 
+// Unauthentic names the second journal of an endpoint, for requests that were not found
+// authentic. It is one of its own and shorter, so that strangers, who can send any number
+// of them, push nobody's records out. Wherever this package asks for the journal of an
+// endpoint, this name can stand in the place of the endpoint's.
+func Unauthentic(endpoint string) string { return endpoint + unauthenticSuffix }
+
+// EndpointOfJournal is the endpoint whose journal, the first or the second, has this name.
+func EndpointOfJournal(journal string) string { return strings.TrimSuffix(journal, unauthenticSuffix) }
+
+// journalLength is how many records a journal keeps, where an endpoint keeps so many.
+func journalLength(journal string, records int64) int64 {
+	if strings.HasSuffix(journal, unauthenticSuffix) {
+		return max(records/unauthenticShare, 1)
+	}
+	return records
+}
+
 // JournalEntry is a record to keep.
 type JournalEntry struct {
-	// Endpoint is "namespace/name".
+	// Endpoint is "namespace/name", or what Unauthentic makes of it.
 	Endpoint string
 	// Record is the JSON of an audit record.
 	Record []byte
@@ -102,7 +126,7 @@ func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traff
 	for _, e := range entries {
 		written[e.Endpoint] = true
 		add(e.Endpoint, func(pipe redis.Pipeliner) {
-			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalName(e.Endpoint), MaxLen: records, Approx: true, Values: []any{journalField, e.Record}})
+			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalName(e.Endpoint), MaxLen: journalLength(e.Endpoint, records), Approx: true, Values: []any{journalField, e.Record}})
 		})
 	}
 	for endpoint := range written {

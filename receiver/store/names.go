@@ -93,13 +93,15 @@ func backlogName(p int, t Target) string { return partitionPrefix[p] + "backlog:
 func deadOfName(p int, endpoint string) string { return partitionPrefix[p] + "dead:" + endpoint }
 
 // The records and times of an endpoint are in the partition of its name.
-func journalName(endpoint string) string {
-	return partitionPrefix[endpointPartition(endpoint)] + "journal:" + endpoint
+func journalName(journal string) string {
+	return partitionPrefix[endpointPartition(journal)] + "journal:" + journal
 }
 func trafficName(endpoint string) string {
 	return partitionPrefix[endpointPartition(endpoint)] + "traffic:" + endpoint
 }
-func endpointPartition(endpoint string) int { return eventRef(endpoint, "").partition() }
+func endpointPartition(journal string) int {
+	return eventRef(EndpointOfJournal(journal), "").partition()
+}
 
 func eventName(r ref) string   { return eventPrefix[r.partition()] + string(r) }
 func contentName(r ref) string { return partitionPrefix[r.partition()] + "content:" + string(r) }

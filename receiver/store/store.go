@@ -14,8 +14,8 @@ import (
 
 // Store is the write-ahead log. It is safe for concurrent use. Each method that
 // talks to Redis returns within Options.Timeout, whatever its context allows;
-// Accept may take longer by what Options.Wait says, and what takes or returns large
-// events by a second for each 4 MiB.
+// Accept may take longer by what Options.Wait says, it and Begin by their Patience, and what
+// takes or returns large events by a second for each 4 MiB.
 type Store struct {
 	client   redis.UniversalClient
 	large    redis.UniversalClient // for commands and replies above largeBytes

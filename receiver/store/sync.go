@@ -54,6 +54,8 @@ type BeginOptions struct {
 	Lease time.Duration
 	// Content is as in AcceptOptions.
 	Content *[32]byte
+	// Patience is for a Redis that is away.
+	Patience Patience
 }
 
 // Mark says that an event is this process' to deliver while its sender waits.
@@ -70,32 +72,50 @@ type Mark struct {
 // ErrInFlight: a copy is with the target, and it is not known yet how that ends.
 // Other errors are those of Accept. After any of them the sender gets 503.
 func (s *Store) Begin(ctx context.Context, endpoint, id string, o BeginOptions) (Beginning, Mark, error) {
-	const doing = "mark an event"
 	if o.Window <= 0 || o.Lease <= 0 {
 		return 0, Mark{}, errors.New("mark an event: window and lease must be positive")
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
+	bounded, cancel := s.bound(ctx, o.Patience, 0)
 	defer cancel()
 	m := newMark(eventRef(endpoint, id), s.Now(), o)
+	var found Beginning
+	err := o.Patience.persist(bounded, func() (err error) {
+		found, err = s.tryBegin(bounded, endpoint, &m, o)
+		return err
+	})
+	if err == nil && found == Begun {
+		return Begun, m, nil
+	}
+	if m.content.content != "" { // a try has marked the event, and the content or not
+		// The caller may be gone by now, and what was marked must go in any case.
+		if undone := s.Forget(context.WithoutCancel(ctx), m); err == nil && undone != nil {
+			err = undone
+		}
+	}
+	return found, Mark{}, err
+}
+
+func (s *Store) tryBegin(ctx context.Context, endpoint string, m *Mark, o BeginOptions) (Beginning, error) {
+	const doing = "mark an event"
 	reply, err := s.run(ctx, beginScript, []string{eventName(m.ref), marksName(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1), s.markOf(m.ref))
 	if err != nil {
-		return 0, Mark{}, classify(doing, err)
+		return 0, classify(doing, err)
 	}
 	switch reply {
 	case "begun":
 		return s.beginContent(ctx, endpoint, m, o)
 	case "busy":
-		return 0, Mark{}, ErrInFlight
+		return 0, ErrInFlight
 	case "stored":
-		return StoredBefore, Mark{}, nil
+		return StoredBefore, nil
 	case "delivered":
 		// Whether enough servers have it is for this read to say.
 		_, err := s.eventStart(ctx, m.ref)
-		return DeliveredBefore, Mark{}, classify(doing, err)
+		return DeliveredBefore, classify(doing, err)
 	case "foreign":
-		return 0, Mark{}, fmt.Errorf("%s: %w", doing, errForeign)
+		return 0, fmt.Errorf("%s: %w", doing, errForeign)
 	default:
-		return 0, Mark{}, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
+		return 0, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}
 }
 
@@ -114,20 +134,18 @@ func newMark(id ref, now time.Time, o BeginOptions) Mark {
 // beginContent marks the signed content of an event that is ours. The event comes
 // first, unlike in Accept: so only its owner sets a content mark in its name, or
 // removes it.
-func (s *Store) beginContent(ctx context.Context, endpoint string, m Mark, o BeginOptions) (Beginning, Mark, error) {
+func (s *Store) beginContent(ctx context.Context, endpoint string, m *Mark, o BeginOptions) (Beginning, error) {
 	if o.Content == nil {
-		return Begun, m, nil
+		return Begun, nil
 	}
-	m.content = contentMark{content: contentRef(endpoint, o.Content), owner: m.ref, at: s.Now()}
+	if m.content.content == "" {
+		m.content = contentMark{content: contentRef(endpoint, o.Content), owner: m.ref, at: s.Now()}
+	}
 	replayed, err := s.claimContent(ctx, m.content, o.Content, s.shortened(o.Window, o.Window))
 	if err == nil && !replayed {
-		return Begun, m, nil
+		return Begun, nil
 	}
-	// The caller may be gone by now, and what was marked must go in any case.
-	if undone := s.Forget(context.WithoutCancel(ctx), m); err == nil && undone != nil {
-		err = undone
-	}
-	return ContentDelivered, Mark{}, err
+	return ContentDelivered, err
 }
 
 // Finish marks the event as delivered: only after it may the sender get a 2xx. It

@@ -90,7 +90,7 @@ func newAudit(registry *prometheus.Registry) (audit.Sink, error) {
 	}
 	metrics := audit.NewMetrics(registry)
 	log := audit.NewLog(null, metrics)
-	return audit.NewFanOut("bench", time.Now, log, audit.NewEvents(nil, "bench", time.Now, slog.New(slog.DiscardHandler), metrics)), nil
+	return audit.NewFanOut("bench", time.Now, log, audit.NewEvents(audit.EventsOptions{Receiver: "bench", Now: time.Now, Logger: slog.New(slog.DiscardHandler), Metrics: metrics})), nil
 }
 
 // endpoint is one of the namespace bench.

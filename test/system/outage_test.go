@@ -8,14 +8,17 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sallyport.dev/sallyport/api/v1alpha1"
+	"sallyport.dev/sallyport/provider"
 	"sallyport.dev/sallyport/receiver/audit"
 	"sallyport.dev/sallyport/test/cluster"
 )
 
 func TestEventIsPutOffWhileRedisIsAwayAndTakenOnceAfterwards(t *testing.T) {
 	w := newRunningWorld(t)
-	e := w.newEndpoint("github")
+	e := w.newEndpoint(w.newHastySender())
 	w.redis.Kill()
 	w.expectPutOff(w.github(e, "one", "{}"))
 	w.expectPutOff(w.github(e, "one", "{}"))
@@ -31,6 +34,19 @@ func TestEventIsPutOffWhileRedisIsAwayAndTakenOnceAfterwards(t *testing.T) {
 	if got := w.deliveries(); got["one"] != 1 {
 		t.Errorf("the target got %v, want event one once", got)
 	}
+}
+
+// newHastySender makes a provider that signs like GitHub, but waits for one second only.
+// The receiver waits for Redis no longer than that.
+func (w *world) newHastySender() string {
+	w.t.Helper()
+	github, err := provider.Preset("github")
+	w.must(err)
+	hasty := &v1alpha1.WebhookProvider{ObjectMeta: metav1.ObjectMeta{Name: w.namespace + "-hasty"}, Spec: github.Spec}
+	hasty.Spec.Facts.AckSeconds = 1
+	w.create(hasty)
+	w.t.Cleanup(func() { _ = shared.Client.Delete(context.Background(), hasty) })
+	return hasty.Name
 }
 
 // sendUntilTaken sends again as long as the receiver asks for that.
@@ -63,7 +79,7 @@ func TestReceiverStartsWithoutRedisAndRecovers(t *testing.T) {
 	w.must(err)
 	w.receiver = r
 	w.endWithTest(r)
-	e := w.newUnreadyEndpoint("github")
+	e := w.newUnreadyEndpoint(w.newHastySender())
 	w.awaitServed(e, func(*corev1.Secret) bool { return true })
 
 	w.expectPutOff(w.github(e, "one", "{}"))

@@ -368,7 +368,7 @@ var managerRights = []string{
 	// Authorities. Their metadata is watched, and one is read where an endpoint names it;
 	// and who the API server's front proxy is.
 	"cluster: configmaps get,list,watch",
-	// What came of replays.
+	// What came of replays, and how receivers find Redis.
 	"cluster: events.events.k8s.io create,patch",
 	// Quotas.
 	"cluster: namespaces get,list,watch",

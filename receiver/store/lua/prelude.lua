@@ -15,7 +15,7 @@ local function count(usage, endpoint, p, h, d, b)
   end
 end
 
--- room is about what a row takes of the memory: Usage.Room in room.go.
+-- room is about what a row takes of the memory: Usage.Room in bound.go.
 local function room(p, d, b)
   return b + 512 * (p + d)
 end
