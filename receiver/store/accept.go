@@ -147,7 +147,7 @@ func (s *Store) tryAccept(ctx context.Context, a *acceptance) (Outcome, []Lease,
 		}
 	}
 	args := a.prepare(s)
-	size := int64(sizeOf(args[:1])) + besideDelivery*int64(len(a.record.targets))
+	size := sizeOf(args[:1]) + besideDelivery*int64(len(a.record.targets))
 	reply, err := s.withinBound(ctx, a.id, a.record.endpoint, size, a.options.MaxQueuedBytes, func(most int64) (any, error) {
 		args[acceptMost] = most
 		return s.runConfirmed(ctx, acceptScript, deliveryNames(a.id, a.record.endpoint), args...)
