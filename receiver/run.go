@@ -63,7 +63,7 @@ func assemble(o Options) (*receiver, error) {
 	live := route.NewLive(o.ClusterDomain)
 	events, err := store.Open(context.Background(), store.Options{
 		URL: o.RedisURL, PasswordFile: o.RedisPasswordFile, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords,
-		Endpoints: func() int { return live.Table().Len() }, Patience: store.DefaultPatience,
+		Endpoints: func() int { return live.Table().Len() }, LookEvery: store.DefaultLookEvery,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)

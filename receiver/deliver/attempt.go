@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -95,7 +96,7 @@ func send(ctx context.Context, client http.RoundTripper, s *shipment, now func()
 		return outcome{verdict: held, err: err}
 	}
 	// RoundTrip and not Client.Do: redirects are not followed.
-	response, err := client.RoundTrip(request)
+	response, err := roundTrip(client, request, len(s.event.Body))
 	if err != nil {
 		return classifyError(err)
 	}
@@ -106,6 +107,36 @@ func send(ctx context.Context, client http.RoundTripper, s *shipment, now func()
 		return result
 	}
 	return classifyAnswer(response.StatusCode, response.Header, now())
+}
+
+const (
+	// shortBody is the most bytes of a body that are written together with the headers.
+	shortBody = 1 << 10
+	// maxKept is how many kept connections may break, one after the other, under a request.
+	maxKept = 3
+)
+
+// roundTrip makes a request. If a kept connection breaks under it, the target has closed
+// it meanwhile and not failed, so the request is made again. For what is written in one
+// go, net/http does that, see withOwn. It does not where the rest of a long body can't be
+// written.
+func roundTrip(client http.RoundTripper, request *http.Request, body int) (*http.Response, error) {
+	if body <= shortBody {
+		return client.RoundTrip(request)
+	}
+	for broken := 0; ; broken++ {
+		kept := false
+		trace := &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { kept = info.Reused }}
+		response, err := client.RoundTrip(request.WithContext(httptrace.WithClientTrace(request.Context(), trace)))
+		var writing *net.OpError
+		if err == nil || !kept || broken == maxKept || request.Context().Err() != nil ||
+			!errors.As(err, &writing) || writing.Op != "write" && writing.Op != "readfrom" {
+			return response, err
+		}
+		if request.Body, err = request.GetBody(); err != nil {
+			return nil, err
+		}
+	}
 }
 
 // classifyAnswer reads the target's answer.

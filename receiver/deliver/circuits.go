@@ -17,7 +17,10 @@ func (t *targets) admits(j *job, now time.Time) (ok bool) {
 	if c == nil || j.from == expired {
 		return true
 	}
-	ok, j.probe = c.admit(now)
+	if c.open && j.from == claimed {
+		return false // a retry is no better a probe than what its backlog has
+	}
+	ok, j.probe = c.admit(now, j.event.ID, j.failure.Attempts > 0)
 	return ok
 }
 
@@ -50,14 +53,14 @@ func (t *targets) learn(j *job, result outcome, now time.Time) lesson {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := t.circuits[id]
-	probe, points := j.probe, pointsOf(result)
-	j.probe = false
+	p, points := j.probe, pointsOf(result)
+	j.probe = noProbe
 	if result.verdict != held && points == 0 {
 		if c == nil {
 			return lesson{}
 		}
 		unproven := !c.proven
-		return lesson{proven: unproven, closed: c.succeed()}
+		return lesson{proven: unproven, closed: c.succeed(now, j.event.ID)}
 	}
 	if c == nil {
 		c = &circuit{}
@@ -65,22 +68,22 @@ func (t *targets) learn(j *job, result outcome, now time.Time) lesson {
 	}
 	var opened bool
 	if result.verdict == held {
-		opened = c.hold(now, result.err.Error(), result.noRoute, probe, random)
+		opened = c.hold(now, result.err.Error(), result.noRoute, p, random)
 	} else {
-		opened = c.fail(now, failure{event: j.event.ID, points: points, asked: result.retryAfter, reason: result.err.Error(), probe: probe}, random)
+		opened = c.fail(now, failure{event: j.event.ID, points: points, asked: result.retryAfter, reason: result.err.Error(), probe: p}, random)
 	}
 	if !opened {
 		return lesson{}
 	}
-	return lesson{opened: true, reason: c.reason, probe: c.until, left: t.empty(t.lanes[id])}
+	return lesson{opened: true, reason: c.reason, probe: c.probes[unfailed].at, left: t.empty(t.lanes[id])}
 }
 
 // abandon ends the probe that a job was, if it said nothing about its target.
 func (t *targets) abandon(j *job) {
-	if c := t.circuits[j.target()]; c != nil && j.probe {
-		c.abandon()
+	if c := t.circuits[j.target()]; c != nil && j.probe != noProbe {
+		c.abandon(j.probe)
 	}
-	j.probe = false
+	j.probe = noProbe
 }
 
 // enter lets a call through to its target, which may have so many at a time. If it
@@ -110,9 +113,9 @@ func (t *targets) leave(call *job) {
 	}
 }
 
-// blocked are the targets that take nothing now: their circuit is open, or their
-// lane is full.
-func (t *targets) blocked(now time.Time) []store.Target {
+// blocked are the targets for which nothing is claimed now: their circuit is open, so
+// that what they get comes from their backlog, or their lane is full.
+func (t *targets) blocked() []store.Target {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var blocked []store.Target
@@ -122,12 +125,12 @@ func (t *targets) blocked(now time.Time) []store.Target {
 		}
 	}
 	for id, c := range t.circuits {
-		if c.blocks(now) {
+		if c.open {
 			add(id)
 		}
 	}
 	for id, l := range t.lanes {
-		if t.full(l, t.bounds(id.endpoint)) && !t.circuits[id].blocks(now) {
+		if c := t.circuits[id]; t.full(l, t.bounds(id.endpoint)) && (c == nil || !c.open) {
 			add(id)
 		}
 	}
@@ -165,12 +168,12 @@ func (t *targets) prune(present map[targetID]bool, now time.Time, routed func(ta
 	defer t.mu.Unlock()
 	for id, c := range t.circuits {
 		switch {
-		case c.probing:
+		case c.probes[unfailed].busy, c.probes[anyProbe].busy:
 		case c.idle(now) && !present[id]:
 			delete(t.circuits, id)
 			dropped = append(dropped, id)
-		case c.noRoute && now.Before(c.until) && routed(id):
-			c.until = now
+		case c.noRoute && c.blocks(now) && routed(id):
+			c.probeFrom(now)
 		}
 	}
 	t.buckets.prune()

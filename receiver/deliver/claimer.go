@@ -33,7 +33,7 @@ func (c claimer) claim(ctx context.Context) (time.Duration, error) {
 	if jobs <= 0 || bytes <= 0 {
 		return minSleep, nil
 	}
-	got, err := c.Store.Claim(ctx, store.ClaimOptions{Max: min(jobs, claimBatch), MaxBytes: min(bytes, claimBytes), Lease: c.Lease, Blocked: c.targets.blocked(c.Store.Now())})
+	got, err := c.Store.Claim(ctx, store.ClaimOptions{Max: min(jobs, claimBatch), MaxBytes: min(bytes, claimBytes), Lease: c.Lease, Blocked: c.targets.blocked()})
 	c.workers.takeAll(got, claimed)
 	c.metrics.held.Add(float64(got.Held))
 	if err != nil && !errors.Is(err, store.ErrPartly) || got.Next.IsZero() {

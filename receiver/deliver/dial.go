@@ -14,9 +14,17 @@ import (
 
 const (
 	dialTimeout    = 5 * time.Second
-	idleTimeout    = 90 * time.Second
 	maxHeaderBytes = 64 << 10 // of an answer
-	maxIdlePerHost = 64       // the default of 2 makes connections come and go under load
+
+	// idleTimeout of a kept connection. It is shorter than those of common servers (5 s
+	// of Node, uvicorn and Apache), so that they rarely close a connection on which a
+	// request is on its way. What that leaves is tried again, see withOwn.
+	idleTimeout = 4 * time.Second
+	// maxIdlePerHost is the most attempts at a time that a target may have: with fewer,
+	// connections come and go under load.
+	maxIdlePerHost = 1000
+	// maxIdle bounds the kept connections to all targets: each takes some 20 KiB.
+	maxIdle = 2048
 )
 
 // Connections maps "namespace/service:port" to a host:port that is dialled
@@ -30,6 +38,7 @@ func NewTransport(clusterDomain string, connect Connections) *http.Transport {
 	return &http.Transport{
 		DialContext:            newDialer(clusterDomain, connect).dial,
 		MaxIdleConnsPerHost:    maxIdlePerHost,
+		MaxIdleConns:           maxIdle,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true, // the answer is thrown away, or passed on as it is

@@ -29,6 +29,7 @@
 //	gauge.go       looks how full Redis is, from which the log takes its measures, at its clock and at what is missing
 //	loop.go        what the background loops have in common: no error ends them
 //	circuit.go     when a target that fails is left alone, and when it is probed
+//	memory.go      of which events it is known that they failed
 //	rate.go        how many attempts a second a target gets
 //	backoff.go     when to try again
 //	routes.go      where a target is, and how much it may get (options.go)

@@ -48,18 +48,21 @@ func endToEnd(original http.Header) http.Header {
 	return header
 }
 
-// withOwn adds the headers that are ours.
+// withOwn adds the headers that are ours, by their canonical names.
 func withOwn(header http.Header, event *store.Event, number int) {
-	for name, value := range map[string]string{
-		"Event-Id":    verify.HeaderID(event.ID),
-		"Event-Type":  event.Type,
-		"Provider":    event.Provider,
-		"Endpoint":    event.Endpoint,
-		"Received-At": event.ReceivedAt.UTC().Format(time.RFC3339Nano),
-		"Attempt":     strconv.Itoa(number),
-		"Request-Id":  event.RequestID,
-	} {
-		header.Set(ownPrefix+name, value)
+	own := [...]struct{ name, value string }{
+		{"Sallyport-Event-Id", verify.HeaderID(event.ID)},
+		{"Sallyport-Event-Type", event.Type},
+		{"Sallyport-Provider", event.Provider},
+		{"Sallyport-Endpoint", event.Endpoint},
+		{"Sallyport-Received-At", event.ReceivedAt.UTC().Format(time.RFC3339Nano)},
+		{"Sallyport-Attempt", strconv.Itoa(number)},
+		{"Sallyport-Request-Id", event.RequestID},
+	}
+	values := make([]string, len(own))
+	for i := range own {
+		values[i] = own[i].value
+		header[own[i].name] = values[i : i+1 : i+1]
 	}
 	if event.TraceParent != "" {
 		header.Set("Traceparent", event.TraceParent)
@@ -67,6 +70,37 @@ func withOwn(header http.Header, event *store.Event, number int) {
 	if _, ok := header["User-Agent"]; !ok {
 		header["User-Agent"] = nil // or the transport would add its own
 	}
+	// A target may close a kept connection in the moment in which a request is written to
+	// it. The transport makes such a request again on another connection, but only if it
+	// may be made twice, as all of ours may: targets deduplicate. This is how to say so;
+	// nothing of it is sent.
+	if _, ok := header[idempotencyKey]; !ok {
+		header[idempotencyKey] = nil
+	}
+}
+
+// idempotencyKey is a header by which net/http knows a request that may be made twice.
+const idempotencyKey = "X-Idempotency-Key"
+
+// isNamed reports whether a header has a name, which is in lower case. Underscores count
+// as hyphens, as they do for CGI and what comes after it.
+func isNamed(header, name string) bool {
+	if len(header) != len(name) {
+		return false
+	}
+	for i := range len(name) {
+		c := header[i]
+		switch {
+		case c == '_':
+			c = '-'
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		if c != name[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // forwarding are the headers, in lower case, by which proxies say what the URL of a
@@ -85,8 +119,7 @@ func withURL(header http.Header, address string) {
 		host, uri = rest[:at], rest[at:]
 	}
 	for name := range header {
-		// Underscores count as hyphens, as they do for CGI and what comes after it.
-		if slices.Contains(forwarding, strings.ReplaceAll(strings.ToLower(name), "_", "-")) {
+		if slices.ContainsFunc(forwarding, func(f string) bool { return isNamed(name, f) }) {
 			delete(header, name)
 		}
 	}

@@ -37,7 +37,7 @@ func commands(servers ...*redistest.Server) int {
 // receiver runs a dispatcher with a store of its own, as another process would.
 func (w *world) receiver(url string) *store.Store {
 	w.t.Helper()
-	s, err := store.Open(w.t.Context(), store.Options{URL: url, Patience: store.DefaultPatience})
+	s, err := store.Open(w.t.Context(), store.Options{URL: url, LookEvery: store.DefaultLookEvery})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestAnIdleReceiverIsInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := await(t, arrived, "the attempt of what another receiver left")
-	if late := first.Sub(due); late > store.DefaultPatience+2*time.Second {
+	if late := first.Sub(due); late > store.DefaultLookEvery+2*time.Second {
 		t.Errorf("what another receiver left was attempted after %s", late)
 	}
 	w.want(audit.RetryScheduled, 1)

@@ -29,7 +29,7 @@ type job struct {
 	failure store.Failure
 	size    int64
 	from    origin
-	probe   bool // the circuit of its target depends on it
+	probe   probe // whether the circuit of its target depends on it
 }
 
 func newJob(event *store.Event, lease store.Lease, from origin) *job {

@@ -64,11 +64,11 @@ func (f refiller) refillFrom(ctx context.Context, id targetID, b store.Backlog, 
 	if expiring {
 		old, err = f.expire(ctx, id, b)
 	}
-	most, bytes := f.targets.refillable(id, f.Store.Now())
+	most, bytes, unfailed := f.targets.refillable(id, f.Store.Now())
 	if most <= 0 || err != nil {
 		return old, err
 	}
-	got, err := f.Store.Refill(ctx, b, store.RefillOptions{Max: most, MaxBytes: bytes, Lease: f.Lease})
+	got, err := f.Store.Refill(ctx, b, store.RefillOptions{Max: most, MaxBytes: bytes, Lease: f.Lease, Unfailed: unfailed})
 	f.workers.takeAll(got, refilled)
 	return old + len(got.Deliveries), err
 }

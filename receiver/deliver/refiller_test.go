@@ -310,7 +310,7 @@ func TestAResolvedTargetIsProbedSoon(t *testing.T) {
 	w.offer(d, endpoint, "1")
 	w.wantHeld(1)
 	d.core.targets.mu.Lock()
-	d.core.targets.circuits[targetID{endpoint, ""}].until = w.now().Add(time.Hour)
+	d.core.targets.circuits[targetID{endpoint, ""}].probeFrom(w.now().Add(time.Hour))
 	d.core.targets.mu.Unlock()
 	w.setRoute(endpoint, func(r *route.Route) { r.Target.Unresolved = "" })
 	w.want(audit.Delivered, 1)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sallyport.dev/sallyport/receiver/audit"
+	"sallyport.dev/sallyport/receiver/event"
 	"sallyport.dev/sallyport/receiver/route"
 	"sallyport.dev/sallyport/receiver/store"
 )
@@ -125,5 +126,26 @@ func TestCredentialsGoWhereTheyAreAskedFor(t *testing.T) {
 	}
 	if len(event.Header) != 1 {
 		t.Errorf("the event's own headers were changed: %v", event.Header)
+	}
+}
+
+func BenchmarkRequest(b *testing.B) {
+	s := shipment{
+		route: &route.Route{Target: route.Target{Namespace: "team", Service: "api", Port: 80, Scheme: "http", Path: "/in"}},
+		event: &store.Event{
+			Meta: event.Meta{Endpoint: "team/hooks", Provider: "github", ID: "evt_1", Type: "push", RequestID: "req-1", ReceivedAt: anyTime},
+			URL:  "https://hooks.example.com/team/hooks", Method: http.MethodPost, Body: make([]byte, 2048),
+			Header: http.Header{
+				"Content-Type": {"application/json"}, "User-Agent": {"GitHub-Hookshot"}, "Accept": {"*/*"}, "X-Github-Event": {"push"},
+				"X-Github-Delivery": {"evt_1"}, "X-Hub-Signature-256": {"sha256=0"}, "X-Github-Hook-Id": {"1"},
+			},
+		},
+		number: 1,
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.request(b.Context(), anyTime); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -177,9 +177,10 @@ func (t *targets) room() (jobs int, bytes int64) {
 	return maxJobs + reserveJobs - t.all.jobs, maxBytes + reserveBytes - t.all.bytes
 }
 
-// refillable is how much of its backlog a target may get now. A target that
-// this receiver knows nothing about gets one delivery first.
-func (t *targets) refillable(id targetID, now time.Time) (jobs int, bytes int64) {
+// refillable is how much of its backlog a target may get now, and whether only of that
+// which has not failed. A target that this receiver knows nothing about gets one
+// delivery first.
+func (t *targets) refillable(id targetID, now time.Time) (jobs int, bytes int64, unfailed bool) {
 	depth := t.bounds(id.endpoint).refillDepth()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -193,12 +194,13 @@ func (t *targets) refillable(id targetID, now time.Time) (jobs int, bytes int64)
 		depth = 1
 	}
 	if c.blocks(now) {
-		return 0, 0
+		return 0, 0, false
 	}
-	if l := t.lanes[id]; l != nil {
+	if l := t.lanes[id]; l != nil && !c.open {
 		depth -= l.refilled
 	}
-	return t.refillRoom(depth)
+	jobs, bytes = t.refillRoom(depth)
+	return jobs, bytes, c.wantsUnfailed(now)
 }
 
 // expirable is how much may be taken, of so many, of what is too old in backlogs.

@@ -167,7 +167,7 @@ func TestAnOpeningCircuitEmptiesItsLane(t *testing.T) {
 	if ok, _ := ts.put(storedJob("team/0", "new", offered), anyTime); ok {
 		t.Error("a target whose circuit is open got a job")
 	}
-	if blocked := ts.blocked(anyTime); len(blocked) != 1 || blocked[0].Endpoint != "team/0" {
+	if blocked := ts.blocked(); len(blocked) != 1 || blocked[0].Endpoint != "team/0" {
 		t.Errorf("blocked are %v", blocked)
 	}
 }

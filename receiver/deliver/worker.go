@@ -82,7 +82,7 @@ func (w *workers) try(j *job) (r route.Route, result outcome, ok bool) {
 	if reason != "" {
 		return r, outcome{verdict: held, noRoute: true, err: errors.New(reason)}, true
 	}
-	if reason := w.targets.openBecause(id); reason != "" && (j.from == expired || waited && !j.probe) {
+	if reason := w.targets.openBecause(id); reason != "" && (j.from == expired || waited && j.probe == noProbe) {
 		return r, outcome{verdict: held, silent: true, err: errors.New(reason)}, true
 	}
 	if !w.keepLease(j, time.Duration(r.Delivery.Timeout)+leaseMargin) {

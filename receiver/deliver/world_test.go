@@ -42,7 +42,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, connect: Connections{}, records: make(chan audit.Record, 10000), routes: map[string]route.Route{}}
-	s, err := store.Open(t.Context(), store.Options{URL: redistest.Start(t).URL(), Clock: w.now, Patience: store.DefaultPatience})
+	s, err := store.Open(t.Context(), store.Options{URL: redistest.Start(t).URL(), Clock: w.now, LookEvery: store.DefaultLookEvery})
 	if err != nil {
 		t.Fatal(err)
 	}

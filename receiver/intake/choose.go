@@ -25,6 +25,9 @@ func (h *Handler) choose(x *exchange) error {
 		event.Header, event.Query, event.Body = x.storedHeader(), x.storedQuery(), x.readable
 	}
 	targets, err := x.entry.Choose(event)
+	if x.parsed > 0 {
+		x.memory.shrink(x.parsed) // what was parsed is not used any more
+	}
 	switch {
 	case x.crowded:
 		return noMemory()
@@ -43,9 +46,20 @@ func (h *Handler) choose(x *exchange) error {
 // readable is the body as expressions can read it.
 func (x *exchange) readable() match.Body {
 	document, ok := x.signed.Document()
-	body := match.Body{Document: document, Unreadable: !ok, JSONFields: x.entry.Route.Provider.JSONFormFields}
+	body := match.Body{
+		Document: document, Unreadable: !ok, JSONFields: x.entry.Route.Provider.JSONFormFields, Reserve: x.reserveParsed,
+	}
 	if fields, isForm := x.signed.Form(); isForm {
 		body.Form = fields
 	}
 	return body
+}
+
+// reserveParsed takes memory for JSON that is parsed for expressions.
+func (x *exchange) reserveParsed(n int64) bool {
+	if !x.reserve(n) {
+		return false
+	}
+	x.parsed += n
+	return true
 }

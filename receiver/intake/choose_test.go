@@ -260,3 +260,28 @@ func TestLackOfMemoryIsNotTheEventsFault(t *testing.T) {
 		})
 	}
 }
+
+// TestParsingTakesFromTheBudget: JSON takes many times its length once it is parsed. For
+// lack of that memory the event comes again; what would never fit can't be read.
+func TestParsingTakesFromTheBudget(t *testing.T) {
+	g := newGate(t, func(r *route.Route) {
+		withRoutes("one", "event.body.a == 1")(r)
+		r.Target = route.Target{}
+		r.Limits.MaxBodyBytes = 2 << 20
+	})
+	objects := func(n int) string { return `{"a":1,"b":[` + strings.Repeat(`{"c":1},`, n) + `{}]}` }
+	g.handler.memory.large.size = 1 << 20
+	if got := g.post("1", objects(5000)); got.StatusCode != http.StatusServiceUnavailable || !strings.Contains(got.Error, "in flight") {
+		t.Errorf("the answer without memory is %d %q", got.StatusCode, got.Error)
+	}
+	g.handler.memory.large.size = largeBytes
+	if got := g.post("1", objects(5000)); got.StatusCode != http.StatusOK || got.Status != "accepted" {
+		t.Errorf("the answer with memory is %d %q", got.StatusCode, got.Error)
+	}
+	if got := g.post("2", objects(200_000)); got.StatusCode != http.StatusServiceUnavailable || !strings.Contains(got.Error, "can't be read") {
+		t.Errorf("the answer to a huge document is %d %q", got.StatusCode, got.Error)
+	}
+	if left := g.handler.memory.large.used; left != 0 {
+		t.Errorf("%d bytes are still taken", left)
+	}
+}

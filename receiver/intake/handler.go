@@ -122,7 +122,8 @@ type exchange struct {
 	gaveUp    bool // on the rest of the body
 	discards  bool // what is left of the body, after the answer
 	body      []byte
-	crowded   bool             // there was no memory to decode the body
+	crowded   bool             // there was no memory to decode or parse the body
+	parsed    int64            // of memory, what parsing the body takes
 	signed    verify.Request   // the request as the verification sees it
 	material  *verify.Material // the keys that the verification uses
 	verdict   verify.Verdict

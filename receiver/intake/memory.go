@@ -96,6 +96,15 @@ func (r *reservation) grow(n int64) bool {
 	return !r.evicted && r.resize(r.bytes+n)
 }
 
+// shrink gives n bytes back.
+func (r *reservation) shrink(n int64) {
+	r.memory.mu.Lock()
+	defer r.memory.mu.Unlock()
+	if !r.evicted {
+		r.resize(r.bytes - n)
+	}
+}
+
 // isLarge reports whether r has more than small bodies take.
 func (r *reservation) isLarge() bool {
 	r.memory.mu.Lock()

@@ -60,6 +60,28 @@ func TestSilentConnectionsTakeNothingFromSenders(t *testing.T) {
 	}
 }
 
+// It needs no room for all of them: those who have kept us waiting make room.
+func TestSendersGetThroughWhereStrangersHaveAllMemory(t *testing.T) {
+	g := newGate(t, nil)
+	g.handler.memory.arriving.size = 2 * smallBytes
+	paths := g.publish(3)
+	g.promise(paths[0], 100)
+	g.promise(paths[1], 100)
+	for range 200 - 2*smallBytes/firstRead { // those who made room by now
+		if r := g.record(); r.StatusCode != 503 {
+			t.Errorf("a stranger is answered %d", r.StatusCode)
+		}
+	}
+	for i, path := range paths {
+		for _, body := range []string{"{}", strings.Repeat("x", 64<<10)} {
+			id := fmt.Sprint(i, len(body))
+			if got := g.send(http.MethodPost, path, signed(id, []byte(body)), strings.NewReader(body)); got.StatusCode != 200 {
+				t.Errorf("%d bytes to %s are answered %d %q", len(body), path, got.StatusCode, got.Error)
+			}
+		}
+	}
+}
+
 // publish adds endpoints like the test route's to it, and returns the paths of all.
 func (g *gate) publish(endpoints int) []string {
 	g.t.Helper()

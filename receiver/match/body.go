@@ -21,6 +21,41 @@ type Body struct {
 	// Unreadable: nobody knows what is in the body, because its encoding is unknown or
 	// broken, or it is larger than what may be decoded.
 	Unreadable bool
+	// Reserve takes memory for JSON that is parsed, and returns false if there is none
+	// now; nil: there is enough. Nothing is known of a body for which there is none.
+	Reserve func(bytes int64) bool
+}
+
+// maxParsed bounds what JSON may take in memory once it is parsed. Of what is larger,
+// nothing is known.
+const maxParsed = 32 << 20
+
+// What parts of JSON take in memory at most, besides the bytes of their text: each value
+// and the name before it; a list; and an object, whose first members have room in it.
+const (
+	valueBytes  = 80
+	listBytes   = 48
+	objectBytes = 336
+)
+
+// parsedBytes estimates from above what a JSON text takes in memory, values and the
+// buffers of the parser. It looks at punctuation only, and counts that within strings,
+// too.
+func parsedBytes(document []byte) int64 {
+	count := func(sign byte) int64 { return int64(bytes.Count(document, []byte{sign})) }
+	values := count(',') + count(':') + 1
+	return 4*int64(len(document)) + valueBytes*values + listBytes*count('[') + objectBytes*count('{')
+}
+
+var errTooLarge = errors.New("the JSON is too large for the memory that there is")
+
+// parse reads JSON if there is memory for it.
+func (b Body) parse(document []byte) (any, error) {
+	size := parsedBytes(document)
+	if size > maxParsed || b.Reserve != nil && !b.Reserve(size) {
+		return nil, errTooLarge
+	}
+	return parseJSON(document)
 }
 
 // value makes event.body: the JSON, or a map of the fields of a form. An empty body is
@@ -38,7 +73,7 @@ func (b Body) value() (any, []*cel.AttributePatternType) {
 		return nil, nil
 	}
 	if b.Form == nil || document[0] == '{' || document[0] == '[' {
-		if value, err := parseJSON(document); err == nil {
+		if value, err := b.parse(document); err == nil {
 			return value, nil
 		}
 	}
@@ -67,7 +102,7 @@ func (b Body) form() (any, []*cel.AttributePatternType) {
 		if text == "" {
 			continue // an empty text means that there is nothing
 		}
-		value, err := parseJSON(plain([]byte(text)))
+		value, err := b.parse(plain([]byte(text)))
 		if err != nil {
 			unknown = append(unknown, attribute("body", name))
 			continue

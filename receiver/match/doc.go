@@ -2,6 +2,7 @@
 //
 //	types.go       patterns of event types
 //	expression.go  CEL expressions, compiled once, bounded in cost
+//	bounded.go     their calls, bounded in what one of them reads and makes
 //	event.go       what an expression can see of an event
 //	query.go       what it can see of the query
 //	body.go        what it can see of the body: JSON, a form, or nothing for sure

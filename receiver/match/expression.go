@@ -28,18 +28,26 @@ var ErrCost = errors.New("the expression costs too much for this event")
 // ErrUnknown is for an expression that asks for something that can't be read in an event,
 // so that it is not known whether the event matches.
 var ErrUnknown = errors.New("the expression asks for what can't be read in this event: " +
-	"its body is neither JSON nor a form, or can't be decoded, or it has more types than can be listed")
+	"its body is neither JSON nor a form, can't be decoded or is too large for that, or it has more types than can be listed")
 
 // environment is what expressions are checked against. Making it takes
 // milliseconds, so that it is made once.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
-	return cel.NewEnv(
+	env, err := cel.NewEnv(
 		ext.NativeTypes(ext.ParseStructTags(true), reflect.TypeFor[celEvent]()),
 		cel.Variable("event", cel.ObjectType("match.celEvent")),
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),
 		ext.Strings(),
 	)
+	if err != nil {
+		return nil, err
+	}
+	options, err := bounded(env)
+	if err != nil {
+		return nil, err
+	}
+	return env.Extend(options...)
 })
 
 // compileExpression checks and plans a CEL expression. The error says where in
@@ -59,7 +67,8 @@ func compileExpression(text string) (cel.Program, error) {
 	if kind := ast.OutputType(); kind != cel.BoolType && kind != cel.DynType {
 		return nil, fmt.Errorf("1:1: the expression must be true or false, and it is %s", kind)
 	}
-	return env.Program(ast, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize, cel.OptPartialEval))
+	options := append(boundedMatches(), cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize, cel.OptPartialEval))
+	return env.Program(ast, options...)
 }
 
 // maxIssues keeps an error readable: one mistake at the beginning of an expression
@@ -94,6 +103,9 @@ func holds(program cel.Program, event *celEvent, unknown []*cel.AttributePattern
 	value, _, err := program.Eval(variables)
 	if err != nil {
 		if cancelled, ok := errors.AsType[interpreter.EvalCancelledError](err); ok && cancelled.Cause == interpreter.CostLimitExceeded {
+			return false, ErrCost
+		}
+		if errors.Is(err, ErrCost) {
 			return false, ErrCost
 		}
 		return false, nil

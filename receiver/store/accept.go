@@ -141,9 +141,12 @@ const acceptMost = 6
 func (s *Store) tryAccept(ctx context.Context, a *acceptance) (Outcome, []Lease, error) {
 	const doing = "store an event"
 	if a.options.Content != nil {
-		replayed, err := s.markContent(ctx, a.record.endpoint, a.id, a.options)
-		if err != nil || replayed {
-			return ContentReplayed, nil, err
+		owner, err := s.markContent(ctx, a.record.endpoint, a.id, a.options)
+		if err != nil {
+			return 0, nil, err
+		}
+		if owner != "" {
+			return s.acceptCopy(ctx, owner, ContentReplayed, a.options)
 		}
 	}
 	args := a.prepare(s)
@@ -161,6 +164,8 @@ func (s *Store) tryAccept(ctx context.Context, a *acceptance) (Outcome, []Lease,
 		return Accepted, a.record.leases(a.id, a.fence), nil
 	case "duplicate":
 		return Duplicate, nil, nil
+	case "perhaps":
+		return s.acceptCopy(ctx, a.id, Duplicate, a.options)
 	case "revived":
 		s.outlook.noteDue(a.id.partition(), s.Now().UnixMicro())
 		return Revived, nil, nil
@@ -173,6 +178,19 @@ func (s *Store) tryAccept(ctx context.Context, a *acceptance) (Outcome, []Lease,
 	default:
 		return 0, nil, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}
+}
+
+// acceptCopy returns what Accept does for a copy of a stored event, after it has revived
+// what was given up of that.
+func (s *Store) acceptCopy(ctx context.Context, stored ref, otherwise Outcome, o AcceptOptions) (Outcome, []Lease, error) {
+	revived, err := s.reviveStored(ctx, stored, o.Targets)
+	switch {
+	case err != nil:
+		return 0, nil, classify("revive a dead letter", err)
+	case revived:
+		return Revived, nil, nil
+	}
+	return otherwise, nil, nil
 }
 
 func (r *record) leases(id ref, end int64) []Lease {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -115,6 +117,10 @@ type RefillOptions struct {
 	Lease    time.Duration
 	// Before: only deliveries whose age began before; zero: any.
 	Before time.Time
+	// Unfailed: one delivery of which no attempt has failed. It is looked for from a
+	// random place on, so that deliveries that fail for a reason of their own are not the
+	// first again and again. Max and Before don't matter.
+	Unfailed bool
 }
 
 // Refill takes the oldest deliveries of a backlog, as Claim does of those that
@@ -129,13 +135,17 @@ func (s *Store) Refill(ctx context.Context, b Backlog, o RefillOptions) (Claimed
 	if !o.Before.IsZero() {
 		before = o.Before.UnixMilli()
 	}
+	from := ""
+	if o.Unfailed {
+		from = strconv.FormatFloat(rand.Float64(), 'f', -1, 64) //nolint:gosec // chance needs no secrecy here
+	}
 	p, now := b.partition, s.Now()
 	end := s.leaseEnd(now, o.Lease)
 	scriptCtx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	reply, err := s.run(scriptCtx, refillScript,
 		[]string{backlogName(p, b.Target), heldName[p], dueName[p], backlogsName[p], attemptsName[p], delayedName[p], usageName[p]},
-		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix[p], before, b.Target.Endpoint)
+		b.Target.name(), now.UnixMicro(), end, o.Max, max(o.MaxBytes, 0), eventPrefix[p], before, b.Target.Endpoint, from)
 	if err != nil {
 		return c, classify(doing, err)
 	}

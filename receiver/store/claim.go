@@ -39,7 +39,7 @@ type Claimed struct {
 	Deliveries []Delivery
 	// Next is when the earliest delivery that was not taken is due, by
 	// Store.Now; zero: nothing is stored. It lies in the past when more is due
-	// than Max or MaxBytes allowed. With Options.Patience it may be too early.
+	// than Max or MaxBytes allowed. With Options.LookEvery it may be too early.
 	Next time.Time
 	// Unreadable counts deliveries whose record this version can't read. They
 	// keep their lease and are due again when it ends; nothing is dropped.

@@ -16,11 +16,11 @@ import (
 // bounded by the store's timeout.
 const settled = 30 * time.Second
 
-// markContent claims the signed content for the event id. It reports true when
-// the content is stored under another id. The mark alone says nothing about
+// markContent claims the signed content for the event id. It returns the event that the
+// content is stored under, if that is another one; else "". The mark alone says nothing about
 // that, since the Accept that set it may have failed afterwards or may have met
 // an event of the same id but other content: so the event itself is asked.
-func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o AcceptOptions) (bool, error) {
+func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o AcceptOptions) (ref, error) {
 	mark := contentMark{content: contentRef(endpoint, o.Content), owner: id, at: s.Now()}
 	return s.claimContent(ctx, mark, o.Content, s.shortened(o.Window, o.Window))
 }
@@ -37,32 +37,32 @@ func (m contentMark) value() string {
 	return string(m.owner) + "|" + strconv.FormatInt(m.at.UnixMilli(), 10)
 }
 
-func (s *Store) claimContent(ctx context.Context, m contentMark, content *[32]byte, window time.Duration) (bool, error) {
+func (s *Store) claimContent(ctx context.Context, m contentMark, content *[32]byte, window time.Duration) (ref, error) {
 	const doing = "mark the content of an event"
 	other, err := s.mark(ctx, m, "", window)
 	if err != nil || other == "" {
-		return false, classify(doing, err)
+		return "", classify(doing, err)
 	}
 	owner, age := s.parseMark(other)
 	stored, err := s.storedContent(ctx, owner)
 	switch {
 	case errors.Is(err, ErrInFlight):
-		return false, err
+		return "", err
 	case err != nil:
-		return false, classify(doing, err)
+		return "", classify(doing, err)
 	case isContent(stored, content):
-		return true, nil
+		return owner, nil
 	case stored == "" && age < settled:
-		return false, ErrBusy
+		return "", ErrBusy
 	}
 	left, err := s.mark(ctx, m, other, window)
 	if err != nil {
-		return false, classify(doing, err)
+		return "", classify(doing, err)
 	}
 	if left != "" {
-		return false, ErrBusy // somebody else was faster; the next try sees how it ended
+		return "", ErrBusy // somebody else was faster; the next try sees how it ended
 	}
-	return false, nil
+	return "", nil
 }
 
 // mark runs the script and returns the mark that is in the way, or "".

@@ -35,7 +35,7 @@ func (c *fakeClock) Advance(d time.Duration) {
 // openStore opens a store on server with the time of clock, or Redis's own.
 func openStore(tb testing.TB, server *redistest.Server, clock *fakeClock) *Store {
 	tb.Helper()
-	o := Options{URL: server.URL(), Patience: time.Hour}
+	o := Options{URL: server.URL(), LookEvery: time.Hour}
 	if clock != nil {
 		o.Clock = clock.Now
 	}

@@ -46,9 +46,9 @@ type Options struct {
 	// Timeout bounds one operation; 0: DefaultTimeout. What Wait allows comes on
 	// top, for Accept, and what large events take to go over the network.
 	Timeout time.Duration
-	// Patience is for how long a look at what is due or held may believe an earlier one
-	// about what other processes write; 0: not at all. See DefaultPatience.
-	Patience time.Duration
+	// LookEvery is for how long a look at what is due or held may rely on an earlier one
+	// about what other processes write; 0: not at all. See DefaultLookEvery.
+	LookEvery time.Duration
 	// Clock replaces the time of the Redis server, for tests; nil: the local
 	// clock, corrected by its measured difference to the Redis server's.
 	Clock func() time.Time

@@ -10,20 +10,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// DefaultPatience is the Options.Patience of receivers.
-const DefaultPatience = 5 * time.Second
+// DefaultLookEvery is the Options.LookEvery of receivers.
+const DefaultLookEvery = 5 * time.Second
 
 // outlook is what this process knows of two indexes in each partition, so that a look
 // at them costs Redis little when little is stored:
 //
 //   - Where something is, it knows when the first of it is due. It asks again then, and
-//     otherwise once in Options.Patience, because other processes write, too.
+//     otherwise once in Options.LookEvery, because other processes write, too.
 //   - Where nothing is, EXISTS says whether that is still so: of all such partitions in
-//     one command. In a Cluster it takes one for each, once in Options.Patience.
+//     one command. In a Cluster it takes one for each, once in Options.LookEvery.
 //
 // What this process has written itself it knows at once. It is safe for concurrent use.
 type outlook struct {
-	patience time.Duration // 0: nothing is believed
+	every time.Duration // 0: nothing is believed
 
 	mu            sync.Mutex
 	due, backlogs index
@@ -47,8 +47,8 @@ type glimpse struct {
 // always is a time by which everything is due.
 const always = math.MaxInt64
 
-func newOutlook(patience time.Duration) *outlook {
-	return &outlook{patience: patience, due: index{names: &dueName}, backlogs: index{names: &backlogsName}}
+func newOutlook(every time.Duration) *outlook {
+	return &outlook{every: every, due: index{names: &dueName}, backlogs: index{names: &backlogsName}}
 }
 
 // noteDue says that this process has made something due at a time, in µs.
@@ -94,7 +94,7 @@ func (o *outlook) question(i *index, by int64) question {
 	q := question{index: i}
 	for p := range i.seen {
 		g := &i.seen[p]
-		q.set[p] = o.patience == 0 || g.at.IsZero() || g.first != 0 && (g.first <= by || time.Since(g.at) >= o.patience)
+		q.set[p] = o.every == 0 || g.at.IsZero() || g.first != 0 && (g.first <= by || time.Since(g.at) >= o.every)
 		q.changes[p] = g.changes
 	}
 	return q
@@ -121,7 +121,7 @@ func (o *outlook) firstDue(p int) int64 {
 func (o *outlook) empty(indexes []*index) (names [partitions][]string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.patience == 0 {
+	if o.every == 0 {
 		return names
 	}
 	for _, i := range indexes {
@@ -140,7 +140,7 @@ func (o *outlook) takeTurn(indexes []*index) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, i := range indexes {
-		if time.Since(i.asked) < o.patience {
+		if time.Since(i.asked) < o.every {
 			return false
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // test that fails would see it.
 func patient(t *testing.T, server *redistest.Server, clock *fakeClock) *Store {
 	t.Helper()
-	return openWith(t, Options{URL: server.URL(), Clock: clock.Now, Patience: time.Hour})
+	return openWith(t, Options{URL: server.URL(), Clock: clock.Now, LookEvery: time.Hour})
 }
 
 // What a store has written itself it knows without asking.
@@ -64,7 +64,7 @@ func TestAStoreFindsWhatOthersWrote(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, clock := redistest.Start(t, slices.Clone(args)...), newFakeClock()
 			other := openStore(t, server, clock)
-			s := openWith(t, Options{URL: server.URL(), Clock: clock.Now, Patience: 50 * time.Millisecond})
+			s := openWith(t, Options{URL: server.URL(), Clock: clock.Now, LookEvery: 50 * time.Millisecond})
 			claim(t, s, 0)
 			wantStats(t, s, 0, 0, 0)
 			const n = 20

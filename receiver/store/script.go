@@ -36,6 +36,7 @@ var (
 	deadLetterScript = loadScript("deadletter")
 	deliveredScript  = loadScript("delivered")
 	reviveScript     = loadScript("revive")
+	retargetScript   = loadScript("retarget")
 	purgeScript      = loadScript("purge")
 	recountScript    = loadScript("recount")
 )

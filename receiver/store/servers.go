@@ -29,7 +29,8 @@ func (s *Store) submit(ctx context.Context, cmd *redis.Cmd, key string) (any, er
 		return nil, err
 	}
 	if err := pipeline.Submit(ctx, cmd).WaitContext(ctx); err != nil {
-		if cluster != nil && ctx.Err() == nil && isElsewhere(err) {
+		full := errors.Is(err, redis.ErrAutoPipelineQueueFull) // it hangs
+		if cluster != nil && ctx.Err() == nil && !full && isElsewhere(err) {
 			cluster.ReloadState(ctx)
 			return cluster.Do(ctx, cmd.Args()...).Result()
 		}

@@ -60,7 +60,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("set up pipelining to redis: %w", err)
 	}
 	s := &Store{client: client, large: large, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout, journalRecords: int64(cmp.Or(o.JournalRecords, DefaultJournalRecords)), endpoints: o.Endpoints}
-	s.outlook = newOutlook(o.Patience)
+	s.outlook = newOutlook(o.LookEvery)
 	s.leases.Store(rand.Uint64()) //nolint:gosec // tells receivers apart and keeps no secret
 	s.clock = startClock(ctx, client, o)
 	if o.Wait.enabled() {

@@ -141,11 +141,16 @@ func (s *Store) beginContent(ctx context.Context, endpoint string, m *Mark, o Be
 	if m.content.content == "" {
 		m.content = contentMark{content: contentRef(endpoint, o.Content), owner: m.ref, at: s.Now()}
 	}
-	replayed, err := s.claimContent(ctx, m.content, o.Content, s.shortened(o.Window, o.Window))
-	if err == nil && !replayed {
+	owner, err := s.claimContent(ctx, m.content, o.Content, s.shortened(o.Window, o.Window))
+	switch {
+	case err != nil:
+		return 0, err
+	case owner == "":
 		return Begun, nil
 	}
-	return ContentDelivered, err
+	// It may be stored, from a time in which the endpoint's mode was another one.
+	_, err = s.reviveStored(ctx, owner, nil)
+	return ContentDelivered, classify("revive a dead letter", err)
 }
 
 // Finish marks the event as delivered: only after it may the sender get a 2xx. It

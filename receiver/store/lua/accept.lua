@@ -11,6 +11,8 @@
 --   'accepted'   stored now; the caller owns every delivery by its fence
 --   'duplicate'  stored before: pending or delivered
 --   'revived'    stored before; its dead deliveries are due again
+--   'perhaps'    a duplicate, and the endpoint has dead letters. This event may have some
+--                under other names than these
 --   'busy'       a copy is with the target, see begin.lua
 --   'foreign'    the event's value is nothing that this version knows: neither stored nor
 --                a duplicate
@@ -81,7 +83,7 @@ for i = 9, #ARGV do
   end
 end
 if revived == 0 then
-  return stored('duplicate')
+  return stored(redis.call('ZCARD', KEYS[8]) > 0 and 'perhaps' or 'duplicate')
 end
 local p, h, d, b = counted(KEYS[7], ARGV[6])
 count(KEYS[7], ARGV[6], p + revived, h, d - revived, b)
