@@ -60,14 +60,14 @@ func assemble(o Options) (*receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
+	live := route.NewLive(o.ClusterDomain)
 	events, err := store.Open(context.Background(), store.Options{
 		URL: o.RedisURL, PasswordFile: o.RedisPasswordFile, TLS: o.RedisTLS, Wait: o.RedisWait, JournalRecords: o.JournalRecords,
-		LookEvery: store.DefaultLookEvery,
+		Endpoints: func() int { return live.Table().Len() }, LookEvery: store.DefaultLookEvery,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
-	live := route.NewLive(o.ClusterDomain)
 	r := &receiver{options: o, store: events, watcher: route.NewWatcher(live, client, o.RouteNamespace, o.Logger)}
 	sink := r.openAudit(client, audit.NewMetrics(registry))
 	redis := newRedisHealth(events, time.Now, o.Logger, registry)
@@ -76,7 +76,7 @@ func assemble(o Options) (*receiver, error) {
 	r.ready = &readiness{routes: r.watcher, heartbeat: r.heartbeat, redis: redis}
 	r.dispatcher, err = deliver.New(deliver.Options{
 		Store: events, Routes: live, ClusterDomain: o.ClusterDomain, ConnectTo: o.ConnectTo, DeadLetterRetention: o.DeadLetterRetention,
-		Audit: sink, Registry: registry, Logger: o.Logger,
+		MaxQueuedBytes: o.MaxQueuedBytes, Audit: sink, Registry: registry, Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrOptions, err), events.Close())

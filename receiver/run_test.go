@@ -47,19 +47,14 @@ func startReceiver(t *testing.T, redisURL, target string) *running {
 func startReceiverOf(t *testing.T, r route.Route, redisURL, target string) *running {
 	t.Helper()
 	namespace, events := leases(t)
-	o := objectOf(t, r)
-	published, err := apiserver.Client(t).CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{Name: o.Name, Labels: route.Labels(r.Endpoint), Annotations: route.Annotations(r)},
-		Type:       route.SecretType, Data: o.Data,
-	}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	published := publish(t, namespace, r)
 	g := &running{t: t, namespace: namespace, leases: events, audit: new(bytes.Buffer), ended: make(chan error, 1)}
+	var err error
 	g.receiver, err = assemble(Options{
 		Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", RedisURL: redisURL, RouteNamespace: namespace, ClusterDomain: "cluster.local",
 		ConnectTo: map[string]string{"billing/billing-api:8080": target}, ShutdownGrace: 20 * time.Second, Identity: "receiver-1",
-		Kubernetes: apiserver.Config(t), AuditLog: g.audit, JournalRecords: 100, Logger: slog.New(slog.DiscardHandler),
+		Kubernetes: apiserver.Config(t), AuditLog: g.audit, JournalRecords: 100, MaxQueuedBytes: store.DefaultMaxQueuedBytes,
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +67,20 @@ func startReceiverOf(t *testing.T, r route.Route, redisURL, target string) *runn
 		t.Errorf("the first Lease says that %s is served, the route is %s", lease.Annotations[route.AnnotationServed], published.ResourceVersion)
 	}
 	return g
+}
+
+// publish writes a route as the manager does.
+func publish(t *testing.T, namespace string, r route.Route) *corev1.Secret {
+	t.Helper()
+	o := objectOf(t, r)
+	published, err := apiserver.Client(t).CoreV1().Secrets(namespace).Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Name: o.Name, Labels: route.Labels(r.Endpoint), Annotations: route.Annotations(r)},
+		Type:       route.SecretType, Data: o.Data,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return published
 }
 
 func awaitAnyLease(t *testing.T, events <-chan watch.Event) *coordinationv1.Lease {
@@ -111,7 +120,12 @@ func (g *running) stop() []audit.Record {
 
 func (g *running) post(id, body string) (status int, text string) {
 	g.t.Helper()
-	return g.do(http.MethodPost, "http://"+g.webhooks.listener.Addr().String()+testPath, signed(id, []byte(body)), body)
+	return g.postTo(testPath, id, body)
+}
+
+func (g *running) postTo(path, id, body string) (status int, text string) {
+	g.t.Helper()
+	return g.do(http.MethodPost, "http://"+g.webhooks.listener.Addr().String()+path, signed(id, []byte(body)), body)
 }
 
 func (g *running) readyz() (status int, text string) {

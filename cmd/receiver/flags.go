@@ -20,8 +20,6 @@ import (
 const defaultGrace = 30 * time.Second
 
 const (
-	// defaultMaxQueuedBytes of each endpoint is half a million events of 2 KiB.
-	defaultMaxQueuedBytes = 1 << 30
 	// defaultMaxConnections take some 100 MiB, if all of them send something.
 	defaultMaxConnections = 4096
 	// defaultRetention of dead letters leaves people a month to mend a target.
@@ -94,8 +92,8 @@ func redisWaitFlags(f *cli.Flags, wait *store.Wait) {
 
 // keepFlags define how much is kept of what can't be delivered, and for how long.
 func keepFlags(f *cli.Flags, o *receiver.Options) {
-	o.MaxQueuedBytes = defaultMaxQueuedBytes
-	f.Bytes(&o.MaxQueuedBytes, "max-queued-bytes", "`size` of what is stored of each endpoint, dead letters included, for example 1Gi, which is the default; beyond it senders get 503. It is counted in 64 parts, so that it is exceeded by at most one event in each, and met somewhat early; 0: any")
+	o.MaxQueuedBytes = store.DefaultMaxQueuedBytes
+	f.Bytes(&o.MaxQueuedBytes, "max-queued-bytes", "`size` of what is stored of each endpoint, dead letters included, for example 1Gi, which is the default; beyond it senders get 503. It is lowered to a quarter of Redis's maxmemory, and to what is free for all endpoints; 0: any, and then one endpoint can fill Redis")
 	f.DurationVar(&o.DeadLetterRetention, "dead-letter-retention", defaultRetention, "how long dead letters are kept; each that is removed is in the audit log as expired; 0: for ever")
 }
 

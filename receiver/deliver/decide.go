@@ -16,7 +16,8 @@ type situation struct {
 	failure store.Failure   // what happened before
 	since   time.Time       // when the age of the delivery began
 	now     time.Time
-	ending  bool // this receiver ends
+	doubt   time.Duration // by how much now may be too late, see store.CertainNow
+	ending  bool          // this receiver ends
 }
 
 // action is what is done with a delivery.
@@ -86,6 +87,7 @@ func retryWait(rules route.Retry, attempts int, asked time.Duration, random func
 // longer than it may. A pause makes nothing older, and all that it held begins
 // anew afterwards.
 func (s situation) tooOld(at time.Time) bool {
+	at = at.Add(-s.doubt)
 	return mayExpire(s.rules, at) && at.Sub(s.since) > ageLimit(s.rules)
 }
 

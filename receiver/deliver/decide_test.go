@@ -30,6 +30,7 @@ func TestDecisions(t *testing.T) {
 		rules  *route.Delivery // nil: someRules
 		before store.Failure
 		age    time.Duration
+		doubt  time.Duration
 		ending bool
 		result outcome
 		want   decision
@@ -46,6 +47,8 @@ func TestDecisions(t *testing.T) {
 		"out of attempts":       {before: lastAttempt, result: fails, want: decision{action: deadLetter, failure: store.Failure{Attempts: 3, Error: "it broke", First: anyTime}}},
 		"too old":               {age: 3 * time.Hour, result: fails, want: decision{action: deadLetter, failure: failedOnce}},
 		"too old by then":       {age: 2*time.Hour - time.Second, result: outcome{verdict: failed, err: broken, retryAfter: 10 * time.Second}, want: decision{action: deadLetter, failure: failedOnce}},
+		"too old, perhaps":      {age: 3 * time.Hour, doubt: 2 * time.Hour, result: fails, want: decision{action: retry, failure: failedOnce, at: anyTime}},
+		"held, perhaps too old": {age: 3 * time.Hour, doubt: 2 * time.Hour, result: holds, want: decision{action: hold}},
 		"held":                  {before: earlier, result: holds, want: decision{action: hold, failure: earlier}},
 		"held, too old":         {age: 3 * time.Hour, result: holds, want: decision{action: deadLetter, failure: store.Failure{Error: "it broke"}}},
 		"held by a pause":       {rules: &paused, age: 300 * time.Hour, result: holds, want: decision{action: hold}},
@@ -60,7 +63,7 @@ func TestDecisions(t *testing.T) {
 			if rules == nil {
 				rules = &someRules
 			}
-			s := situation{rules: rules, failure: c.before, since: anyTime.Add(-c.age), now: anyTime, ending: c.ending}
+			s := situation{rules: rules, failure: c.before, since: anyTime.Add(-c.age), now: anyTime, doubt: c.doubt, ending: c.ending}
 			if diff := cmp.Diff(c.want, decide(s, c.result, none), cmp.AllowUnexported(decision{})); diff != "" {
 				t.Error(diff)
 			}

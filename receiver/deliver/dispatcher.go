@@ -66,7 +66,7 @@ func (d *Dispatcher) Call(ctx context.Context, event *store.Event) (Answer, erro
 // receiver left that died. No error ends it.
 func (d *Dispatcher) Run(ctx context.Context) {
 	var running sync.WaitGroup
-	for _, l := range []loop{d.claimer.loop(), d.refiller.loop(), d.retainer.loop(), (&counter{core: d.core}).loop()} {
+	for _, l := range []loop{d.claimer.loop(), d.refiller.loop(), d.retainer.loop(), (&counter{core: d.core}).loop(), newGauge(d.core).loop()} {
 		running.Go(func() { l.run(ctx) })
 	}
 	for range holders {

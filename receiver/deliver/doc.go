@@ -26,6 +26,7 @@
 //	release.go     gives leases back that nothing was done with, as when the receiver ends
 //	retainer.go    removes dead letters that are too old, and mends what is counted
 //	counter.go     keeps the gauges of what is stored (metrics.go)
+//	gauge.go       looks how full Redis is, from which the log takes its measures, at its clock and at what is missing
 //	loop.go        what the background loops have in common: no error ends them
 //	circuit.go     when a target that fails is left alone, and when it is probed
 //	memory.go      of which events it is known that they failed

@@ -30,6 +30,12 @@ type metrics struct {
 	held        prometheus.Counter
 	waiting     prometheus.Gauge
 	circuitOpen *prometheus.GaugeVec
+	missing     prometheus.Counter
+	bytes       prometheus.Gauge
+	memory      prometheus.Gauge
+	bound       prometheus.Gauge
+	window      prometheus.Gauge
+	skew        prometheus.Gauge
 }
 
 func newMetrics(registry prometheus.Registerer) *metrics {
@@ -59,11 +65,17 @@ func newMetrics(registry prometheus.Registerer) *metrics {
 		fenced:      counter("deliveries_fenced_total", "Deliveries let go of because another receiver has them."),
 		held:        counter("deliveries_held_total", "Deliveries moved to the backlog of their target: it takes nothing now, or there was no room in memory for them."),
 		waiting:     gauge("events_held", "Pending deliveries in the backlogs of targets, of all receivers."),
+		missing:     counter("events_missing_total", "Deliveries whose events are gone from Redis without having been delivered or purged, found by this receiver."),
+		bytes:       gauge("events_bytes", "Size of the events that are stored, dead letters included, of all receivers."),
+		memory:      gauge("redis_memory_ratio", "Memory that Redis uses, as a part of its maxmemory, of the fullest server; 0: it has no maxmemory."),
+		bound:       gauge("endpoint_bound_bytes", "What may be stored of an endpoint now: --max-queued-bytes, or what Redis has room for."),
+		window:      gauge("remembered_window_ratio", "Part of the deduplication window for which events are remembered from now on; below 1: Redis has no room for more."),
+		skew:        gauge("redis_clock_skew_seconds", "By how much the clock of Redis is ahead of that of this receiver."),
 		circuitOpen: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "sallyport_circuit_open",
 			Help: "1 while this receiver holds the deliveries of a target: it fails, or there is no route or Service for it."}, []string{"endpoint", "target"}),
 	}
 	registry.MustRegister(m.deliveries, m.attempts, m.duration, m.endToEnd, m.pending, m.delayed, m.dead, m.oldest, m.expired,
-		m.redisErrors, m.fenced, m.held, m.waiting, m.circuitOpen)
+		m.redisErrors, m.fenced, m.held, m.waiting, m.circuitOpen, m.missing, m.bytes, m.memory, m.bound, m.window, m.skew)
 	return m
 }
 

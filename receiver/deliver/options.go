@@ -22,6 +22,11 @@ const Lease = 30 * time.Second
 // one.
 type Store interface {
 	Now() time.Time
+	CertainNow() time.Time
+	Skew() time.Duration
+	Measure(context.Context) (store.Memory, error)
+	Measures() store.Measures
+	TakeMissing() store.Missing
 	Claim(context.Context, store.ClaimOptions) (store.Claimed, error)
 	Delivered(context.Context, store.Lease) error
 	Retry(context.Context, store.Lease, time.Time, store.Failure) error
@@ -58,6 +63,9 @@ type Options struct {
 	ClusterDomain string
 	// ConnectTo maps "namespace/service:port" to host:port, instead of DNS.
 	ConnectTo Connections
+	// MaxQueuedBytes is what was asked for as the bound of each endpoint, which Redis's memory
+	// may not allow; 0: no bound.
+	MaxQueuedBytes int64
 	// DeadLetterRetention is for how long dead letters are kept; 0: for ever.
 	DeadLetterRetention time.Duration
 	// Audit gets a record per outcome.

@@ -75,7 +75,7 @@ func (f refiller) refillFrom(ctx context.Context, id targetID, b store.Backlog, 
 
 // expires reports whether it is time to look for what is too old for a target.
 func (f refiller) expires(id targetID) bool {
-	now := f.Store.Now()
+	now := f.Store.CertainNow()
 	r, _ := f.Routes.Route(id.endpoint)
 	return mayExpire(&r.Delivery, now) && f.targets.expires(id, now)
 }
@@ -85,7 +85,7 @@ func (f refiller) expire(ctx context.Context, id targetID, b store.Backlog) (int
 	r, _ := f.Routes.Route(id.endpoint)
 	most, bytes := f.targets.expirable(expireBatch)
 	got, err := f.Store.Refill(ctx, b, store.RefillOptions{Max: most, MaxBytes: bytes, Lease: f.Lease,
-		Before: f.Store.Now().Add(-ageLimit(&r.Delivery) - time.Millisecond)})
+		Before: f.Store.CertainNow().Add(-ageLimit(&r.Delivery) - time.Millisecond)})
 	f.workers.takeAll(got, expired)
 	if len(got.Deliveries) >= most {
 		f.targets.expireAgain(id)

@@ -45,6 +45,9 @@ func (r retainer) retain(ctx context.Context) (time.Duration, error) {
 
 func (r retainer) recount(ctx context.Context) error {
 	counted, err := r.Store.Recount(ctx)
+	if err == nil {
+		r.metrics.bytes.Set(float64(counted.Bytes))
+	}
 	if counted.Mended > 0 || counted.Crowded > 0 {
 		r.Logger.Info("what endpoints have stored was not counted right, as after an update or when events were deleted by hand",
 			"partitionsCountedAnew", counted.Mended, "partitionsTooFullForIt", counted.Crowded)
@@ -54,7 +57,7 @@ func (r retainer) recount(ctx context.Context) error {
 
 // expire removes a batch of dead letters that are too old. full: there may be more.
 func (r retainer) expire(ctx context.Context) (full bool, err error) {
-	now := r.Store.Now()
+	now := r.Store.CertainNow()
 	letters, err := r.Store.ExpiredDeadLetters(ctx, now.Add(-r.DeadLetterRetention), retentionBatch)
 	if err != nil {
 		return false, err

@@ -63,7 +63,7 @@ func (w *workers) run(j *job) {
 		return
 	}
 	w.learn(j, result)
-	s := situation{rules: &r.Delivery, failure: j.failure, since: j.since(), now: w.Store.Now(), ending: w.ending.Err() != nil}
+	s := situation{rules: &r.Delivery, failure: j.failure, since: j.since(), now: w.Store.Now(), doubt: max(0, w.Store.Now().Sub(w.Store.CertainNow())), ending: w.ending.Err() != nil}
 	d := decide(s, result, random)
 	j.failure = d.failure
 	written := w.commit(j, d)

@@ -50,11 +50,9 @@ type AcceptOptions struct {
 	// Targets names the deliveries, each name once; nil: one, named "".
 	Targets []string
 	// MaxQueuedBytes bounds what is stored of the event's endpoint, dead letters
-	// included; 0: there is no bound. It holds for each partition by itself, with its
-	// share: a new event is refused if there is something of the endpoint in its
-	// partition already and the two together exceed the share. So there is room for
-	// an event of any size, the total is at most the bound and one event for each of
-	// the 64 partitions, and the first refusals come somewhat before the bound.
+	// included, as Usage.Room counts it; 0: there is no bound. It is lowered to what
+	// Measures allow. An event of any size has room where there is none other. The bound
+	// may be exceeded by an eighth, and by what other receivers store within a moment.
 	MaxQueuedBytes int64
 	// Patience is for a Redis that is away.
 	Patience Patience
@@ -111,8 +109,8 @@ func (s *Store) newAcceptance(e *Event, o AcceptOptions) *acceptance {
 func (a *acceptance) prepare(s *Store) []any {
 	now := s.Now()
 	if a.args == nil {
-		a.args = make([]any, 0, 7+len(a.record.targets))
-		a.args = append(a.args, a.record.encode(), nil, nil, Failure{Since: now}.encode(), s.wait.flag(), a.record.endpoint, a.options.share())
+		a.args = make([]any, 0, 8+len(a.record.targets))
+		a.args = append(a.args, a.record.encode(), nil, nil, Failure{Since: now}.encode(), s.wait.flag(), a.record.endpoint, 0, nil)
 		for _, target := range a.record.targets {
 			a.args = append(a.args, member(a.id, target))
 		}
@@ -120,7 +118,7 @@ func (a *acceptance) prepare(s *Store) []any {
 	if now.Add(a.options.Lease/4).UnixMicro() >= a.fence {
 		a.fence = s.leaseEnd(now, a.options.Lease)
 	}
-	a.args[1], a.args[2] = a.fence, now.UnixMicro()
+	a.args[1], a.args[2], a.args[7] = a.fence, now.UnixMicro(), s.markOf(a.id)
 	return a.args
 }
 
@@ -137,13 +135,8 @@ func (o AcceptOptions) validate() error {
 	}
 }
 
-// share is the part of MaxQueuedBytes that a partition may hold; 0: any.
-func (o AcceptOptions) share() int64 {
-	if o.MaxQueuedBytes == 0 {
-		return 0
-	}
-	return max(o.MaxQueuedBytes/partitions, 1)
-}
+// acceptMost is where the script takes what the partition may hold.
+const acceptMost = 6
 
 func (s *Store) tryAccept(ctx context.Context, a *acceptance) (Outcome, []Lease, error) {
 	const doing = "store an event"
@@ -156,7 +149,12 @@ func (s *Store) tryAccept(ctx context.Context, a *acceptance) (Outcome, []Lease,
 			return s.acceptCopy(ctx, owner, ContentReplayed, a.options)
 		}
 	}
-	reply, err := s.runConfirmed(ctx, acceptScript, deliveryNames(a.id, a.record.endpoint), a.prepare(s)...)
+	args := a.prepare(s)
+	size := sizeOf(args[:1]) + besideDelivery*int64(len(a.record.targets))
+	reply, err := s.withinBound(ctx, a.id, a.record.endpoint, size, a.options.MaxQueuedBytes, func(most int64) (any, error) {
+		args[acceptMost] = most
+		return s.runConfirmed(ctx, acceptScript, deliveryNames(a.id, a.record.endpoint), args...)
+	})
 	if err != nil {
 		return 0, nil, classify(doing, err)
 	}

@@ -150,10 +150,11 @@ func (s *Store) Refill(ctx context.Context, b Backlog, o RefillOptions) (Claimed
 		return c, classify(doing, err)
 	}
 	list, ok := reply.([]any)
-	if !ok || len(list) < 1 {
+	if !ok || len(list) < 2 {
 		return c, fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)
 	}
+	s.missing.noteReply(list[1])
 	s.outlook.noteDue(p, end)
-	err = s.load(ctx, &c, leasedOf(list[1:], end), o.Lease)
+	err = s.load(ctx, &c, leasedOf(list[2:], end), o.Lease)
 	return c, classify(doing, err)
 }

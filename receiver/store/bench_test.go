@@ -74,7 +74,7 @@ func BenchmarkAccept(b *testing.B) {
 }
 
 func acceptArgs(id ref, r *record, end int64) []any {
-	return []any{r.encode(), end, end, "{}", 0, r.event.Endpoint, int64(1) << 24, member(id, "")}
+	return []any{r.encode(), end, end, "{}", 0, r.event.Endpoint, int64(1) << 24, make([]byte, markField+markTime), member(id, "")}
 }
 
 // BenchmarkLife accepts and delivers, the two steps of an event without trouble.

@@ -64,8 +64,8 @@ func (s *Store) Claim(ctx context.Context, o ClaimOptions) (Claimed, error) {
 	if err != nil && !errors.Is(err, ErrPartly) {
 		return c, classify(doing, err)
 	}
-	now := s.Now()
-	end := s.leaseEnd(now, o.Lease)
+	now := s.CertainNow()
+	end := s.leaseEnd(s.Now(), o.Lease)
 	start := int(s.turn.Add(1))
 	var leases []leased
 	for i := range partitions {
@@ -155,10 +155,11 @@ func (s *Store) claimPartition(ctx context.Context, p int, now time.Time, end in
 		return taken{}, err
 	}
 	list, ok := reply.([]any)
-	if !ok || len(list) < 3 {
+	if !ok || len(list) < 4 {
 		return taken{}, fmt.Errorf("unexpected reply %v to the claim script", reply)
 	}
-	t := taken{leases: leasedOf(list[3:], end)}
+	s.missing.noteReply(list[3])
+	t := taken{leases: leasedOf(list[4:], end)}
 	if text, _ := list[0].(string); text != "" {
 		if t.next, err = parseScore(text); err != nil {
 			return taken{}, err

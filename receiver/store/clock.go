@@ -16,11 +16,17 @@ const (
 	measureAgain = time.Second
 )
 
+// MaxSkew is by how much the Redis server's clock may differ from the local one. Beyond,
+// one of them is wrong, and nobody here can know which.
+const MaxSkew = 5 * time.Minute
+
 // clock is the local clock plus its measured difference to the Redis server's,
 // so that receivers whose clocks differ agree on when a lease ends.
 type clock struct {
 	local   func() time.Time
-	offset  atomic.Int64 // ns
+	offset  atomic.Int64 // ns, what is added to the local clock
+	read    atomic.Int64 // ns, the last reading of the difference
+	known   bool         // there was one; of the goroutine that measures
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 }
@@ -39,6 +45,31 @@ func startClock(ctx context.Context, client redis.UniversalClient, o Options) *c
 }
 
 func (c *clock) now() time.Time { return c.local().Add(time.Duration(c.offset.Load())) }
+
+// certain is now unless the clocks differ too much; then it is the earliest time that
+// one of them might mean.
+func (c *clock) certain() time.Time {
+	local, read := c.local(), time.Duration(c.read.Load())
+	return local.Add(certainOffset(time.Duration(c.offset.Load()), read))
+}
+
+func certainOffset(offset, read time.Duration) time.Duration {
+	if read.Abs() <= MaxSkew {
+		return offset
+	}
+	return min(offset, read, 0)
+}
+
+// nextOffset is what is added to the local clock after a reading. A server that is far
+// from the local clock is believed only if it always was: so receivers that start
+// agree with each other, and a server that jumps, such as another one after a failover,
+// moves no lease.
+func nextOffset(offset time.Duration, known bool, read time.Duration) time.Duration {
+	if known && read.Abs() > MaxSkew && (read-offset).Abs() > MaxSkew {
+		return offset
+	}
+	return read
+}
 
 func (c *clock) stop() {
 	c.cancel()
@@ -68,6 +99,12 @@ func (c *clock) measure(ctx context.Context, client redis.UniversalClient) time.
 		return measureAgain
 	}
 	took := c.local().Sub(sent)
-	c.offset.Store(int64(server.Sub(sent.Add(took / 2))))
+	c.note(server.Sub(sent.Add(took / 2)))
 	return measureEvery
+}
+
+func (c *clock) note(read time.Duration) {
+	c.read.Store(int64(read))
+	c.offset.Store(int64(nextOffset(time.Duration(c.offset.Load()), c.known, read)))
+	c.known = true
 }

@@ -1,11 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // settled is the age after which a content mark without a stored event is taken
@@ -18,18 +21,18 @@ const settled = 30 * time.Second
 // that, since the Accept that set it may have failed afterwards or may have met
 // an event of the same id but other content: so the event itself is asked.
 func (s *Store) markContent(ctx context.Context, endpoint string, id ref, o AcceptOptions) (ref, error) {
-	mark := contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: id, at: s.Now()}
-	return s.claimContent(ctx, mark, o.Content, o.Window)
+	mark := contentMark{content: contentRef(endpoint, o.Content), owner: id, at: s.Now()}
+	return s.claimContent(ctx, mark, o.Content, s.shortened(o.Window, o.Window))
 }
 
 // contentMark says that signed content belongs to an event.
 type contentMark struct {
-	name  string
-	owner ref
-	at    time.Time
+	content ref
+	owner   ref
+	at      time.Time
 }
 
-// value is what Redis holds under the name.
+// value is what Redis holds of it, behind when it ends.
 func (m contentMark) value() string {
 	return string(m.owner) + "|" + strconv.FormatInt(m.at.UnixMilli(), 10)
 }
@@ -47,7 +50,7 @@ func (s *Store) claimContent(ctx context.Context, m contentMark, content *[32]by
 		return "", err
 	case err != nil:
 		return "", classify(doing, err)
-	case stored == contentSame(content):
+	case isContent(stored, content):
 		return owner, nil
 	case stored == "" && age < settled:
 		return "", ErrBusy
@@ -64,8 +67,9 @@ func (s *Store) claimContent(ctx context.Context, m contentMark, content *[32]by
 
 // mark runs the script and returns the mark that is in the way, or "".
 func (s *Store) mark(ctx context.Context, m contentMark, takeOver string, window time.Duration) (string, error) {
-	reply, err := s.run(ctx, markScript, []string{m.name},
-		string(m.owner), m.at.UnixMilli(), max(window.Milliseconds(), 1), takeOver)
+	until, seconds := s.markValue(&facts{}, max(window, time.Millisecond))
+	reply, err := s.run(ctx, markScript, []string{contentName(m.content), contentsName(m.content)},
+		string(m.owner), m.at.UnixMilli(), seconds, takeOver, s.markOf(m.content), until)
 	if err != nil {
 		return "", err
 	}
@@ -96,22 +100,38 @@ func (s *Store) storedContent(ctx context.Context, owner ref) (string, error) {
 		return "", err
 	case start[0] == stateSync:
 		return "", ErrInFlight
-	case len(start) < digestEnd:
+	case len(start) <= digestStart:
 		return "none", nil
 	default:
 		return start[digestStart:], nil
 	}
 }
 
-// eventStart reads a stored event up to its digest. What is found decides about
+// eventStart reads a stored event up to its digest, or what is remembered of it. What is found decides about
 // a 2xx, so enough servers must have it.
 func (s *Store) eventStart(ctx context.Context, id ref) (string, error) {
 	if s.confirmer == nil {
-		return s.client.GetRange(ctx, eventName(id), 0, digestEnd-1).Result()
+		return s.readStart(ctx, id)
 	}
-	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventName(id), deadName[id.partition()]}, digestEnd-1)
-	start, _ := reply.(string)
-	return start, err
+	reply, err := s.runConfirmed(ctx, confirmScript, []string{eventName(id), deadName[id.partition()], marksName(id)}, digestEnd-1, s.markOf(id))
+	list, _ := reply.([]any)
+	if err != nil || len(list) < 2 {
+		return "", err
+	}
+	start, _ := list[0].(string)
+	mark, _ := list[1].(string)
+	return cmp.Or(start, s.markStart(mark)), nil
 }
 
-func contentSame(content *[32]byte) string { return string(content[:]) }
+func (s *Store) readStart(ctx context.Context, id ref) (string, error) {
+	var start, mark *redis.StringCmd
+	err := failed(s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		start = pipe.GetRange(ctx, eventName(id), 0, digestEnd-1)
+		mark = pipe.HGet(ctx, marksName(id), string(id.bytes(16, 32)))
+		return nil
+	}))
+	if err != nil {
+		return "", err
+	}
+	return cmp.Or(start.Val(), s.markStart(mark.Val())), nil
+}

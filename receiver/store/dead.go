@@ -58,7 +58,7 @@ func revival(now time.Time) string {
 const purgedLife = time.Minute
 
 // Purge removes a dead letter for ever. With the last delivery of its event the
-// event goes, and no marker stays: a copy of it that comes later is a new event.
+// event goes, and no mark stays: a copy of it that comes later is a new event.
 // ErrFenced: it is not that dead letter any more, or somebody else removed it.
 func (s *Store) Purge(ctx context.Context, l DeadLetter) error {
 	return s.purge(ctx, l, l.Event.Endpoint)

@@ -7,7 +7,8 @@
 // The ref chooses one of 64 partitions; {p} is the hash tag, so all that is
 // kept of an event lives on one shard of a cluster and each step can be one script.
 //
-//	sallyport:{p}:event:<ref>    the record (state P, no expiry), later a marker (state D, expires); or a mark (state S, expires)
+//	sallyport:{p}:event:<ref>    the record (state P, no expiry); or a value while its sender waits (state S, expires)
+//	sallyport:{p}:marks:<xx>     hash: 12 bytes of the digest of a delivered event → when it is forgotten (s), and its content (expires)
 //	sallyport:{p}:due            sorted set: delivery → when it may be claimed (us)
 //	sallyport:{p}:attempts       hash: delivery → Failure as JSON, for those that failed once
 //	sallyport:{p}:delayed        sorted set: delivery that failed once → when received (ms)
@@ -18,7 +19,7 @@
 //	sallyport:{p}:dead:<endpoint> the same, of one endpoint
 //	sallyport:{p}:usage          hash: endpoint → "<pending> <held> <dead> <bytes>", what it has stored here
 //	sallyport:{p}:purged:<delivery> who removed this dead letter a moment ago (expires)
-//	sallyport:{p}:content:<ref>  "<ref of the event>|<ms>", for replay protection (expires)
+//	sallyport:{p}:contents:<xx>  hash: 12 bytes of the digest of a content → when it is forgotten (s), "<ref of the event>|<ms>" (expires)
 //	sallyport:{p}:journal:<endpoint> stream: the last audit records; p is that of the endpoint's name (expires)
 //	sallyport:{p}:journal:<endpoint>!unauthentic the same, of requests that were not authentic
 //	sallyport:{p}:traffic:<endpoint> sorted set: what last came and went → when (ms), and a count (expires)
@@ -31,7 +32,7 @@
 // # States
 //
 //	            Accept                     Delivered, the last of its event
-//	(nothing) ─────────▶ leased ─────────────────────────────────▶ marker ──window──▶ (nothing)
+//	(nothing) ─────────▶ leased ─────────────────────────────────▶ mark ──window──▶ (nothing)
 //	                     ▲  │ ▲
 //	        Claim, when  │  │ └─ Renew
 //	        it is due    │  │
@@ -58,9 +59,9 @@
 // The scripts of the arrows keep an endpoint's row of usage, each in the step in
 // which it changes something: one that finds its own earlier run counts nothing. An
 // endpoint without deliveries has no row. By bytes, Accept refuses what exceeds
-// AcceptOptions.MaxQueuedBytes; this is decided in each partition by itself, with an
-// equal share, because a script sees no other: so the bound may be exceeded by one
-// event in each, and is met before all shares are used up.
+// AcceptOptions.MaxQueuedBytes, or what Measures allow (memory.go). A script sees one
+// partition: it takes what is little, and otherwise Accept counts the others and tells it
+// what it may hold (bound.go).
 //
 // Rows are wrong after events were deleted by hand: the endpoint and size of what is
 // gone can't be known. They are also wrong while an older version of this program, which
@@ -72,7 +73,7 @@
 // # Dead letters
 //
 // A dead letter that was found is fenced by when it was given up: Revive and Purge do
-// nothing to one that was revived and has died again. Purge leaves no marker, so that
+// nothing to one that was revived and has died again. Purge leaves no mark, so that
 // a copy of the event that the provider sends later is a new event. It may share an
 // event with deliveries that are not dead: the payload goes with the last of them.
 //
@@ -132,9 +133,9 @@
 //
 // Of an event whose sender gets the target's answer nothing is stored. Under its name is
 // a mark (state S), which Begin sets if there is nothing, and which ends by
-// itself. Finish makes a marker (state D) of it, Forget removes it:
+// itself. Finish makes the mark of a delivered event of it, Forget removes it:
 //
-//	(nothing) ──Begin──▶ mark ──Finish──▶ marker ──window──▶ (nothing)
+//	(nothing) ──Begin──▶ mark ──Finish──▶ delivered ──window──▶ (nothing)
 //	                     └────Forget, or the lease ends────▶ (nothing)
 //
 // A mark is fenced by its own random bytes, so a late owner removes nothing of a

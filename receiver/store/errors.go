@@ -40,6 +40,11 @@ var (
 	ErrName = errors.New("an event's name is 48 hexadecimal digits in lower case")
 	// ErrContinue: the position in a list is not one that a page ended with.
 	ErrContinue = errors.New("the position in the list can't be read: begin at its start")
+	// ErrMemoryUnknown: the server does not tell how full it is, so that nothing can be
+	// derived from that.
+	ErrMemoryUnknown = errors.New("redis does not tell how full it is (INFO is refused)")
+	// ErrNoRoom: Redis is so full that its room is kept for events.
+	ErrNoRoom = errors.New("redis has no room for audit records: its memory is kept for events")
 	// ErrUnsupported: the server can't do what Options.Wait asks for.
 	ErrUnsupported = errors.New("redis can't confirm events as asked for")
 )
@@ -59,7 +64,7 @@ func classify(doing string, err error) error {
 		return nil
 	case redis.IsOOMError(err), wrappedOOM(err):
 		return fmt.Errorf("%s: %w", doing, ErrFull)
-	case errors.Is(err, ErrUnconfirmed), errors.Is(err, ErrUnsupported):
+	case errors.Is(err, ErrUnconfirmed), errors.Is(err, ErrUnsupported), errors.Is(err, ErrNoRoom):
 		return fmt.Errorf("%s: %w", doing, err)
 	case errors.Is(err, ErrPartly):
 		return fmt.Errorf("%s: %w: %w", doing, ErrUnavailable, err)

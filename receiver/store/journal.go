@@ -53,12 +53,12 @@ func Unauthentic(endpoint string) string { return endpoint + unauthenticSuffix }
 // EndpointOfJournal is the endpoint whose journal, the first or the second, has this name.
 func EndpointOfJournal(journal string) string { return strings.TrimSuffix(journal, unauthenticSuffix) }
 
-// journalLength is how many records a journal keeps.
-func (s *Store) journalLength(journal string) int64 {
+// journalLength is how many records a journal keeps, where an endpoint keeps so many.
+func journalLength(journal string, records int64) int64 {
 	if strings.HasSuffix(journal, unauthenticSuffix) {
-		return max(s.journalRecords/unauthenticShare, 1)
+		return max(records/unauthenticShare, 1)
 	}
-	return s.journalRecords
+	return records
 }
 
 // JournalEntry is a record to keep.
@@ -103,13 +103,19 @@ type Traffic struct {
 // AppendJournal keeps records and times, all in one round trip. The order of an
 // endpoint's entries is kept. It is no part of any promise: nothing waits for
 // replicas, and if a reply is lost, what is sent again is there twice. With ErrPartly,
-// the entries of some servers are lost.
+// the entries of some servers are lost. ErrNoRoom: the times are kept and the records
+// are not.
 func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traffic map[string]TrafficDelta) error {
 	if len(entries) == 0 && len(traffic) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
+	records := s.recordsKept()
+	refused := records == 0 && len(entries) > 0
+	if refused {
+		entries = nil
+	}
 	var all [partitions][]func(redis.Pipeliner)
 	var set partitionSet
 	add := func(endpoint string, write func(redis.Pipeliner)) {
@@ -120,7 +126,7 @@ func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traff
 	for _, e := range entries {
 		written[e.Endpoint] = true
 		add(e.Endpoint, func(pipe redis.Pipeliner) {
-			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalName(e.Endpoint), MaxLen: s.journalLength(e.Endpoint), Approx: true, Values: []any{journalField, e.Record}})
+			pipe.XAdd(ctx, &redis.XAddArgs{Stream: journalName(e.Endpoint), MaxLen: journalLength(e.Endpoint, records), Approx: true, Values: []any{journalField, e.Record}})
 		})
 	}
 	for endpoint := range written {
@@ -134,7 +140,31 @@ func (s *Store) AppendJournal(ctx context.Context, entries []JournalEntry, traff
 			write(pipe)
 		}
 	})
+	if err == nil && refused {
+		err = ErrNoRoom
+	}
 	return classify("keep audit records", err)
+}
+
+const (
+	// recordBytes is about what a record takes of Redis's memory.
+	recordBytes = 1000
+	// leastRecords of each endpoint are kept while any are.
+	leastRecords = 10
+)
+
+// recordsKept is how many records of each endpoint may be kept now; 0: none. The endpoints
+// share what Measures allow for all.
+func (s *Store) recordsKept() int64 {
+	allowed := s.memory.current()
+	switch {
+	case !allowed.Journal:
+		return 0
+	case allowed.JournalBytes == 0 || s.endpoints == nil:
+		return s.journalRecords
+	}
+	share := allowed.JournalBytes / recordBytes / int64(max(s.endpoints(), 1))
+	return min(s.journalRecords, max(share, leastRecords))
 }
 
 // write moves times forward only: several receivers write.

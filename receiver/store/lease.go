@@ -93,8 +93,8 @@ func fromMilli(ms int64) time.Time {
 // goes; the mark that makes duplicates known stays until the window ends.
 // ErrFenced: the delivery is somebody else's or over.
 func (s *Store) Delivered(ctx context.Context, l Lease) error {
-	rest := max(l.facts.window.Sub(s.Now()).Milliseconds(), 0)
-	args := []any{l.member(), l.fence, l.facts.marker(), rest, l.facts.endpoint}
+	value, rest := s.markValue(l.facts, s.shortened(l.facts.window.Sub(s.Now()), l.facts.window.Sub(l.facts.received)))
+	args := []any{l.member(), l.fence, value, rest, l.facts.endpoint, s.markOf(l.ref)}
 	for _, target := range l.facts.targets {
 		if target != l.Target {
 			args = append(args, member(l.ref, target))

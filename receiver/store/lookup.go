@@ -68,14 +68,14 @@ type EventInfo struct {
 	Name string
 	// Event has neither Header, Credentials, Body nor BodySHA256; nil if it is delivered.
 	Event *Event
-	// Delivered says that only the marker is left.
+	// Delivered says that only the mark is left.
 	Delivered bool
 	// Deliveries are those that are not done. There is none for a moment while the
 	// last one ends.
 	Deliveries []DeliveryInfo
 }
 
-// Lookup finds events by their names, in two round trips for all. It leaves out
+// Lookup finds events by their names, in some round trips for all. It leaves out
 // those that are not stored, those that are with their targets while the senders
 // wait, and those that this version can't read. The error is ErrName,
 // or ErrUnavailable.
@@ -94,6 +94,9 @@ func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error)
 	if err != nil {
 		return nil, classify(doing, err)
 	}
+	if err := s.addMarks(ctx, heads); err != nil {
+		return nil, classify(doing, err)
+	}
 	infos := make([]EventInfo, 0, len(heads))
 	var asked []*deliveryQuestion
 	for _, h := range heads {
@@ -108,6 +111,28 @@ func (s *Store) Lookup(ctx context.Context, names []string) ([]EventInfo, error)
 		}
 	}
 	return infos, classify(doing, s.deliveries(ctx, asked, infos))
+}
+
+// addMarks finds out which of the events that are not stored were delivered.
+func (s *Store) addMarks(ctx context.Context, heads []head) error {
+	marks := make([]*redis.StringCmd, len(heads))
+	commands, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, h := range heads {
+			if h.state == 0 {
+				marks[i] = pipe.HGet(ctx, marksName(h.ref), string(h.ref.bytes(16, 32)))
+			}
+		}
+		return nil
+	})
+	if err := failed(commands, err); err != nil {
+		return err
+	}
+	for i, mark := range marks {
+		if mark != nil && s.markStart(mark.Val()) != "" {
+			heads[i].state = stateDelivered
+		}
+	}
+	return nil
 }
 
 // Payload returns an event with headers and body, but without credentials. The error is ErrNotFound,
@@ -218,39 +243,60 @@ func (s *Store) Usage(ctx context.Context, endpoints []string) ([]Usage, error) 
 	if len(endpoints) == 0 {
 		return nil, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	var replies [partitions]*redis.SliceCmd
-	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for p := range replies {
-			replies[p] = pipe.HMGet(ctx, usageName[p], endpoints...)
-		}
-		return nil
-	})
+	rows, err := s.usageRows(ctx, endpoints)
 	if err != nil {
 		return nil, classify("count what endpoints have stored", err)
 	}
 	all := make([]Usage, len(endpoints))
 	for i, endpoint := range endpoints {
 		all[i].Endpoint = endpoint
-		for _, reply := range replies {
-			if row, ok := reply.Val()[i].(string); ok {
-				all[i].add(row)
-			}
+		for _, row := range rows {
+			all[i].add(row[i])
 		}
 	}
 	return all, nil
 }
 
-// add adds a row of a partition, as the scripts write it.
-func (u *Usage) add(row string) {
-	fields := strings.Fields(row)
-	for i, sum := range []*int64{&u.Pending, &u.Held, &u.Dead, &u.Bytes} {
-		if i < len(fields) {
-			n, _ := strconv.ParseInt(fields[i], 10, 64) // 0 if it is none: Recount mends it
-			*sum += n
+// usageRows returns what endpoints have stored in each partition, in one round trip.
+func (s *Store) usageRows(ctx context.Context, endpoints []string) (rows [partitions][]Usage, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	var replies [partitions]*redis.SliceCmd
+	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for p := range replies {
+			replies[p] = pipe.HMGet(ctx, usageName[p], endpoints...)
+		}
+		return nil
+	})
+	if err != nil {
+		return rows, err
+	}
+	for p, reply := range replies {
+		rows[p] = make([]Usage, len(endpoints))
+		for i, row := range reply.Val() {
+			text, _ := row.(string)
+			rows[p][i] = parseUsage(text)
 		}
 	}
+	return rows, nil
+}
+
+// parseUsage reads a row of a partition, as the scripts write it.
+func parseUsage(row string) (u Usage) {
+	fields := strings.Fields(row)
+	for i, number := range []*int64{&u.Pending, &u.Held, &u.Dead, &u.Bytes} {
+		if i < len(fields) {
+			*number, _ = strconv.ParseInt(fields[i], 10, 64) // 0 if it is none: Recount mends it
+		}
+	}
+	return u
+}
+
+func (u *Usage) add(part Usage) {
+	u.Pending += part.Pending
+	u.Held += part.Held
+	u.Dead += part.Dead
+	u.Bytes += part.Bytes
 }
 
 // recountMost is how many deliveries of a partition are counted in one go: a script
@@ -264,6 +310,8 @@ type Recounted struct {
 	// Crowded counts those in which it is wrong, and which hold too much to be
 	// counted. They are right again when enough of that is delivered.
 	Crowded int
+	// Bytes is what the events of all endpoints take.
+	Bytes int64
 }
 
 // Recount looks whether Usage agrees with what is stored, and mends it. It differs
@@ -272,22 +320,32 @@ type Recounted struct {
 func (s *Store) Recount(ctx context.Context) (Recounted, error) {
 	var r Recounted
 	for p := range partitions {
-		answer, err := s.recountPartition(ctx, p)
-		if err != nil {
+		if err := s.recountPartition(ctx, p, &r); err != nil {
 			return r, classify("count what is stored anew", err)
-		}
-		switch answer {
-		case int64(1):
-			r.Mended++
-		case int64(2):
-			r.Crowded++
 		}
 	}
 	return r, nil
 }
 
-func (s *Store) recountPartition(ctx context.Context, p int) (any, error) {
+func (s *Store) recountPartition(ctx context.Context, p int, r *Recounted) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return s.run(ctx, recountScript, []string{dueName[p], heldName[p], deadName[p], usageName[p], attemptsName[p]}, partitionPrefix[p], recountMost)
+	reply, err := s.run(ctx, recountScript, []string{dueName[p], heldName[p], deadName[p], usageName[p], attemptsName[p]}, partitionPrefix[p], recountMost)
+	if err != nil {
+		return err
+	}
+	list, ok := reply.([]any)
+	if !ok || len(list) < 3 {
+		return fmt.Errorf("unexpected reply %v to the recount script", reply)
+	}
+	switch list[0] {
+	case int64(1):
+		r.Mended++
+	case int64(2):
+		r.Crowded++
+	}
+	bytes, _ := list[1].(int64)
+	r.Bytes += bytes
+	s.missing.noteReply(list[2])
+	return nil
 }

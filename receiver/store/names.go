@@ -76,14 +76,16 @@ func perPartition(index string) (names [partitions]string) {
 // a backlog once per target that has one, and the index of dead letters, beside the
 // one of all, once per endpoint that has any.
 var (
-	dueName      = perPartition("due")
-	attemptsName = perPartition("attempts")
-	delayedName  = perPartition("delayed")
-	deadName     = perPartition("dead")
-	heldName     = perPartition("held")
-	usageName    = perPartition("usage")
-	backlogsName = perPartition("backlogs")
-	eventPrefix  = perPartition("event:")
+	dueName        = perPartition("due")
+	attemptsName   = perPartition("attempts")
+	delayedName    = perPartition("delayed")
+	deadName       = perPartition("dead")
+	heldName       = perPartition("held")
+	usageName      = perPartition("usage")
+	backlogsName   = perPartition("backlogs")
+	eventPrefix    = perPartition("event:")
+	marksPrefix    = perPartition("marks:")
+	contentsPrefix = perPartition("contents:")
 )
 
 func backlogName(p int, t Target) string { return partitionPrefix[p] + "backlog:" + t.name() }
@@ -113,7 +115,7 @@ func purgedName(l DeadLetter) string {
 func deliveryNames(r ref, endpoint string) []string {
 	p := r.partition()
 	return []string{eventName(r), dueName[p], attemptsName[p], delayedName[p], deadName[p], heldName[p],
-		usageName[p], deadOfName(p, endpoint)}
+		usageName[p], deadOfName(p, endpoint), marksName(r)}
 }
 
 // member names one delivery in the indexes of its partition.

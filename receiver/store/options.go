@@ -40,6 +40,9 @@ type Options struct {
 	// JournalRecords is how many audit records are kept of each endpoint, at the
 	// least; 0: DefaultJournalRecords.
 	JournalRecords int
+	// Endpoints returns how many endpoints there are, whose audit records share a part of
+	// Redis's memory; nil: not known, and so they are bounded by JournalRecords only.
+	Endpoints func() int
 	// Timeout bounds one operation; 0: DefaultTimeout. What Wait allows comes on
 	// top, for Accept, and what large events take to go over the network.
 	Timeout time.Duration

@@ -14,7 +14,7 @@ import (
 // byte of it and not the body.
 const (
 	statePending   = 'P' // a record: the payload is needed
-	stateDelivered = 'D' // a marker: only remembered
+	stateDelivered = 'D' // a marker: an earlier version remembered a delivered event by it
 )
 
 // recordVersion is the format that this build writes. The scripts know it, too:
@@ -240,13 +240,4 @@ func (d *decoder) credentials() *Credentials {
 	}
 	d.failed = true
 	return nil
-}
-
-// marker is what stays of an event when all its deliveries are done: enough to
-// recognise a duplicate and, where content is remembered, a replay.
-func (f *facts) marker() []byte {
-	if f.content == [32]byte{} {
-		return []byte{stateDelivered, recordVersion}
-	}
-	return append([]byte{stateDelivered, recordVersion}, f.content[:]...)
 }

@@ -25,6 +25,7 @@ var (
 	beginScript      = loadScript("begin")
 	finishScript     = loadScript("finish")
 	forgetScript     = loadScript("forget")
+	forgetContent    = loadScript("forgetcontent")
 	confirmScript    = loadScript("confirm")
 	markScript       = loadScript("mark")
 	claimScript      = loadScript("claim")
@@ -95,7 +96,8 @@ func (script) command(ctx context.Context, name, body string, keys []string, arg
 	return redis.NewCmd(ctx, append(all, args...)...)
 }
 
-// runFenced runs a transition, which returns 0 when the caller's lease is lost.
+// runFenced runs a transition of the delivery that is its first argument. It returns 0
+// when the caller's lease is lost, and 2 when there was an entry of it but no event.
 func (s *Store) runFenced(ctx context.Context, doing string, sc script, keys []string, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -107,6 +109,9 @@ func (s *Store) runFenced(ctx context.Context, doing string, sc script, keys []s
 	case int64(1):
 		return nil
 	case int64(0):
+		return fmt.Errorf("%s: %w", doing, ErrFenced)
+	case int64(2):
+		s.missing.note(fmt.Sprint(args[0]))
 		return fmt.Errorf("%s: %w", doing, ErrFenced)
 	default:
 		return fmt.Errorf("%s: %w: unexpected reply %v", doing, ErrUnavailable, reply)

@@ -30,8 +30,12 @@ type Store struct {
 	counted                   counted
 	outlook                   *outlook
 	followers                 atomic.Int32 // those that wait for records in Redis, see FollowJournal
-	// journalRecords is how many are kept of each endpoint.
+	// journalRecords is how many are kept of each endpoint, if there is room.
 	journalRecords int64
+	endpoints      func() int // whose records are kept; nil: not known
+	memory         memory
+	rooms          rooms
+	missing        missing
 }
 
 // Open makes a Store. It does not wait for Redis: while that is away each
@@ -55,7 +59,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		_, _ = client.Close(), large.Close()
 		return nil, fmt.Errorf("set up pipelining to redis: %w", err)
 	}
-	s := &Store{client: client, large: large, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout, journalRecords: int64(cmp.Or(o.JournalRecords, DefaultJournalRecords))}
+	s := &Store{client: client, large: large, pipeline: pipeline, wait: o.Wait, timeout: o.Timeout, journalRecords: int64(cmp.Or(o.JournalRecords, DefaultJournalRecords)), endpoints: o.Endpoints}
 	s.outlook = newOutlook(o.LookEvery)
 	s.leases.Store(rand.Uint64()) //nolint:gosec // tells receivers apart and keeps no secret
 	s.clock = startClock(ctx, client, o)
@@ -96,6 +100,14 @@ func (s *Store) Ping(ctx context.Context) error {
 // server as far as it is known. Compute the times given to Retry from
 // it.
 func (s *Store) Now() time.Time { return s.clock.now() }
+
+// CertainNow is Now, or an earlier time if the clocks disagree about it. What can't be
+// taken back is judged by it: whether a lease is over, and what is too old.
+func (s *Store) CertainNow() time.Time { return s.clock.certain() }
+
+// Skew is by how much the clock of the Redis server was ahead of the local one when it
+// was read last.
+func (s *Store) Skew() time.Duration { return time.Duration(s.clock.read.Load()) }
 
 // leaseEnd returns now+d in microseconds. The last three digits are no time but
 // a counter that starts anywhere, so that leases that end in one millisecond

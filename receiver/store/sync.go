@@ -63,7 +63,7 @@ type Mark struct {
 	ref     ref
 	value   string // of the event
 	facts   facts
-	content contentMark // without a name: there is none
+	content contentMark // empty: there is none
 }
 
 // Begin marks an event as being with its target, in one atomic step, or says what
@@ -86,7 +86,7 @@ func (s *Store) Begin(ctx context.Context, endpoint, id string, o BeginOptions) 
 	if err == nil && found == Begun {
 		return Begun, m, nil
 	}
-	if m.content.name != "" { // a try has marked the event, and the content or not
+	if m.content.content != "" { // a try has marked the event, and the content or not
 		// The caller may be gone by now, and what was marked must go in any case.
 		if undone := s.Forget(context.WithoutCancel(ctx), m); err == nil && undone != nil {
 			err = undone
@@ -97,7 +97,7 @@ func (s *Store) Begin(ctx context.Context, endpoint, id string, o BeginOptions) 
 
 func (s *Store) tryBegin(ctx context.Context, endpoint string, m *Mark, o BeginOptions) (Beginning, error) {
 	const doing = "mark an event"
-	reply, err := s.run(ctx, beginScript, []string{eventName(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1))
+	reply, err := s.run(ctx, beginScript, []string{eventName(m.ref), marksName(m.ref)}, m.value, max(o.Lease.Milliseconds(), 1), s.markOf(m.ref))
 	if err != nil {
 		return 0, classify(doing, err)
 	}
@@ -138,10 +138,10 @@ func (s *Store) beginContent(ctx context.Context, endpoint string, m *Mark, o Be
 	if o.Content == nil {
 		return Begun, nil
 	}
-	if m.content.name == "" {
-		m.content = contentMark{name: contentName(contentRef(endpoint, o.Content)), owner: m.ref, at: s.Now()}
+	if m.content.content == "" {
+		m.content = contentMark{content: contentRef(endpoint, o.Content), owner: m.ref, at: s.Now()}
 	}
-	owner, err := s.claimContent(ctx, m.content, o.Content, o.Window)
+	owner, err := s.claimContent(ctx, m.content, o.Content, s.shortened(o.Window, o.Window))
 	switch {
 	case err != nil:
 		return 0, err
@@ -159,8 +159,9 @@ func (s *Store) Finish(ctx context.Context, m Mark) error {
 	const doing = "mark an event as delivered"
 	ctx, cancel := context.WithTimeout(ctx, s.timeout+s.wait.longest())
 	defer cancel()
-	rest := max(m.facts.window.Sub(s.Now()).Milliseconds(), 1)
-	_, err := s.runConfirmed(ctx, finishScript, []string{eventName(m.ref)}, m.facts.marker(), rest)
+	window := m.facts.window.Sub(s.Now())
+	value, rest := s.markValue(&m.facts, max(s.shortened(window, window), time.Millisecond))
+	_, err := s.runConfirmed(ctx, finishScript, []string{eventName(m.ref), marksName(m.ref)}, value, rest, s.markOf(m.ref))
 	return classify(doing, err)
 }
 
@@ -170,8 +171,8 @@ func (s *Store) Finish(ctx context.Context, m Mark) error {
 func (s *Store) Forget(ctx context.Context, m Mark) error {
 	const doing = "forget an event"
 	// The content goes first: once the event is gone, a copy of it may set the same.
-	if m.content.name != "" {
-		err := s.runFenced(ctx, doing, forgetScript, []string{m.content.name}, m.content.value())
+	if c := m.content; c.content != "" {
+		err := s.runFenced(ctx, doing, forgetContent, []string{contentsName(c.content)}, c.value(), s.markOf(c.content))
 		if err != nil && !errors.Is(err, ErrFenced) {
 			return err
 		}

@@ -110,9 +110,9 @@ func (b *bare) store(ctx context.Context, id string, body []byte) error {
 	defer cancel()
 	partition := "bare:{" + strconv.FormatUint(b.n.Add(1)%barePartitions, 10) + "}:"
 	keys := []string{partition + "event:" + id, partition + "due", partition + "attempts", partition + "delayed", partition + "dead",
-		partition + "held", partition + "usage", partition + "dead:bare"}
+		partition + "held", partition + "usage", partition + "dead:bare", partition + "marks"}
 	now := time.Now()
-	args := []any{append([]byte("P"), body...), now.Add(bareLease).UnixMicro(), now.UnixMicro(), "{}", "0", "bare", 0, id + "/"}
+	args := []any{append([]byte("P"), body...), now.Add(bareLease).UnixMicro(), now.UnixMicro(), "{}", "0", "bare", 0, make([]byte, 16), id + "/"}
 	reply, err := b.run(ctx, "evalsha", b.sha, keys, args)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		reply, err = b.run(ctx, "eval", b.script, keys, args)

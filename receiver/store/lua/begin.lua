@@ -1,8 +1,8 @@
 -- Marks an event as being with its target while the sender waits, or says what
 -- is known of it.
 --
--- KEYS  event
--- ARGV  1 mark  2 lifetime of the mark (ms)
+-- KEYS  event, marks
+-- ARGV  1 value of the event meanwhile  2 its lifetime (ms)  3 mark of a delivered event
 -- Returns
 --   'begun'      the event is the caller's until the mark ends
 --   'busy'       a copy is with the target
@@ -10,10 +10,13 @@
 --   'delivered'  delivered before
 --   'foreign'    the event's value is nothing that this version knows
 --
--- No two marks are equal: one that is there already was set by an earlier run
+-- No two values are equal: one that is there already was set by an earlier run
 -- whose reply was lost.
 
 local value = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1)
+if value == '' and remembered(KEYS[2], ARGV[3]) then
+  return 'delivered'
+end
 if value == '' or value == ARGV[1] then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return 'begun'

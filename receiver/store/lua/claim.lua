@@ -5,7 +5,8 @@
 -- ARGV  1 now (us)  2 fence: end of the new lease (us)  3 most deliveries
 --       4 most bytes  5 most entries to look at  6 prefix of the partition's names
 --       7... names of the backlogs of the targets that take none
--- Returns { earliest score left or '', bytes, held, member, size, member, size, ... }
+-- Returns { earliest score left or '', bytes, held, { member without an event, ... },
+--   member, size, member, size, ... }
 --
 -- Names of events and backlogs are built from the prefix; they share the hash tag of
 -- KEYS. The first delivery is leased even if it is larger than the limit, so
@@ -15,7 +16,7 @@
 
 local most, bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local full = false
-local answer = { '', 0, 0 }
+local answer = { '', 0, 0, {} }
 
 local blocked = {}
 for i = 7, #ARGV do
@@ -63,7 +64,7 @@ local function hold(member, name, since)
 end
 
 local function lease(member, size)
-  full = full or (#answer - 3) / 2 >= most or #answer > 3 and answer[2] + size > bytes
+  full = full or (#answer - 4) / 2 >= most or #answer > 4 and answer[2] + size > bytes
   if full then
     return
   end
@@ -82,8 +83,9 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'L
     name, since = backlog(head, member)
   end
   if string.sub(head, 1, 1) ~= 'P' then
-    -- Nothing is left to deliver: somebody deleted the event by hand. Whose it was
-    -- is not known: see recount.lua.
+    -- Nothing is left to deliver: somebody deleted the event, or Redis lost it. Whose
+    -- it was is not known: see recount.lua.
+    table.insert(answer[4], member)
     redis.call('ZREM', KEYS[1], member)
     redis.call('HDEL', KEYS[2], member)
     redis.call('ZREM', KEYS[3], member)

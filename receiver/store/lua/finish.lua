@@ -2,15 +2,15 @@
 -- it: that stays true when the caller's own mark has ended, and when a copy of
 -- the event is with the target meanwhile. So there is nothing to be fenced.
 --
--- KEYS  event
--- ARGV  1 marker  2 window (ms)
+-- KEYS  event, marks
+-- ARGV  1 value of the mark  2 window (s)  3 mark
 -- Returns 1.
 --
 -- An event that is stored for delivery stays so. DEL comes first because a full
--- Redis refuses a script that starts with SET.
+-- Redis refuses a script that starts with HSET.
 
 if redis.call('GETRANGE', KEYS[1], 0, 0) ~= 'P' then
   redis.call('DEL', KEYS[1])
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  remember(KEYS[2], ARGV[3], ARGV[1], ARGV[2])
 end
 return 1

@@ -5,27 +5,29 @@
 --
 -- KEYS  due, held, dead, usage, attempts
 -- ARGV  1 prefix of the partition's names  2 most deliveries to count
--- Returns 0: it adds up; 1: counted anew; 2: it does not add up, and is too much to
--- be counted.
+-- Returns { outcome, bytes of all events, { dead letter without an event, ... } }; the
+-- outcome is 0: it adds up; 1: counted anew; 2: it does not add up, and is too much to be
+-- counted.
 --
 -- Names of events and endpoints are built from the prefix; they share the hash tag of
 -- KEYS.
 
 local rows = redis.call('HGETALL', KEYS[4])
-local pending, held, dead = 0, 0, 0
+local pending, held, dead, bytes = 0, 0, 0, 0
 for i = 2, #rows, 2 do
-  local p, h, d = string.match(rows[i], '(%d+) (%d+) (%d+)')
-  pending, held, dead = pending + (p or 0), held + (h or 0), dead + (d or 0)
+  local p, h, d, b = string.match(rows[i], '(%d+) (%d+) (%d+) (%d+)')
+  pending, held, dead, bytes = pending + (p or 0), held + (h or 0), dead + (d or 0), bytes + (b or 0)
 end
 local inDue, inHeld, inDead = redis.call('ZCARD', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('ZCARD', KEYS[3])
 if pending == inDue + inHeld and held == inHeld and dead == inDead then
-  return 0
+  return { 0, bytes, {} }
 end
 if inDue + inHeld + inDead > tonumber(ARGV[2]) then
-  return 2
+  return { 2, bytes, {} }
 end
 
-local found, sizes = {}, {}
+bytes = 0
+local found, sizes, missing = {}, {}, {}
 
 local function add(member, pending, held, dead)
   local ref = string.match(member, '^[^/]*')
@@ -41,6 +43,7 @@ local function add(member, pending, held, dead)
   if not sizes[ref] then
     sizes[ref] = redis.call('STRLEN', event)
     row[4] = row[4] + sizes[ref]
+    bytes = bytes + sizes[ref]
   end
   return endpoint, head
 end
@@ -67,7 +70,8 @@ for i = 1, #entries, 2 do
     end
     redis.call('ZADD', index, entries[i + 1], entries[i])
   elseif string.sub(head, 1, 1) ~= 'P' then
-    -- Nothing is left to deliver: somebody deleted the event by hand.
+    -- Nothing is left to deliver: somebody deleted the event, or Redis lost it.
+    table.insert(missing, entries[i])
     redis.call('ZREM', KEYS[3], entries[i])
     redis.call('HDEL', KEYS[5], entries[i])
   end
@@ -75,4 +79,4 @@ end
 for endpoint, row in pairs(found) do
   redis.call('HSET', KEYS[4], endpoint, string.format('%d %d %d %d', row[1], row[2], row[3], row[4]))
 end
-return 1
+return { 1, bytes, missing }

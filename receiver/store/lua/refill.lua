@@ -6,7 +6,7 @@
 --       4 most deliveries  5 most bytes  6 prefix of the events' names
 --       7 only those whose age began by then (ms), or +inf  8 endpoint
 --       9 empty, or from 0 to 1: where to begin to look for one that has not failed
--- Returns { bytes, member, size, member, size, ... }
+-- Returns { bytes, { member without an event, ... }, member, size, member, size, ... }
 --
 -- As in claim.lua, one delivery is leased even if it is larger than the limit.
 -- If the reply is lost, what it named is due again when the lease ends.
@@ -35,13 +35,13 @@ if ARGV[9] == '' then
 else
   found = unfailed(tonumber(ARGV[9]))
 end
-local answer = { 0 }
+local answer = { 0, {} }
 
 for _, member in ipairs(found) do
   local event = ARGV[6] .. string.match(member, '^[^/]*')
   local pending = redis.call('GETRANGE', event, 0, 0) == 'P'
   local size = redis.call('STRLEN', event)
-  if pending and #answer > 1 and answer[1] + size > tonumber(ARGV[5]) then
+  if pending and #answer > 2 and answer[1] + size > tonumber(ARGV[5]) then
     break
   end
   redis.call('ZREM', KEYS[1], member) -- first, see move.lua
@@ -52,16 +52,17 @@ for _, member in ipairs(found) do
     answer[#answer + 1] = member
     answer[#answer + 1] = size
   else
-    -- Nothing is left to deliver: somebody deleted the event by hand. How many bytes
-    -- it had is not known: see recount.lua.
+    -- Nothing is left to deliver: somebody deleted the event, or Redis lost it. How many
+    -- bytes it had is not known: see recount.lua.
+    table.insert(answer[2], member)
     redis.call('HDEL', KEYS[5], member)
     redis.call('ZREM', KEYS[6], member)
   end
 end
 
-if #answer > 1 then
+if #answer > 2 then
   local p, h, d, b = counted(KEYS[7], ARGV[8])
-  count(KEYS[7], ARGV[8], p, h - (#answer - 1) / 2, d, b)
+  count(KEYS[7], ARGV[8], p, h - (#answer - 2) / 2, d, b)
 end
 
 if redis.call('ZCARD', KEYS[1]) == 0 then

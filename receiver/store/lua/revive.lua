@@ -5,7 +5,7 @@
 --       backlogs, usage
 -- ARGV  1 member  2 when it was given up (ms)  3 now (ms)  4 attempts (JSON)
 --       5 name of the backlog  6 now (us)  7 endpoint
--- Returns 1, or 0 when it is not that dead letter any more. One whose attempts are
+-- Returns 1, 2 when its event is missing, or 0 when it is not that dead letter any more. One whose attempts are
 -- what this call would write was revived by an earlier run whose reply was lost.
 
 local score = tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]))
@@ -18,10 +18,10 @@ end
 redis.call('ZREM', KEYS[2], ARGV[1]) -- first, see move.lua
 redis.call('ZREM', KEYS[3], ARGV[1])
 if redis.call('GETRANGE', KEYS[1], 0, 0) ~= 'P' then
-  -- Nothing is left to deliver: somebody deleted the event by hand. How many bytes
-  -- it had is not known: see recount.lua.
+  -- Nothing is left to deliver: somebody deleted the event, or Redis lost it. How many
+  -- bytes it had is not known: see recount.lua.
   redis.call('HDEL', KEYS[4], ARGV[1])
-  return 0
+  return 2
 end
 redis.call('ZADD', KEYS[5], ARGV[3], ARGV[1])
 redis.call('ZADD', KEYS[6], ARGV[3], ARGV[1])
