@@ -449,7 +449,7 @@ type LimitsSpec struct {
 	// +kubebuilder:validation:items:XValidation:rule="isCIDR(self)",message="limits.sourceRanges must be networks in CIDR notation, for example 192.30.252.0/22, or 203.0.113.7/32 for one address"
 	// +kubebuilder:validation:items:XValidation:rule="!isCIDR(self) || cidr(self) == cidr(self).masked()",message="limits.sourceRanges must have no bits set behind the prefix: write 203.0.113.0/24 for the network, or 203.0.113.7/32 for one address of it"
 	SourceRanges []string `json:"sourceRanges,omitempty"`
-	// rateLimit of requests, per receiver. Requests beyond it get 429.
+	// rateLimit of authentic requests, per receiver. Requests beyond it get 429.
 	// +optional
 	RateLimit *RateLimitSpec `json:"rateLimit,omitempty"`
 }

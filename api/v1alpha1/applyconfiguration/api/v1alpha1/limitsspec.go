@@ -18,7 +18,7 @@ type LimitsSpecApplyConfiguration struct {
 	// sourceRanges lists the networks that may send, in CIDR notation, for example
 	// 192.30.252.0/22; empty: all. Others get 403.
 	SourceRanges []string `json:"sourceRanges,omitempty"`
-	// rateLimit of requests, per receiver. Requests beyond it get 429.
+	// rateLimit of authentic requests, per receiver. Requests beyond it get 429.
 	RateLimit *RateLimitSpecApplyConfiguration `json:"rateLimit,omitempty"`
 }
 
